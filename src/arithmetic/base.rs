@@ -1,0 +1,106 @@
+//! The base numbers: `f32` and `f64` on faer's kernels, double-double on a plain loop.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use qd::Quad;
+
+use super::{Base, Real, Scalar};
+
+pub(super) fn naive_product<B: Base>(
+    mut out: MatMut<'_, B>,
+    a: MatRef<'_, B>,
+    b: MatRef<'_, B>,
+) {
+    for j in 0..b.ncols() {
+        for i in 0..a.nrows() {
+            out[(i, j)] = (0..a.ncols()).fold(B::from_f64(0.0), |sum, k| sum + a[(i, k)] * b[(k, j)]);
+        }
+    }
+}
+
+macro_rules! scalar_of_one_plane {
+    ($real:ty, $sqrt:path) => {
+        impl Scalar for $real {
+            type Base = Self;
+            const PLANES: usize = 1;
+
+            #[inline]
+            fn from_base(x: Self) -> Self {
+                x
+            }
+            #[inline]
+            fn sqrt(self) -> Self {
+                $sqrt(self)
+            }
+            #[inline]
+            fn planes(slice: &[Self]) -> &[Self] {
+                slice
+            }
+            #[inline]
+            fn planes_mut(slice: &mut [Self]) -> &mut [Self] {
+                slice
+            }
+        }
+    };
+}
+
+scalar_of_one_plane!(f32, f32::sqrt);
+scalar_of_one_plane!(f64, f64::sqrt);
+scalar_of_one_plane!(Quad, Quad::sqrt);
+
+impl Base for f32 {
+    #[inline]
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+
+    fn matrix_product(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>) {
+        matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+    }
+}
+
+impl Base for f64 {
+    #[inline]
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+
+    fn matrix_product(out: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+        matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+    }
+}
+
+impl Base for Quad {
+    #[inline]
+    fn from_f64(x: f64) -> Self {
+        Quad::from_f64(x)
+    }
+}
+
+impl Real for f32 {
+    const UNIT_ROUNDOFF: f64 = 1.0 / (1u64 << 24) as f64;
+
+    #[inline]
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
+}
+
+impl Real for f64 {
+    const UNIT_ROUNDOFF: f64 = 1.0 / (1u64 << 53) as f64;
+
+    #[inline]
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// Double-double operations err by at most 10·2⁻¹⁰⁶ (the quotient; sums and products by less): 2⁻¹⁰² bounds them all.
+impl Real for Quad {
+    const UNIT_ROUNDOFF: f64 = f64::UNIT_ROUNDOFF * f64::UNIT_ROUNDOFF * 16.0;
+
+    #[inline]
+    fn to_f64(self) -> f64 {
+        self.0
+    }
+}

@@ -1,0 +1,143 @@
+//! The numbers a loss is evaluated over.
+//!
+//! [`Scalar`] is what a gradient needs: field operations and a square root. [`Base`] is a scalar that can hold data and
+//! multiply matrices; every other scalar ([`Jet`]) is a fixed number of *planes* of its base, so that multiplication by a
+//! data matrix is one product of the base whatever the scalar. [`Real`] adds order and magnitude, [`Float`] the
+//! decompositions and integrators that exist for `f32` and `f64` alone.
+
+mod base;
+mod jet;
+
+use std::fmt::Debug;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use faer::{MatMut, MatRef};
+
+pub use jet::Jet;
+/// Double-double arithmetic, about 31 decimal digits.
+pub use qd::Quad;
+
+/// An element of a field with square roots, stored as a fixed number of base numbers.
+pub trait Scalar:
+    Copy
+    + Debug
+    + PartialEq
+    + Send
+    + Sync
+    + 'static
+    + Neg<Output = Self>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+{
+    /// The number type of data and matrices.
+    type Base: Base;
+    /// How many base numbers make one scalar.
+    const PLANES: usize;
+
+    /// The constant `x`.
+    fn from_base(x: Self::Base) -> Self;
+    /// The square root; NaN (in floats) outside its domain.
+    fn sqrt(self) -> Self;
+    /// The base numbers of a slice, scalar after scalar.
+    fn planes(slice: &[Self]) -> &[Self::Base];
+    /// Mutable [`Scalar::planes`].
+    fn planes_mut(slice: &mut [Self]) -> &mut [Self::Base];
+
+    /// The constant `x`, rounded to the base.
+    #[inline]
+    fn constant(x: f64) -> Self {
+        Self::from_base(Self::Base::from_f64(x))
+    }
+}
+
+/// A scalar that holds data and multiplies matrices.
+pub trait Base: Scalar<Base = Self> {
+    /// The nearest representable number.
+    fn from_f64(x: f64) -> Self;
+
+    /// `out ← a·b`. Shapes m×n, m×k, k×n.
+    fn matrix_product(out: MatMut<'_, Self>, a: MatRef<'_, Self>, b: MatRef<'_, Self>) {
+        base::naive_product(out, a, b);
+    }
+}
+
+/// An ordered base with a known rounding error.
+pub trait Real: Base + PartialOrd {
+    /// A bound on the relative error of one operation.
+    const UNIT_ROUNDOFF: f64;
+
+    /// The nearest `f64`.
+    fn to_f64(self) -> f64;
+}
+
+/// `f32` or `f64`: a real whose matrices faer decomposes. What the integrator asks besides is named in [`crate::flow`] alone.
+pub trait Float: Real + faer::traits::RealField {}
+
+impl Float for f32 {}
+impl Float for f64 {}
+
+/// `out ← a·x` for a data matrix `a` (m×k), `x` of length k and `out` of length m, over any scalar.
+pub fn apply<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], out: &mut [S]) {
+    let b = MatRef::from_row_major_slice(S::planes(x), x.len(), S::PLANES);
+    let rows = out.len();
+    let out = MatMut::from_row_major_slice_mut(S::planes_mut(out), rows, S::PLANES);
+    S::Base::matrix_product(out, a, b);
+}
+
+/// Σ term(i) for i < n, in eight interleaved parts, so that compilers vectorize it and rounding grows with n/8.
+#[inline(always)]
+pub(crate) fn sum_of<S: Scalar>(n: usize, term: impl Fn(usize) -> S) -> S {
+    const LANES: usize = 8;
+    let mut lanes = [S::constant(0.0); LANES];
+    let blocks = n / LANES;
+    for block in 0..blocks {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum = *sum + term(block * LANES + lane);
+        }
+    }
+    for (lane, sum) in lanes.iter_mut().enumerate().take(n % LANES) {
+        *sum = *sum + term(blocks * LANES + lane);
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + b) + (c + d)) + ((e + f) + (g + h))
+}
+
+/// ⟨a, b⟩, of the shorter length.
+#[inline]
+pub fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
+    sum_of(n, |i| a[i] * b[i])
+}
+
+/// ‖a‖.
+#[inline]
+pub fn norm<S: Scalar>(a: &[S]) -> S {
+    dot(a, a).sqrt()
+}
+
+/// ‖a − b‖.
+#[inline]
+pub fn distance<S: Scalar>(a: &[S], b: &[S]) -> S {
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
+    sum_of(n, |i| (a[i] - b[i]) * (a[i] - b[i])).sqrt()
+}
+
+/// `y ← y + c·x`.
+#[inline]
+pub fn add_scaled<S: Scalar>(y: &mut [S], c: S, x: &[S]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = *y + c * x;
+    }
+}
+
+/// `x ← c·x`.
+#[inline]
+pub fn scale<S: Scalar>(x: &mut [S], c: S) {
+    for x in x {
+        *x = *x * c;
+    }
+}

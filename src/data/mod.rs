@@ -1,0 +1,145 @@
+//! Data sets for regression: the built-in digits, a user's CSV, seeded random draws.
+
+mod csv_file;
+mod digits;
+
+use std::io;
+use std::path::PathBuf;
+
+use faer::Mat;
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use rand_distr::{Distribution, StandardNormal};
+use thiserror::Error;
+
+pub use digits::{Digits, DigitsSplit};
+
+/// The generator behind every seed of this library, as evidence names it.
+pub const GENERATOR: &str = "ChaCha12 (rand)";
+
+/// The generator for a seed; `stream` separates independent uses of one seed.
+pub fn generator(seed: u64, stream: u64) -> ChaCha12Rng {
+    let mut generator = ChaCha12Rng::seed_from_u64(seed);
+    generator.set_stream(stream);
+    generator
+}
+
+/// What is wrong with a data set, and where. Lines and columns count from 1.
+#[derive(Debug, Error)]
+pub enum DataError {
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{}: line {line}: not UTF-8 text", path.display())]
+    NotText { path: PathBuf, line: u64 },
+    #[error("{}: no data rows", path.display())]
+    Empty { path: PathBuf },
+    #[error("{}: line {line} has {found} columns, the first line has {expected}", path.display())]
+    Ragged {
+        path: PathBuf,
+        line: u64,
+        found: usize,
+        expected: usize,
+    },
+    #[error("{}: line {line}, column {column}{}: {text:?} is not a number", path.display(), named(name))]
+    NotANumber {
+        path: PathBuf,
+        line: u64,
+        column: usize,
+        name: Option<String>,
+        text: String,
+    },
+    #[error("{}: line {line}, column {column}{}: {value} is not finite", path.display(), named(name))]
+    NotFinite {
+        path: PathBuf,
+        line: u64,
+        column: usize,
+        name: Option<String>,
+        value: f64,
+    },
+    #[error("{}: no target column {target:?}; there are {}", path.display(), available)]
+    NoSuchColumn {
+        path: PathBuf,
+        target: String,
+        available: String,
+    },
+    #[error("{}: the target is the only column; there is nothing to regress on", path.display())]
+    NoFeatures { path: PathBuf },
+    #[error("the targets are constant (all {value}): there is nothing to fit")]
+    ConstantTargets { value: f64 },
+    #[error("{rows} rows are too few: regression with batch normalization needs at least 3")]
+    TooFewRows { rows: usize },
+    #[error("column {column} reaches {magnitude:e}: its square overflows; rescale it")]
+    TooLarge { column: usize, magnitude: f64 },
+    #[error("{asked} training images of {available} leave none to hold out, or are fewer than 3")]
+    BadSplit { asked: usize, available: usize },
+}
+
+fn named(name: &Option<String>) -> String {
+    name.as_ref().map(|n| format!(" ({n})")).unwrap_or_default()
+}
+
+/// Features (n×d) and targets (n).
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    pub features: Mat<f64>,
+    pub targets: Vec<f64>,
+}
+
+/// A data set with its means taken out: columns of `features` and `targets` sum to 0 up to rounding.
+#[derive(Clone, Debug)]
+pub struct Centred {
+    pub features: Mat<f64>,
+    pub targets: Vec<f64>,
+    pub feature_means: Vec<f64>,
+    pub target_mean: f64,
+}
+
+impl Dataset {
+    /// Standard normal features and targets, drawn by the seed.
+    pub fn random(n: usize, d: usize, seed: u64) -> Self {
+        let mut generator = generator(seed, 0);
+        let mut normal = || StandardNormal.sample(&mut generator);
+        let features = Mat::from_fn(n, d, |_, _| normal());
+        let targets = (0..n).map(|_| normal()).collect();
+        Self { features, targets }
+    }
+
+    /// Takes the means out.
+    ///
+    /// # Errors
+    /// Fewer than 3 rows (the rank of the Hessian would be 0), constant targets, entries whose squares overflow.
+    pub fn centred(&self) -> Result<Centred, DataError> {
+        let (n, d) = (self.features.nrows(), self.features.ncols());
+        if n < 3 {
+            return Err(DataError::TooFewRows { rows: n });
+        }
+        let first = self.targets[0];
+        if self.targets.iter().all(|&y| y == first) {
+            return Err(DataError::ConstantTargets { value: first });
+        }
+        // The Gram matrix sums n·d squares; anything above this could overflow it.
+        let limit = (f64::MAX / (n * d) as f64).sqrt() / 4.0;
+        let column_of = |j: usize| (0..n).map(move |i| self.features[(i, j)]);
+        let check = |column: usize, values: &mut dyn Iterator<Item = f64>| {
+            let magnitude = values.fold(0.0, |m: f64, x| if x.is_nan() { x } else { m.max(x.abs()) });
+            if magnitude <= limit {
+                Ok(())
+            } else {
+                Err(DataError::TooLarge { column, magnitude })
+            }
+        };
+        for j in 0..d {
+            check(j + 1, &mut column_of(j))?;
+        }
+        check(d + 1, &mut self.targets.iter().copied())?;
+        let mean = |sum: f64| sum / n as f64;
+        let feature_means: Vec<f64> = (0..d).map(|j| mean(column_of(j).sum())).collect();
+        let target_mean = mean(self.targets.iter().sum());
+        Ok(Centred {
+            features: Mat::from_fn(n, d, |i, j| self.features[(i, j)] - feature_means[j]),
+            targets: self.targets.iter().map(|y| y - target_mean).collect(),
+            feature_means,
+            target_mean,
+        })
+    }
+}

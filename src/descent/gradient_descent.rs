@@ -1,0 +1,79 @@
+use thiserror::Error;
+
+use super::{Descent, Seen};
+use crate::arithmetic::{Real, dot};
+use crate::loss::{Evaluator, Loss};
+
+/// Hyperparameters for which gradient descent with weight decay is not defined.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum StepError {
+    #[error("the learning rate η = {0} is not positive and finite")]
+    LearningRate(f64),
+    #[error("the weight decay gives ηλ = {0}; it must lie in [0, 1)")]
+    IntrinsicLearningRate(f64),
+    #[error("the start has {found} weights, the loss {expected}")]
+    Dimension { found: usize, expected: usize },
+    #[error("the start's weight {index} is {value}")]
+    NotFinite { index: usize, value: f64 },
+}
+
+/// Gradient descent with weight decay: w₊ = (1−ηλ)w − η∇L(w).
+pub struct GradientDescent<'a, L, T> {
+    evaluator: Evaluator<'a, L, T>,
+    weights: Vec<T>,
+    learning_rate: T,
+    shrinkage: T,
+}
+
+impl<'a, L: Loss<T>, T: Real> GradientDescent<'a, L, T> {
+    /// `learning_rate` is η > 0, `intrinsic_lr` is ηλ ∈ [0, 1) (0: no decay), `start` has length D.
+    ///
+    /// # Errors
+    /// Hyperparameters or a start out of their domain.
+    pub fn new(loss: &'a L, learning_rate: f64, intrinsic_lr: f64, start: &[T]) -> Result<Self, StepError> {
+        if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+            return Err(StepError::LearningRate(learning_rate));
+        }
+        if !(0.0..1.0).contains(&intrinsic_lr) {
+            return Err(StepError::IntrinsicLearningRate(intrinsic_lr));
+        }
+        if start.len() != loss.dimension() {
+            return Err(StepError::Dimension {
+                found: start.len(),
+                expected: loss.dimension(),
+            });
+        }
+        if let Some((index, w)) = start.iter().enumerate().find(|(_, w)| !w.to_f64().is_finite()) {
+            let value = w.to_f64();
+            return Err(StepError::NotFinite { index, value });
+        }
+        Ok(Self {
+            evaluator: Evaluator::new(loss),
+            weights: start.to_vec(),
+            learning_rate: T::from_f64(learning_rate),
+            shrinkage: T::from_f64(1.0) - T::from_f64(intrinsic_lr),
+        })
+    }
+}
+
+impl<L: Loss<T>, T: Real> Descent<T> for GradientDescent<'_, L, T> {
+    fn step(&mut self) -> Seen<T> {
+        let (loss, gradient) = self.evaluator.evaluate(&self.weights);
+        for (w, &g) in self.weights.iter_mut().zip(gradient) {
+            *w = self.shrinkage * *w - self.learning_rate * g;
+        }
+        Seen {
+            loss,
+            gradient_square: dot(gradient, gradient),
+        }
+    }
+
+    fn weights(&self) -> &[T] {
+        &self.weights
+    }
+
+    /// η̃ = η / ((1−ηλ)‖w‖²).
+    fn effective_learning_rate(&self) -> T {
+        self.learning_rate / (self.shrinkage * dot(&self.weights, &self.weights))
+    }
+}

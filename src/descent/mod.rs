@@ -1,0 +1,59 @@
+//! Discrete dynamics: gradient descent with weight decay, projected gradient descent, starts at the edge of stability.
+
+mod gradient_descent;
+mod projected;
+mod start;
+
+pub use gradient_descent::{GradientDescent, StepError};
+pub use projected::ProjectedGradientDescent;
+pub use start::EdgeStart;
+
+use crate::arithmetic::Real;
+
+/// What a step saw at the weights it started from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen<T> {
+    /// L(w).
+    pub loss: T,
+    /// ‖∇L(w)‖².
+    pub gradient_square: T,
+}
+
+/// A discrete dynamics on weights.
+pub trait Descent<T: Real> {
+    /// One step. Allocates nothing; from weights outside the loss's domain it goes to NaN.
+    fn step(&mut self) -> Seen<T>;
+
+    /// The current weights, length D.
+    fn weights(&self) -> &[T];
+
+    /// η̃, the step size of the projected gradient descent on S that this step is.
+    fn effective_learning_rate(&self) -> T;
+}
+
+/// Runs `steps` steps and hands every `stride`-th state, from state 0 on and the last included, to `observe`: the step's
+/// number, the weights, the effective learning rate, what the next step saw. `observe` ends the run by returning `false`;
+/// whether the run came to its end is returned.
+///
+/// Constant memory. An odd stride meets both phases of an oscillation of period two.
+pub fn run<T: Real>(
+    descent: &mut impl Descent<T>,
+    steps: u64,
+    stride: u64,
+    mut observe: impl FnMut(u64, &[T], T, Seen<T>) -> bool,
+) -> bool {
+    let mut weights = descent.weights().to_vec();
+    for step in 0..=steps {
+        if step % stride != 0 && step != steps {
+            descent.step();
+            continue;
+        }
+        weights.copy_from_slice(descent.weights());
+        let effective_learning_rate = descent.effective_learning_rate();
+        let seen = descent.step();
+        if !observe(step, &weights, effective_learning_rate, seen) {
+            return false;
+        }
+    }
+    true
+}

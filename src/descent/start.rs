@@ -1,0 +1,94 @@
+use crate::arithmetic::{Real, add_scaled, scale};
+use crate::minimizers::Geometry;
+use crate::sphere::project;
+
+/// A start near Γ at the edge of stability.
+///
+/// Near Γ the pair (x, δ), x = log(|h|/|h|_eq), circles around (0, 0) on the levels of the energy
+/// e = δ²/(8ηλ) − x + ½(e^{2x} − 1) ≥ 0 (theory: `proofs-notes/sharpness_reduction_flow.md`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EdgeStart {
+    /// ηλ ∈ (0, 1), which sets the scale |h|_eq = √(2ηλ/K).
+    pub intrinsic_lr: f64,
+    /// h/|h|_eq, the displacement along v₁ in units of its equilibrium; its sign is the start's side.
+    pub kick: f64,
+    /// δ = η̃₀λ₁(p) − 2.
+    pub edge_offset: f64,
+}
+
+impl EdgeStart {
+    /// The start at phase angle `phase` of the slow oscillation of energy `energy` ≥ 0: δ ∝ sin(phase), and |h| above its
+    /// equilibrium where cos(phase) > 0.
+    pub fn at_energy(intrinsic_lr: f64, energy: f64, phase: f64) -> Self {
+        let potential = energy * phase.cos().powi(2);
+        Self {
+            intrinsic_lr,
+            kick: displacement(potential, phase.cos() > 0.0).exp(),
+            edge_offset: (8.0 * intrinsic_lr * energy).sqrt() * phase.sin(),
+        }
+    }
+
+    /// e₀, the start's energy in units of 4ηλ above the minimum; infinite at h = 0.
+    pub fn energy(&self) -> f64 {
+        let x = self.kick.abs().ln();
+        self.edge_offset.powi(2) / (8.0 * self.intrinsic_lr) - x + 0.5 * (2.0 * x).exp_m1()
+    }
+
+    /// h = kick·√(2ηλ/K).
+    pub fn displacement<T: Real>(&self, geometry: &Geometry<T>) -> f64 {
+        self.kick * (2.0 * self.intrinsic_lr / geometry.edge_stiffness().to_f64()).sqrt()
+    }
+
+    /// w₀ = ‖w₀‖·Π(p + h′v₁) with ⟨θ₀, v₁⟩ = h, whose norm makes η̃₀λ₁(p) = 2 + δ for the learning rate η.
+    ///
+    /// `point` ∈ Γ, `geometry` that point's. The nearest point of Γ to w₀/‖w₀‖ is `point`, as v₁ is normal to Γ. |h| < 1.
+    pub fn weights<T: Real>(&self, point: &[T], geometry: &Geometry<T>, learning_rate: f64) -> Vec<T> {
+        let h = self.displacement(geometry);
+        let mut weights = point.to_vec();
+        scale(&mut weights, T::from_f64((1.0 - h * h).sqrt()));
+        add_scaled(&mut weights, T::from_f64(h), &geometry.direction);
+        project(&mut weights);
+        let effective = (2.0 + self.edge_offset) / geometry.sharpness.to_f64();
+        let square = learning_rate / ((1.0 - self.intrinsic_lr) * effective);
+        scale(&mut weights, T::from_f64(square.sqrt()));
+        weights
+    }
+}
+
+/// The root x of −x + ½(e^{2x} − 1) = `potential` on the chosen side of 0.
+///
+/// The left side is convex with its minimum 0 at 0; Newton's method from beyond the root descends to it monotonically.
+fn displacement(potential: f64, above: bool) -> f64 {
+    let mut x = if above { potential.sqrt() } else { -potential - 0.5 };
+    if potential == 0.0 {
+        return 0.0;
+    }
+    loop {
+        let excess = -x + 0.5 * (2.0 * x).exp_m1() - potential;
+        let next = x - excess / (2.0 * x).exp_m1();
+        let descended = next.abs() < x.abs();
+        if !descended || next.is_nan() {
+            return x;
+        }
+        x = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn a_start_has_the_energy_it_was_asked_for_at_every_phase() {
+        for energy in [1e-3, 0.5, 3.0] {
+            for k in 0..16 {
+                let phase = f64::from(k) * std::f64::consts::PI / 8.0;
+                let start = EdgeStart::at_energy(1e-4, energy, phase);
+                assert_relative_eq!(start.energy(), energy, max_relative = 1e-10);
+                assert_eq!(start.kick > 1.0, phase.cos() > 0.0 && phase.cos().abs() > 1e-15);
+            }
+        }
+        assert_relative_eq!(EdgeStart::at_energy(1e-4, 0.0, 1.0).kick, 1.0);
+    }
+}

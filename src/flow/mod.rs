@@ -1,0 +1,47 @@
+//! The sharpness-reduction flow dζ/dτ = −2∇_Γ log λ₁(ζ) / (4 + ‖∇_Γ log λ₁(ζ)‖²) on Γ.
+
+mod closed_form;
+mod integrate;
+
+use thiserror::Error;
+
+use crate::minimizers::MinimizersError;
+
+pub use closed_form::angle_at;
+pub use integrate::{Flow, integrate};
+
+/// The constants of a flow dζ/dτ = −a·G / (b + c‖G‖²), G = ∇_Γ log λ₁.
+///
+/// The theory's are (2, 4, 1); other values are its wrong twins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FlowConstants {
+    /// a.
+    pub numerator: f64,
+    /// b.
+    pub offset: f64,
+    /// c.
+    pub slope: f64,
+}
+
+impl FlowConstants {
+    /// The sharpness-reduction flow of gradient descent with weight decay; τ = t·ηλ.
+    pub const SHARPNESS_REDUCTION: Self = Self {
+        numerator: 2.0,
+        offset: 4.0,
+        slope: 1.0,
+    };
+}
+
+/// Why a flow could not be integrated to its end.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum FlowError {
+    /// The right-hand side failed.
+    #[error("at τ = {tau}: {source}")]
+    RightHandSide { tau: f64, source: MinimizersError },
+    /// The state is NaN or infinite.
+    #[error("at τ = {tau}: the state is not finite")]
+    NotFinite { tau: f64 },
+    /// The integrator gave up.
+    #[error("the integrator stopped: {reason}")]
+    Integrator { reason: String },
+}

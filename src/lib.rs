@@ -1,0 +1,29 @@
+//! Sharpness-reduction flow of normalized networks: the objects of the theory, over any float.
+//!
+//! K. Lyu, Z. Li and S. Arora (*Understanding the Generalization Benefit of Normalization Layers: Sharpness Reduction*,
+//! NeurIPS 2022, arXiv:2206.07085) prove that gradient descent with weight decay on a scale-invariant loss, once at the
+//! edge of stability, follows the flow dζ/dτ = −2∇_Γ log λ₁ / (4 + ‖∇_Γ log λ₁‖²) along its manifold of minimizers Γ.
+//!
+//! The modules stand in the order in which they may use one another:
+//!
+//! * [`arithmetic`] — scalars: floats, double-double, Taylor jets;
+//! * [`dense`] — eigenvalues and singular values (faer);
+//! * [`data`] — the data sets: digits, CSV, seeded random draws;
+//! * [`loss`] — scale-invariant losses and every derivative of them;
+//! * [`sphere`] — projection on the sphere and its tangent space;
+//! * [`sharpness`] — spherical sharpness, in both senses it has off Γ;
+//! * [`minimizers`] — Γ: its nearest point, its sharpness, ∇_Γ log λ₁;
+//! * [`flow`] — the sharpness-reduction flow (ode_solvers) and its closed form;
+//! * [`descent`] — gradient descent with weight decay, projected gradient descent, starts at the edge of stability;
+//! * [`measure`] — what a run shows: tracking of the flow, oscillation, orders with intervals.
+
+pub mod arithmetic;
+pub mod data;
+pub mod dense;
+pub mod descent;
+pub mod flow;
+pub mod loss;
+pub mod measure;
+pub mod minimizers;
+pub mod sharpness;
+pub mod sphere;

@@ -1,0 +1,9 @@
+//! What a run shows: where it is relative to Γ and the flow, how it oscillates, orders and means with intervals.
+
+mod oscillation;
+mod statistics;
+mod tracker;
+
+pub use oscillation::{Oscillation, OscillationSummary, slow_period};
+pub use statistics::{Interval, OrderFit, StatisticsError, fit_order, mean};
+pub use tracker::{Reading, Tracker};

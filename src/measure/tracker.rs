@@ -1,0 +1,93 @@
+use crate::arithmetic::{Float, dot};
+use crate::minimizers::{Geometry, Minimizers, MinimizersError};
+use crate::sphere::direction;
+
+/// Where an iterate stands relative to Γ. λ₁, v₁, G and K are those of p, the nearest point of Γ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// λ₁(p).
+    pub sharpness: f64,
+    /// 1 − λ₂(p)/λ₁(p).
+    pub relative_gap: f64,
+    /// h = ⟨θ − p, v₁⟩.
+    pub displacement: f64,
+    /// δ = η̃λ₁(p) − 2.
+    pub edge_offset: f64,
+    /// K = 4 + ‖G‖².
+    pub edge_stiffness: f64,
+    /// ‖θ − p‖.
+    pub distance_to_manifold: f64,
+    /// sin of the angle between θ − p and v₁ ∈ [0, 1]; 0 where they line up.
+    pub misalignment: f64,
+}
+
+/// Reads iterates against Γ, reusing its buffers.
+pub struct Tracker<M, T> {
+    minimizers: M,
+    theta: Vec<T>,
+    point: Vec<T>,
+    geometry: Geometry<T>,
+}
+
+impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
+    /// Allocates the buffers.
+    pub fn new(minimizers: M) -> Self {
+        let dimension = minimizers.dimension();
+        Self {
+            theta: vec![T::from_f64(0.0); dimension],
+            point: vec![T::from_f64(0.0); dimension],
+            geometry: Geometry::new(dimension),
+            minimizers,
+        }
+    }
+
+    /// Reads weights w with effective learning rate η̃.
+    ///
+    /// # Errors
+    /// No nearest point on Γ, or no eigenpairs there.
+    pub fn read(&mut self, weights: &[T], effective_learning_rate: f64) -> Result<Reading, MinimizersError> {
+        direction(weights, &mut self.theta);
+        self.minimizers.nearest(&self.theta, &mut self.point)?;
+        self.minimizers.geometry(&self.point, &mut self.geometry)?;
+        let v = &self.geometry.direction;
+        // v₁ is normal to Γ and p to v₁, but ⟨θ − p, v₁⟩ keeps its digits where ⟨θ, v₁⟩ − ⟨p, v₁⟩ does not.
+        let zero = T::from_f64(0.0);
+        let pairs = || self.theta.iter().zip(&self.point).map(|(&t, &p)| t - p);
+        let along = pairs().zip(v).fold(zero, |sum, (gap, &v)| sum + gap * v);
+        let square = pairs().fold(zero, |sum, gap| sum + gap * gap).to_f64();
+        let across = pairs().zip(v).fold(zero, |sum, (gap, &v)| {
+            let rest = gap - along * v;
+            sum + rest * rest
+        });
+        let sharpness = self.geometry.sharpness.to_f64();
+        Ok(Reading {
+            sharpness,
+            relative_gap: self.geometry.relative_gap(),
+            displacement: along.to_f64(),
+            edge_offset: effective_learning_rate * sharpness - 2.0,
+            edge_stiffness: self.geometry.edge_stiffness().to_f64(),
+            distance_to_manifold: square.sqrt(),
+            misalignment: if square > 0.0 { (across.to_f64() / square).sqrt() } else { 0.0 },
+        })
+    }
+
+    /// θ of the latest reading.
+    pub fn theta(&self) -> &[T] {
+        &self.theta
+    }
+
+    /// p of the latest reading.
+    pub fn point(&self) -> &[T] {
+        &self.point
+    }
+
+    /// Γ.
+    pub fn minimizers(&self) -> &M {
+        &self.minimizers
+    }
+
+    /// ⟨G, u⟩ for the G of the latest reading.
+    pub fn log_gradient_along(&self, u: &[T]) -> T {
+        dot(&self.geometry.log_gradient, u)
+    }
+}

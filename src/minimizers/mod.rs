@@ -1,0 +1,111 @@
+//! Γ ⊂ S, the manifold of minimizers of a scale-invariant loss, and the sharpness along it.
+
+mod linear_regression;
+mod numeric;
+mod rank;
+
+use thiserror::Error;
+
+use crate::arithmetic::{Float, Real, dot};
+use crate::dense::DenseError;
+use crate::sharpness::SharpnessError;
+
+pub use linear_regression::LinearRegressionMinimizers;
+pub use numeric::NumericMinimizers;
+
+/// What the theory needs to know of Γ at one of its points p.
+#[derive(Clone, Debug)]
+pub struct Geometry<T> {
+    /// λ₁(p), the spherical sharpness.
+    pub sharpness: T,
+    /// λ₂(p), the next eigenvalue (with multiplicity; 0 where the normal space is a line).
+    pub next_sharpness: T,
+    /// v₁(p), the unit top eigenvector; normal to Γ, its sign continued from the buffer's earlier content.
+    pub direction: Vec<T>,
+    /// G = ∇_Γ log λ₁(p), tangent to Γ.
+    pub log_gradient: Vec<T>,
+}
+
+impl<T: Real> Geometry<T> {
+    /// A buffer for D weights.
+    pub fn new(dimension: usize) -> Self {
+        let zero = T::from_f64(0.0);
+        Self {
+            sharpness: zero,
+            next_sharpness: zero,
+            direction: vec![zero; dimension],
+            log_gradient: vec![zero; dimension],
+        }
+    }
+
+    /// ‖G‖².
+    pub fn log_gradient_square(&self) -> T {
+        dot(&self.log_gradient, &self.log_gradient)
+    }
+
+    /// K = 4 + ‖G‖², the stiffness of δ against h² at the edge of stability.
+    pub fn edge_stiffness(&self) -> T {
+        T::from_f64(4.0) + self.log_gradient_square()
+    }
+
+    /// 1 − λ₂/λ₁ ∈ [0, 1]: 0 where λ₁ is not simple.
+    pub fn relative_gap(&self) -> f64 {
+        1.0 - (self.next_sharpness / self.sharpness).to_f64()
+    }
+}
+
+/// The manifold of minimizers Γ of a loss.
+///
+/// Methods take `&mut self` for the buffers they work in; a clone is independent.
+pub trait Minimizers<T: Float> {
+    /// D, the number of weights.
+    fn dimension(&self) -> usize;
+
+    /// The dimension of Γ itself: 0 where it is a single point and the flow stands still.
+    fn manifold_dimension(&self) -> usize;
+
+    /// `point ← p(θ)`, the point of Γ nearest to θ: θ − p is normal to Γ at p. θ need not be a unit vector.
+    ///
+    /// # Errors
+    /// No nearest point, or none found.
+    fn nearest(&mut self, theta: &[T], point: &mut [T]) -> Result<(), MinimizersError>;
+
+    /// Fills `geometry` at a point of Γ.
+    ///
+    /// # Errors
+    /// λ₁ not simple, or no eigenpairs.
+    fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError>;
+}
+
+/// What keeps Γ, or a point of it, from being known.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum MinimizersError {
+    #[error(transparent)]
+    Dense(#[from] DenseError),
+    #[error(transparent)]
+    Sharpness(#[from] SharpnessError),
+    #[error("the loss has no curvature at its minimum (the features have rank {rank}, and 2 is the least)")]
+    Flat { rank: usize },
+    #[error("the targets are uncorrelated with every feature (R = {correlation:e}): no direction minimizes the loss")]
+    NoFit { correlation: f64 },
+    #[error(
+        "the rank is ambiguous: {rank} eigenvalues stand above the next by a factor {gap:.1} only (rounding noise starts at {noise:e} of the largest)"
+    )]
+    AmbiguousRank { rank: usize, gap: f64, noise: f64 },
+    #[error("Γ is a single point (rank {rank} in {dimension} dimensions, no kernel): the flow stands still")]
+    SinglePoint { rank: usize, dimension: usize },
+    #[error("no nearest point on Γ: the cosine to the minimum-norm solution is {cosine:.3}, not positive")]
+    NoNearestPoint { cosine: f64 },
+    #[error("the nearest point on Γ was not found in {iterations} iterations (last step {step:e}, tolerance {tolerance:e})")]
+    NotConverged {
+        iterations: usize,
+        step: f64,
+        tolerance: f64,
+    },
+    #[error("not a minimum: the Hessian has the eigenvalue {eigenvalue:e} (rounding explains {noise:e})")]
+    NotAMinimum { eigenvalue: f64, noise: f64 },
+    #[error("the rank of the Hessian changed along Γ: {rank} here, {expected} at the first point")]
+    RankChanged { rank: usize, expected: usize },
+    #[error("λ₁ is not simple: 1 − λ₂/λ₁ = {relative_gap:e}")]
+    NotSimple { relative_gap: f64 },
+}

@@ -1,0 +1,98 @@
+//! Spherical sharpness λ₁(θ): the largest Hessian eigenvalue at a point of the sphere.
+//!
+//! Off Γ two notions differ, and both are here. They agree where ∇L(θ) = 0, since ∇²L(θ)θ = −∇L(θ).
+
+use faer::{Mat, MatRef};
+use thiserror::Error;
+
+use crate::arithmetic::{Base, Float, add_scaled, apply, norm};
+use crate::dense::{DenseError, Eigen, symmetric_eigen};
+use crate::loss::{Derivatives, Loss};
+
+/// Which Hessian's eigenvalue is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HessianKind {
+    /// ∇²L(θ) of the loss on ℝᴰ: the spherical sharpness of the paper.
+    Euclidean,
+    /// P∇²L(θ)P with P = I − θθᵀ: the Riemannian Hessian of L restricted to S (as ⟨∇L(θ), θ⟩ = 0).
+    Tangential,
+}
+
+/// Why there is no sharpness.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum SharpnessError {
+    #[error(transparent)]
+    Dense(#[from] DenseError),
+    /// The eigenpair is not one to the accuracy asked.
+    #[error("the top eigenpair has residual {residual:e}, above the {bound:e} that rounding explains")]
+    NotConverged { residual: f64, bound: f64 },
+}
+
+/// The largest algebraic eigenvalue λ₁ of a Hessian, its unit eigenvector and its residual ‖Hv − λ₁v‖.
+#[derive(Clone, Debug)]
+pub struct SphericalSharpness<T> {
+    pub value: T,
+    pub vector: Vec<T>,
+    pub residual: T,
+    /// λ₂, the next eigenvalue (with multiplicity); λ₁ itself where D = 1.
+    pub next: T,
+}
+
+/// λ₁ of either Hessian at a unit vector θ of length D, by a dense eigendecomposition.
+///
+/// # Errors
+/// A Hessian that is not finite; an eigenpair whose residual exceeds 64·D·u·‖H‖_F (u the unit roundoff), which a
+/// backward-stable solver never reaches.
+pub fn spherical_sharpness<T: Float, L: Loss<T>>(
+    derivatives: &mut Derivatives<'_, L, T>,
+    theta: &[T],
+    kind: HessianKind,
+) -> Result<SphericalSharpness<T>, SharpnessError> {
+    let mut hessian = derivatives.hessian(theta);
+    if kind == HessianKind::Tangential {
+        make_tangential(&mut hessian, theta);
+    }
+    top(hessian.as_ref(), &symmetric_eigen(hessian.as_ref())?)
+}
+
+/// The top eigenpair of a decomposition, with its residual in the matrix it came from.
+pub(crate) fn top<T: Float>(
+    matrix: MatRef<'_, T>,
+    eigen: &Eigen<T>,
+) -> Result<SphericalSharpness<T>, SharpnessError> {
+    let dimension = matrix.nrows();
+    let vector = eigen.vector(0);
+    let mut image = vec![T::from_f64(0.0); dimension];
+    apply(matrix, &vector, &mut image);
+    add_scaled(&mut image, -eigen.values[0], &vector);
+    let residual = norm(&image);
+    let frobenius = eigen.values.iter().map(|v| v.to_f64().powi(2)).sum::<f64>().sqrt();
+    let bound = 64.0 * dimension as f64 * T::UNIT_ROUNDOFF * frobenius;
+    if residual.to_f64() <= bound {
+        Ok(SphericalSharpness {
+            value: eigen.values[0],
+            vector,
+            residual,
+            next: eigen.values[1.min(dimension - 1)],
+        })
+    } else {
+        let residual = residual.to_f64();
+        Err(SharpnessError::NotConverged { residual, bound })
+    }
+}
+
+/// H ← PHP.
+fn make_tangential<T: Base>(hessian: &mut Mat<T>, theta: &[T]) {
+    let dimension = theta.len();
+    let mut image = vec![T::from_f64(0.0); dimension];
+    for pass in 0..2 {
+        let side = if pass == 0 { hessian.as_ref() } else { hessian.transpose() };
+        apply(side, theta, &mut image);
+        for i in 0..dimension {
+            for j in 0..dimension {
+                let removed = if pass == 0 { image[i] * theta[j] } else { theta[i] * image[j] };
+                hessian[(i, j)] = hessian[(i, j)] - removed;
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The unit sphere S ⊂ ℝᴰ, where a scale-invariant loss lives.
+
+use crate::arithmetic::{Real, Scalar, add_scaled, distance, dot, norm, scale};
+
+/// Π(x) = x/‖x‖, in place; returns ‖x‖. Domain x ≠ 0 (x = 0 becomes NaN).
+pub fn project<S: Scalar>(x: &mut [S]) -> S {
+    let length = norm(x);
+    scale(x, S::constant(1.0) / length);
+    length
+}
+
+/// `out ← Π(x)`; returns ‖x‖.
+pub fn direction<S: Scalar>(x: &[S], out: &mut [S]) -> S {
+    out.copy_from_slice(x);
+    project(out)
+}
+
+/// v ← v − ⟨v, θ⟩θ, the part of v tangent to S at the unit vector θ.
+pub fn make_tangent<S: Scalar>(theta: &[S], v: &mut [S]) {
+    let radial = dot(theta, v);
+    add_scaled(v, -radial, theta);
+}
+
+/// The geodesic distance of two unit vectors, in radians ∈ [0, π], accurate for near and opposite ones alike.
+pub fn geodesic_distance<T: Real>(a: &[T], b: &[T]) -> f64 {
+    let sum = a.iter().zip(b).map(|(&a, &b)| (a + b).to_f64().powi(2)).sum::<f64>();
+    2.0 * distance(a, b).to_f64().atan2(sum.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn geodesic_distance_resolves_tiny_and_straight_angles() {
+        let at = |angle: f64| [angle.cos(), angle.sin(), 0.0];
+        for angle in [1e-12, 1e-3, 1.0, 3.1, std::f64::consts::PI] {
+            assert_relative_eq!(geodesic_distance(&at(0.0), &at(angle)), angle, max_relative = 1e-15 * 8.0);
+        }
+    }
+}
