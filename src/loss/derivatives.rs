@@ -31,13 +31,15 @@ where
     }
 }
 
-/// ∇L, ∇²L·v and ∇³L[v, v] of a loss, as Taylor coefficients of its gradient.
+/// ∇L, ∇²L·v, ∇³L[v, v] and ∇⁴L[v, v, v] of a loss, as Taylor coefficients of its gradient.
 pub struct Derivatives<'a, L, T: Base> {
     first: Evaluator<'a, L, T>,
     second: Evaluator<'a, L, Jet<T, 2>>,
     third: Evaluator<'a, L, Jet<T, 3>>,
+    fourth: Evaluator<'a, L, Jet<T, 4>>,
     line2: Vec<Jet<T, 2>>,
     line3: Vec<Jet<T, 3>>,
+    line4: Vec<Jet<T, 4>>,
 }
 
 impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
@@ -48,8 +50,10 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
             first: Evaluator::new(loss),
             second: Evaluator::new(loss),
             third: Evaluator::new(loss),
+            fourth: Evaluator::new(loss),
             line2: vec![Jet::line(zero, zero); loss.dimension()],
             line3: vec![Jet::line(zero, zero); loss.dimension()],
+            line4: vec![Jet::line(zero, zero); loss.dimension()],
         }
     }
 
@@ -65,24 +69,17 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
 
     /// `out ← ∇²L(w)v`.
     pub fn hessian_vector(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        for (line, (&w, &v)) in self.line2.iter_mut().zip(w.iter().zip(v)) {
-            *line = Jet::line(w, v);
-        }
-        let (_, gradient) = self.second.evaluate(&self.line2);
-        for (out, g) in out.iter_mut().zip(gradient) {
-            *out = g.0[1];
-        }
+        along_line(&mut self.second, &mut self.line2, w, v, out);
     }
 
     /// `out ← ∇³L(w)[v, v]`, the gradient at w of u ↦ vᵀ∇²L(u)v.
     pub fn third_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        for (line, (&w, &v)) in self.line3.iter_mut().zip(w.iter().zip(v)) {
-            *line = Jet::line(w, v);
-        }
-        let (_, gradient) = self.third.evaluate(&self.line3);
-        for (out, g) in out.iter_mut().zip(gradient) {
-            *out = g.0[2] + g.0[2];
-        }
+        along_line(&mut self.third, &mut self.line3, w, v, out);
+    }
+
+    /// `out ← ∇⁴L(w)[v, v, v]`.
+    pub fn fourth_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
+        along_line(&mut self.fourth, &mut self.line4, w, v, out);
     }
 
     /// ∇²L(w), D×D, one Hessian–vector product a column; symmetric up to rounding.
@@ -101,5 +98,23 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
             }
         }
         hessian
+    }
+}
+
+/// `out ← ` the highest derivative at ε = 0 of ∇L(w + εv) that a jet of N coefficients carries, the (N−1)-th.
+fn along_line<L: Loss<T>, T: Base, const N: usize>(
+    evaluator: &mut Evaluator<'_, L, Jet<T, N>>,
+    line: &mut [Jet<T, N>],
+    w: &[T],
+    v: &[T],
+    out: &mut [T],
+) {
+    for (line, (&w, &v)) in line.iter_mut().zip(w.iter().zip(v)) {
+        *line = Jet::line(w, v);
+    }
+    let factorial = T::from_f64((1..N).product::<usize>() as f64);
+    let (_, gradient) = evaluator.evaluate(line);
+    for (out, g) in out.iter_mut().zip(gradient) {
+        *out = factorial * g.0[N - 1];
     }
 }

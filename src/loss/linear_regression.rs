@@ -1,7 +1,7 @@
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Real, Scalar, apply, dot, sum_of};
+use crate::arithmetic::{Base, Real, Scalar, apply, dot, norm, sum_of};
 use crate::data::{DataError, Dataset};
 
 /// Linear regression with batch normalization: L(w) = (1/n)‖s√n·Xw/‖Xw‖ − y‖² = 2s²(1 − cos∠(Xw, y)), s² = ‖y‖²/n.
@@ -10,7 +10,8 @@ use crate::data::{DataError, Dataset};
 /// Defined where Xw ≠ 0. Derivation: `proofs-notes/linear_regression_flow.md`.
 #[derive(Clone, Debug)]
 pub struct LinearRegression<T> {
-    features: Mat<T>,
+    /// Xᵀ, D×n: a sample is a column, contiguous in memory, which both of a step's products read fastest.
+    samples: Mat<T>,
     targets: Vec<T>,
     unit_targets: Vec<T>,
     target_variance: T,
@@ -23,8 +24,9 @@ impl<T: Base> LinearRegression<T> {
     /// [`DataError::ConstantTargets`] when the centred targets vanish.
     pub fn new(data: &Dataset) -> Result<Self, DataError> {
         let centred = data.centred()?;
-        let features = Mat::from_fn(centred.features.nrows(), centred.features.ncols(), |i, j| {
-            T::from_f64(centred.features[(i, j)])
+        let features = centred.features.as_ref();
+        let samples = Mat::from_fn(features.ncols(), features.nrows(), |j, i| {
+            T::from_f64(features[(i, j)])
         });
         let targets: Vec<T> = centred.targets.iter().map(|&y| T::from_f64(y)).collect();
         let square = dot(&targets, &targets);
@@ -32,14 +34,14 @@ impl<T: Base> LinearRegression<T> {
         Ok(Self {
             unit_targets: targets.iter().map(|&y| y / length).collect(),
             target_variance: square / T::from_f64(targets.len() as f64),
-            features,
+            samples,
             targets,
         })
     }
 
     /// X, n×D, columns centred.
-    pub fn features(&self) -> &Mat<T> {
-        &self.features
+    pub fn features(&self) -> MatRef<'_, T> {
+        self.samples.transpose()
     }
 
     /// y, length n, centred.
@@ -53,40 +55,48 @@ impl<T: Base> LinearRegression<T> {
     }
 }
 
+/// How well a gradient at a unit vector θ is known; bounds derived in `proofs-notes/projected_gradient_descent.md`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GradientConditioning {
+    /// ‖X‖_F/‖Xθ‖, the condition of the normalization: infinite where it divides by 0.
+    pub condition: f64,
+    /// A bound on ‖fl(∇L(θ)) − ∇L(θ)‖.
+    pub rounding: f64,
+    /// A bound on ‖∇²L(θ)‖.
+    pub curvature: f64,
+}
+
 impl<T: Real> LinearRegression<T> {
-    /// A bound on ‖fl(∇L(w)) − ∇L(w)‖, as (absolute error, ‖w‖‖X‖_F/‖Xw‖): the second number is the condition of the
-    /// normalization, infinite where it divides by 0.
-    ///
-    /// First-order rounding analysis; derived in `proofs-notes/projected_gradient_descent.md`.
-    pub fn gradient_rounding(&self, w: &[T]) -> (f64, f64) {
-        let (n, d) = (self.features.nrows(), self.features.ncols());
-        let mut output = vec![T::from_f64(0.0); n];
-        apply(self.features.as_ref(), w, &mut output);
-        let frobenius = (0..d)
-            .flat_map(|j| (0..n).map(move |i| (i, j)))
-            .map(|ij| self.features[ij].to_f64().powi(2))
-            .sum::<f64>()
-            .sqrt();
-        let length = |x: &[T]| dot(x, x).to_f64().sqrt();
-        let condition = frobenius * length(w) / length(&output);
-        let scale = 2.0 * self.target_variance.to_f64() * frobenius / length(&output);
-        let operations = 4.0 * d as f64 * condition + 4.0 * n as f64 + 16.0;
-        (scale * operations * T::UNIT_ROUNDOFF, condition)
+    /// The conditioning of ∇L at the unit vector `theta`, length D.
+    pub fn conditioning(&self, theta: &[T]) -> GradientConditioning {
+        let (n, d) = (self.targets.len() as f64, theta.len() as f64);
+        let mut output = vec![T::from_f64(0.0); self.targets.len()];
+        apply(self.features(), theta, &mut output);
+        let entries = (0..self.samples.ncols()).flat_map(|j| self.samples.col(j).iter());
+        let square: f64 = entries.map(|x| x.to_f64().powi(2)).sum();
+        let condition = square.sqrt() / norm(&output).to_f64();
+        let variance = self.target_variance.to_f64();
+        let operations = 12.0 * (d * condition + n + 5.0);
+        GradientConditioning {
+            condition,
+            rounding: 2.0 * variance * condition * operations * T::UNIT_ROUNDOFF,
+            curvature: 6.0 * variance * condition * condition,
+        }
     }
 }
 
 impl<T: Base> Loss<T> for LinearRegression<T> {
     fn dimension(&self) -> usize {
-        self.features.ncols()
+        self.samples.nrows()
     }
 
     fn scratch(&self) -> usize {
-        self.features.nrows()
+        self.samples.ncols()
     }
 
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         let output = scratch;
-        apply(self.features.as_ref(), w, output);
+        apply(self.features(), w, output);
         let inverse_length = S::constant(1.0) / dot(output, output).sqrt();
         for u in output.iter_mut() {
             *u = *u * inverse_length;
@@ -103,7 +113,7 @@ impl<T: Base> Loss<T> for LinearRegression<T> {
         for (u, &y) in output.iter_mut().zip(unit_targets) {
             *u = factor * ((*u - S::from_base(y)) - half_square * *u);
         }
-        apply(self.features.transpose(), output, gradient);
+        apply(self.samples.as_ref(), output, gradient);
         variance * square
     }
 }

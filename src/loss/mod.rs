@@ -6,7 +6,7 @@ mod linear_regression;
 use crate::arithmetic::{Base, Scalar};
 
 pub use derivatives::{Derivatives, Evaluator};
-pub use linear_regression::LinearRegression;
+pub use linear_regression::{GradientConditioning, LinearRegression};
 
 /// A loss L on ℝᴰ∖{0} with data of type `T`, evaluated with its gradient over any scalar built on `T`.
 ///

@@ -65,22 +65,100 @@ pub fn mean(values: &[f64], level: f64) -> Result<Interval, StatisticsError> {
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OrderFit {
     pub order: Interval,
-    /// C.
+    /// C of the leading term, the geometric mean over the starts.
     pub constant: f64,
     pub points: usize,
 }
 
-/// Fits log error = a·log parameter + log C by least squares over (parameter, error) points, with the Student interval of a
-/// at confidence `level` ∈ (0, 1). Errors must stand above `floor`, what rounding alone makes of them.
+/// One error of a ladder: the start it belongs to, the ladder's parameter, the error.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct LadderPoint {
+    pub start: usize,
+    pub parameter: f64,
+    pub error: f64,
+}
+
+/// What an error is taken to be, up to a constant C of each start's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorModel {
+    /// C·parameterᵃ.
+    Leading,
+    /// C·parameterᵃ·exp(c·√parameter): the next term too, whose neglect biases a where the interval is narrow.
+    NextOrder,
+}
+
+/// Fits the order a of a ladder's errors by least squares on their logarithms, one constant a start (starts of different
+/// phase and place have different constants and one order), with the Student interval of a at confidence `level` ∈ (0, 1).
+/// Errors must stand above `floor`, what rounding alone makes of them.
 ///
 /// # Errors
-/// Fewer than three points or a single parameter; an error that is not positive and finite, or not above the floor.
-pub fn fit_order(points: &[(f64, f64)], floor: f64, level: f64) -> Result<OrderFit, StatisticsError> {
-    let n = points.len();
-    if n < 3 {
-        return Err(StatisticsError::TooFew { found: n, needed: 3 });
+/// Too few points, or parameters, for the model; an error that is not positive and finite, or not above the floor.
+pub fn fit_order(
+    points: &[LadderPoint],
+    model: ErrorModel,
+    floor: f64,
+    level: f64,
+) -> Result<OrderFit, StatisticsError> {
+    check_ladder(points, floor)?;
+    let mut starts: Vec<usize> = points.iter().map(|p| p.start).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let unknowns = starts.len() + if model == ErrorModel::Leading { 1 } else { 2 };
+    let found = points.len();
+    if found <= unknowns {
+        let needed = unknowns + 1;
+        return Err(StatisticsError::TooFew { found, needed });
     }
-    for (index, &(parameter, error)) in points.iter().enumerate() {
+    // Each start's means taken out, so that its constant is gone: rows (log parameter, √parameter, log error).
+    let mut rows: Vec<[f64; 3]> = Vec::with_capacity(found);
+    let mut means = [0.0; 3];
+    for start in &starts {
+        let group = points.iter().filter(|p| p.start == *start);
+        let logs: Vec<[f64; 3]> = group
+            .map(|p| [p.parameter.ln(), p.parameter.sqrt(), p.error.ln()])
+            .collect();
+        let mean = [0, 1, 2].map(|k| logs.iter().map(|row| row[k]).sum::<f64>() / logs.len() as f64);
+        rows.extend(logs.iter().map(|row| [0, 1, 2].map(|k| row[k] - mean[k])));
+        for k in 0..3 {
+            means[k] += mean[k] / starts.len() as f64;
+        }
+    }
+    if model == ErrorModel::NextOrder {
+        remove_component(&mut rows, 1);
+    }
+    let product = |i: usize, j: usize| rows.iter().map(|row| row[i] * row[j]).sum::<f64>();
+    let spread = product(0, 0);
+    if spread <= f64::EPSILON * found as f64 {
+        return Err(StatisticsError::OneParameter);
+    }
+    let slope = product(0, 2) / spread;
+    let residual: f64 = rows.iter().map(|row| (row[2] - slope * row[0]).powi(2)).sum();
+    let freedom = found - unknowns;
+    let error = (residual / freedom as f64 / spread).sqrt();
+    Ok(OrderFit {
+        order: Interval {
+            value: slope,
+            half_width: student_quantile(freedom, level) * error,
+        },
+        constant: (means[2] - slope * means[0]).exp(),
+        points: found,
+    })
+}
+
+/// Makes every column orthogonal to column `k`, which leaves the other regressors' coefficients as they were (Frisch–Waugh).
+fn remove_component(rows: &mut [[f64; 3]], k: usize) {
+    let square: f64 = rows.iter().map(|row| row[k] * row[k]).sum();
+    for other in (0..3).filter(|&other| other != k) {
+        let along = rows.iter().map(|row| row[k] * row[other]).sum::<f64>() / square;
+        for row in rows.iter_mut() {
+            row[other] -= along * row[k];
+        }
+    }
+}
+
+fn check_ladder(points: &[LadderPoint], floor: f64) -> Result<(), StatisticsError> {
+    for (index, &LadderPoint { parameter, error, .. }) in points.iter().enumerate() {
         for value in [parameter, error] {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(StatisticsError::NotPositive { index, value });
@@ -94,24 +172,7 @@ pub fn fit_order(points: &[(f64, f64)], floor: f64, level: f64) -> Result<OrderF
             });
         }
     }
-    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
-    let average = |of: &dyn Fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / n as f64;
-    let (x, y) = (average(&|p| p.0), average(&|p| p.1));
-    let spread: f64 = logs.iter().map(|p| (p.0 - x).powi(2)).sum();
-    if spread == 0.0 {
-        return Err(StatisticsError::OneParameter);
-    }
-    let slope = logs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / spread;
-    let residual: f64 = logs.iter().map(|p| (p.1 - y - slope * (p.0 - x)).powi(2)).sum();
-    let error = (residual / (n - 2) as f64 / spread).sqrt();
-    Ok(OrderFit {
-        order: Interval {
-            value: slope,
-            half_width: student_quantile(n - 2, level) * error,
-        },
-        constant: (y - slope * x).exp(),
-        points: n,
-    })
+    Ok(())
 }
 
 /// t with P(|T| ≤ t) = `level`, T Student with `freedom` ≥ 1 degrees of freedom.
@@ -139,25 +200,45 @@ mod tests {
         }
     }
 
+    fn ladder(start: usize, constant: f64, order: f64) -> impl Iterator<Item = LadderPoint> {
+        (2..7).map(move |k| 10f64.powi(-k)).map(move |parameter| LadderPoint {
+            start,
+            parameter,
+            error: constant * parameter.powf(order),
+        })
+    }
+
     #[test]
     fn an_exact_power_law_is_recovered_and_a_growing_error_has_negative_order() {
-        let ladder = |order: f64| -> Vec<(f64, f64)> {
-            (2..7).map(|k| 10f64.powi(-k)).map(|x| (x, 3.0 * x.powf(order))).collect()
-        };
         for order in [0.5, -0.5] {
-            let fit = fit_order(&ladder(order), 0.0, 0.999).unwrap();
+            let points: Vec<_> = ladder(0, 1.0, order).chain(ladder(1, 9.0, order)).collect();
+            let fit = fit_order(&points, ErrorModel::Leading, 0.0, 0.999).unwrap();
             assert_relative_eq!(fit.order.value, order, max_relative = 1e-12);
             assert_relative_eq!(fit.constant, 3.0, max_relative = 1e-10);
+            assert!(fit.order.half_width < 1e-10);
         }
+    }
+
+    /// error = √x·exp(3√x): the leading model is biased, the next-order model exact.
+    #[test]
+    fn the_next_order_model_removes_the_bias_of_the_leading_one() {
+        let mut points: Vec<_> = ladder(0, 1.0, 0.5).collect();
+        points.iter_mut().for_each(|p| p.error *= (3.0 * p.parameter.sqrt()).exp());
+        let order = |model| fit_order(&points, model, 0.0, 0.99).unwrap().order.value;
+        assert!((order(ErrorModel::Leading) - 0.5).abs() > 1e-2);
+        assert_relative_eq!(order(ErrorModel::NextOrder), 0.5, max_relative = 1e-12);
     }
 
     #[test]
     fn what_gives_no_order_is_an_error() {
-        let mut points = vec![(1e-3, 1e-2), (1e-4, 1e-3), (1e-5, f64::NAN)];
-        assert!(matches!(fit_order(&points, 0.0, 0.99), Err(StatisticsError::NotPositive { index: 2, .. })));
-        points[2].1 = 1e-16;
-        assert!(matches!(fit_order(&points, 1e-15, 0.99), Err(StatisticsError::RoundingFloor { .. })));
-        assert!(matches!(fit_order(&points[..2], 0.0, 0.99), Err(StatisticsError::TooFew { .. })));
+        let mut points: Vec<_> = ladder(0, 1.0, 1.0).take(3).collect();
+        points[2].error = f64::NAN;
+        assert!(matches!(fit_order(&points, ErrorModel::Leading, 0.0, 0.99), Err(StatisticsError::NotPositive { index: 2, .. })));
+        points[2].error = 1e-16;
+        assert!(matches!(fit_order(&points, ErrorModel::Leading, 1e-15, 0.99), Err(StatisticsError::RoundingFloor { .. })));
+        assert!(matches!(fit_order(&points[..2], ErrorModel::Leading, 0.0, 0.99), Err(StatisticsError::TooFew { .. })));
+        points.iter_mut().for_each(|p| (p.parameter, p.error) = (0.1, 0.1));
+        assert_eq!(fit_order(&points, ErrorModel::Leading, 0.0, 0.99), Err(StatisticsError::OneParameter));
         assert!(matches!(mean(&[1.0, f64::INFINITY], 0.99), Err(StatisticsError::NotFinite { index: 1, .. })));
     }
 }

@@ -34,7 +34,7 @@ impl<T: Float> LinearRegressionMinimizers<T> {
     /// Rank below 2, an ambiguous rank, targets uncorrelated with the features.
     pub fn new(loss: &LinearRegression<T>) -> Result<Self, MinimizersError> {
         let (n, d) = (loss.features().nrows(), loss.features().ncols());
-        let svd = thin_svd(loss.features().as_ref())?;
+        let svd = thin_svd(loss.features())?;
         let rank = spectral_rank(&svd.values, 8.0 * n.max(d) as f64 * T::UNIT_ROUNDOFF)?;
         if rank < 2 {
             return Err(MinimizersError::Flat { rank });

@@ -31,6 +31,25 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         self.rank
     }
 
+    /// q = ∇⁴L[v₁⁴]/(3λ₁) − Σ_k ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k) at a point of Γ, over the normal eigenpairs (λ_k, u_k): an
+    /// oscillation of amplitude h along v₁ centres δ = η̃λ₁ − 2 at −q h².
+    ///
+    /// # Errors
+    /// No eigenpairs.
+    pub fn quartic_coefficient(&mut self, point: &[T]) -> Result<f64, MinimizersError> {
+        let eigen = symmetric_eigen(self.derivatives.hessian(point).as_ref())?;
+        let top = eigen.vector(0);
+        let mut derivative = vec![T::from_f64(0.0); point.len()];
+        self.derivatives.fourth_derivative(point, &top, &mut derivative);
+        let quartic = dot(&derivative, &top).to_f64() / 3.0;
+        self.derivatives.third_derivative(point, &top, &mut derivative);
+        let response = (0..self.rank).map(|k| {
+            let along = dot(&derivative, &eigen.vector(k)).to_f64();
+            along * along / eigen.values[k].to_f64()
+        });
+        Ok((quartic - response.sum::<f64>()) / eigen.values[0].to_f64())
+    }
+
     /// One Gauss–Newton step towards p(θ); returns its length and the length that rounding alone can give it.
     ///
     /// In the normal space it is Newton's for ∇L = 0. Along Γ it goes to the part of θ in span(p, T_pΓ), and errs by
