@@ -15,6 +15,7 @@ pub struct Flow<T> {
     model: ContinuousOutputModel<T, DVector<T>>,
     start: Vec<T>,
     end: T,
+    steps: u32,
 }
 
 /// Integrates a flow from `start` ∈ Γ over τ ∈ [0, `end`] by Dormand–Prince 5(4), each step within `tolerance`.
@@ -59,13 +60,14 @@ where
     if let Some(failure) = shared.borrow_mut().failure.take() {
         return Err(failure);
     }
-    outcome.map_err(|error| FlowError::Integrator {
+    let statistics = outcome.map_err(|error| FlowError::Integrator {
         reason: error.to_string(),
     })?;
     Ok(Flow {
         model,
         start: start.to_vec(),
         end,
+        steps: statistics.accepted_steps,
     })
 }
 
@@ -74,6 +76,11 @@ where
     T: Float + FloatNumber,
     f64: From<T>,
 {
+    /// How many steps were accepted.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
     /// `out ← ζ(τ)`, a unit vector; τ is clamped to the interval of integration.
     pub fn at(&self, tau: f64, out: &mut [T]) {
         let end = f64::from(self.end);

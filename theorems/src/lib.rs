@@ -1,1 +1,22 @@
+//! The claims of the theory of sharpness reduction as values, and their judgement on instances.
+//!
+//! Data go one way: an [`instance`] is drawn or read; a [`records`] run is made of it; a claim's file turns records into
+//! [`evidence::Measurement`]s; [`verdict`] decides them; [`runner`] does so for all claims; [`cli`] prints and writes.
+//!
+//! A claim is one file here, one line in the [`registry`], one note in `proofs-notes/` and one test, all of one name.
 
+pub mod cli;
+pub mod evidence;
+pub mod instance;
+pub mod records;
+pub mod registry;
+pub mod runner;
+pub mod theorem;
+pub mod verdict;
+
+mod effective_learning_rate;
+mod held_out_error;
+mod linear_regression_flow;
+mod minimum_norm_convergence;
+mod projected_gradient_descent;
+mod sharpness_reduction_flow;

@@ -1,0 +1,49 @@
+//! Gradient descent with weight decay is projected gradient descent on the sphere.
+
+use crate::evidence::{Check, Hypothesis, Measurement, Statement};
+use crate::records::Draw;
+use crate::theorem::{Judge, PAPER, Strength, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "projected_gradient_descent",
+    title: "GD with weight decay is projected GD",
+    strength: Strength::Exact,
+    statement: "For a scale-invariant loss, w' = (1-ηλ)w - η∇L(w) moves the direction θ = w/‖w‖ as \
+                θ' = Π(θ - η̃∇L(θ)) with η̃ = η/((1-ηλ)‖w‖²), for every η > 0 and 0 ≤ ηλ < 1",
+    latex: r"\theta_{t+1}=\Pi\bigl(\theta_t-\tilde\eta_t\nabla L(\theta_t)\bigr),\quad \tilde\eta_t=\frac{\eta}{(1-\eta\lambda)\|w_t\|^2}",
+    hypotheses: &["the loss is scale-invariant"],
+    source: PAPER,
+    judge: Judge::Steps(judge),
+};
+
+fn judge(draws: &[Draw]) -> Measurement {
+    let with_power = |what, power| Statement {
+        what,
+        check: Check::Bound {
+            ratios: draws.iter().map(|draw| draw.direction_ratio(power)).collect(),
+        },
+    };
+    Measurement {
+        instance: "random steps in f32, f64 and double-double".into(),
+        hypotheses: vec![scale_invariance(draws)],
+        statements: vec![with_power("direction after a step", -1)],
+        twins: vec![
+            with_power("η̃ = η/‖w‖²", 0),
+            with_power("η̃ = η/((1-ηλ)²‖w‖²)", -2),
+            with_power("η̃ = η(1-ηλ)/‖w‖²", 1),
+        ],
+        constants: vec![],
+    }
+}
+
+/// The hypothesis of both exact claims.
+pub(crate) fn scale_invariance(draws: &[Draw]) -> Hypothesis {
+    let ratios: Vec<f64> = draws.iter().map(Draw::invariance_ratio).collect();
+    let nan = ratios.iter().copied().find(|r| r.is_nan());
+    Hypothesis {
+        what: "scale invariance: tangent gradient of degree -1, over rounding",
+        measured: nan.unwrap_or_else(|| ratios.iter().copied().fold(0.0, f64::max)),
+        bound: 1.0,
+        place: format!("worst of {} draws", ratios.len()),
+    }
+}

@@ -1,0 +1,225 @@
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+use sharpflow::arithmetic::{Quad, Real, add_scaled, distance, dot, norm, scale};
+use sharpflow::data::{DataError, Dataset, generator};
+use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent};
+use sharpflow::loss::{Evaluator, GradientConditioning, LinearRegression, Loss};
+use sharpflow::sphere::{direction, project};
+
+/// Draws for each arithmetic.
+const DRAWS: u64 = 100;
+
+/// One step of gradient descent with weight decay from random weights, over one of three arithmetics.
+///
+/// The measured quantities are `f64`; the arithmetic below them is not.
+#[derive(Debug)]
+pub enum Draw {
+    Single(Step<f32>),
+    Double(Step<f64>),
+    DoubleDouble(Step<Quad>),
+}
+
+/// The step w₊ = (1−ηλ)w − η∇L(w) with all that the exact identities speak of.
+#[derive(Debug)]
+pub struct Step<T> {
+    loss: LinearRegression<T>,
+    learning_rate: T,
+    intrinsic_lr: T,
+    weights: Vec<T>,
+    theta: Vec<T>,
+    next: Vec<T>,
+    /// ∇L(w).
+    gradient: Vec<T>,
+    /// ∇L(θ).
+    spherical_gradient: Vec<T>,
+    conditioning: GradientConditioning,
+}
+
+/// The recursion η̃₊ = η̃ (1−ηλ)^(−shrinkage) (1 + sign·(η̃‖∇L(θ)‖)^square)⁻¹.
+#[derive(Clone, Copy, Debug)]
+pub struct Recursion {
+    pub shrinkage: i32,
+    pub square: i32,
+    pub sign: f64,
+}
+
+/// Random steps: shapes, data, weights, norms and rates all drawn by the seed; as many in each arithmetic.
+pub fn draws(seed: u64) -> Result<Vec<Draw>, DataError> {
+    let mut draws = Vec::new();
+    for k in 0..DRAWS {
+        let case = Case::new(seed.wrapping_add(k));
+        draws.push(Draw::Single(Step::new(&case)?));
+        draws.push(Draw::Double(Step::new(&case)?));
+        draws.push(Draw::DoubleDouble(Step::new(&case)?));
+    }
+    Ok(draws)
+}
+
+struct Case {
+    data: Dataset,
+    direction: Vec<f64>,
+    norm: f64,
+    intrinsic_lr: f64,
+    /// η̃‖∇L(θ)‖, the tangent of the angle a step turns.
+    turn: f64,
+}
+
+impl Case {
+    fn new(seed: u64) -> Self {
+        let mut generator = generator(seed, 3);
+        let n = generator.random_range(3..=12);
+        let d = generator.random_range(2..=16);
+        let mut power_of_ten = |from: f64, to: f64| 10f64.powf(generator.random_range(from..to));
+        let (norm, intrinsic_lr, turn) = (
+            power_of_ten(-3.0, 3.0),
+            power_of_ten(-4.0, -0.05),
+            power_of_ten(-1.5, 1.5),
+        );
+        Self {
+            data: Dataset::random(n, d, seed),
+            direction: (0..d).map(|_| StandardNormal.sample(&mut generator)).collect(),
+            norm,
+            intrinsic_lr,
+            turn,
+        }
+    }
+}
+
+impl<T: Real> Step<T> {
+    fn new(case: &Case) -> Result<Self, DataError> {
+        let loss = LinearRegression::<T>::new(&case.data)?;
+        let mut weights: Vec<T> = case.direction.iter().map(|&x| T::from_f64(x)).collect();
+        let mut theta = weights.clone();
+        project(&mut theta);
+        project(&mut weights);
+        scale(&mut weights, T::from_f64(case.norm));
+        let mut evaluator = Evaluator::new(&loss);
+        let spherical_gradient = evaluator.evaluate(&theta).1.to_vec();
+        let gradient = evaluator.evaluate(&weights).1.to_vec();
+        let effective = case.turn / norm(&spherical_gradient).to_f64();
+        let learning_rate = effective * (1.0 - case.intrinsic_lr) * case.norm * case.norm;
+        // Rates are rounded to T first: the identity is then about the very numbers the step uses.
+        let (learning_rate, intrinsic_lr) = (T::from_f64(learning_rate), T::from_f64(case.intrinsic_lr));
+        let next = match GradientDescent::new(&loss, learning_rate.to_f64(), intrinsic_lr.to_f64(), &weights) {
+            Ok(mut descent) => {
+                descent.step();
+                descent.weights().to_vec()
+            }
+            // Out of its domain there is no step; NaN fails every check.
+            Err(_) => vec![T::from_f64(f64::NAN); loss.dimension()],
+        };
+        Ok(Self {
+            conditioning: loss.conditioning(&theta),
+            learning_rate,
+            intrinsic_lr,
+            weights,
+            theta,
+            next,
+            gradient,
+            spherical_gradient,
+            loss,
+        })
+    }
+
+    fn shrinkage(&self) -> T {
+        T::from_f64(1.0) - self.intrinsic_lr
+    }
+
+    /// η (1−ηλ)^power / ‖w‖²; the effective learning rate has power −1.
+    fn effective(&self, power: i32) -> T {
+        self.learning_rate * integer_power(self.shrinkage(), power) / dot(&self.weights, &self.weights)
+    }
+
+    /// η̃‖∇L(θ)‖, and the rounding bounds of the step's direction and of the relative change of η̃, in units of u.
+    fn bounds(&self) -> (f64, f64, f64) {
+        let u = T::UNIT_ROUNDOFF;
+        let d = self.theta.len() as f64;
+        let effective = self.effective(-1).to_f64();
+        let turn = effective * norm(&self.spherical_gradient).to_f64();
+        let stretch = (1.0 + turn * turn).sqrt();
+        let GradientConditioning { rounding, curvature, .. } = self.conditioning;
+        let of_theta = (d / 8.0 + 6.0) * u;
+        let of_map = of_theta * (1.0 + effective * curvature) / stretch;
+        let of_gradient = 2.0 * effective * rounding / stretch;
+        let direction = of_map + of_gradient + (d / 4.0 + 22.0) * u;
+        let relative_rate = 2.0 * (of_gradient + of_map) + (d / 2.0 + 40.0) * u;
+        (turn, direction, relative_rate)
+    }
+
+    fn direction_residual(&self, power: i32) -> f64 {
+        let mut projected = ProjectedGradientDescent::new(&self.loss, self.effective(power), &self.theta);
+        projected.step();
+        let mut next = self.next.clone();
+        direction(&self.next, &mut next);
+        distance(&next, projected.weights()).to_f64()
+    }
+
+    fn rate_residual(&self, recursion: Recursion) -> f64 {
+        let one = T::from_f64(1.0);
+        let after = self.learning_rate / (self.shrinkage() * dot(&self.next, &self.next));
+        let before = self.effective(-1);
+        let turn = before * norm(&self.spherical_gradient);
+        let stretch = one + T::from_f64(recursion.sign) * integer_power(turn, recursion.square);
+        let ratio = after * integer_power(self.shrinkage(), recursion.shrinkage) * stretch / before;
+        (ratio - one).to_f64().abs()
+    }
+
+    fn norm_residual(&self, shrinkage: i32) -> f64 {
+        let decayed = integer_power(self.shrinkage(), shrinkage) * dot(&self.weights, &self.weights);
+        let added = self.learning_rate * self.learning_rate * dot(&self.gradient, &self.gradient);
+        let ratio = dot(&self.next, &self.next) / (decayed + added);
+        (ratio - T::from_f64(1.0)).to_f64().abs()
+    }
+
+    /// |⟨∇L(θ), θ⟩| and ‖∇L(cθ)c − ∇L(θ)‖ against rounding, the larger ratio.
+    fn invariance(&self) -> f64 {
+        let length = norm(&self.spherical_gradient).to_f64();
+        let bound = 2.0 * self.conditioning.rounding
+            + (self.theta.len() as f64 + 8.0) * T::UNIT_ROUNDOFF * (length + self.conditioning.curvature);
+        let mut rescaled = self.gradient.clone();
+        scale(&mut rescaled, norm(&self.weights));
+        add_scaled(&mut rescaled, T::from_f64(-1.0), &self.spherical_gradient);
+        let radial = dot(&self.spherical_gradient, &self.theta).to_f64().abs();
+        let degree = norm(&rescaled).to_f64();
+        if radial.is_nan() || degree.is_nan() { f64::NAN } else { radial.max(degree) / bound }
+    }
+}
+
+fn integer_power<T: Real>(x: T, power: i32) -> T {
+    let one = T::from_f64(1.0);
+    let product = (0..power.unsigned_abs()).fold(one, |product, _| product * x);
+    if power < 0 { one / product } else { product }
+}
+
+/// Hands the step inside, whatever its arithmetic, to one expression.
+macro_rules! each {
+    ($draw:expr, $step:ident => $value:expr) => {
+        match $draw {
+            Draw::Single($step) => $value,
+            Draw::Double($step) => $value,
+            Draw::DoubleDouble($step) => $value,
+        }
+    };
+}
+
+impl Draw {
+    /// ‖Π(w₊) − Π(θ − η̃∇L(θ))‖ over its rounding bound, with η̃ = η (1−ηλ)^power/‖w‖².
+    pub fn direction_ratio(&self, power: i32) -> f64 {
+        each!(self, step => step.direction_residual(power) / step.bounds().1)
+    }
+
+    /// The relative residual of a recursion of η̃ over its rounding bound.
+    pub fn rate_ratio(&self, recursion: Recursion) -> f64 {
+        each!(self, step => step.rate_residual(recursion) / step.bounds().2)
+    }
+
+    /// The relative residual of ‖w₊‖² = (1−ηλ)^shrinkage‖w‖² + η²‖∇L(w)‖² over its rounding bound.
+    pub fn norm_ratio(&self, shrinkage: i32) -> f64 {
+        each!(self, step => step.norm_residual(shrinkage) / step.bounds().2)
+    }
+
+    /// How far the gradient is from tangent and of degree −1, over rounding.
+    pub fn invariance_ratio(&self) -> f64 {
+        each!(self, step => step.invariance())
+    }
+}

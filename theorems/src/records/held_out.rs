@@ -1,0 +1,146 @@
+use serde::Serialize;
+use sharpflow::arithmetic::apply;
+use sharpflow::data::{Dataset, Digits};
+use sharpflow::descent::{EdgeStart, GradientDescent, run};
+use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::measure::Tracker;
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
+
+use super::Progress;
+use crate::instance::{Rejected, digits, kernel_direction};
+
+/// How many seeds draw training images; fixed beforehand.
+pub const SEEDS: u64 = 20;
+/// ηλ and τ of the run with weight decay; the control takes as many steps.
+const INTRINSIC_LR: f64 = 1e-5;
+const HORIZON: f64 = 4.0;
+const LEARNING_RATE: f64 = 0.1;
+
+/// The state at one end of a run.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ending {
+    /// λ₁ at the nearest point of Γ.
+    pub sharpness: f64,
+    /// Mean squared error on the training images, relative to the targets' variance.
+    pub training_error: f64,
+    /// Mean squared error on the images held out (targets ±1).
+    pub held_out_error: f64,
+    /// The fraction of images held out whose sign is right.
+    pub accuracy: f64,
+}
+
+/// Start and end of one run.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Path {
+    pub start: Ending,
+    pub end: Ending,
+}
+
+/// The digits from one seed, with weight decay and without, from the same start.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SeedRecord {
+    pub seed: u64,
+    pub decay: Path,
+    pub control: Path,
+}
+
+/// All seeds.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldOutRecord {
+    pub seeds: Vec<SeedRecord>,
+}
+
+impl HeldOutRecord {
+    /// Steps of all runs.
+    pub fn steps() -> u64 {
+        2 * SEEDS * (HORIZON / INTRINSIC_LR) as u64
+    }
+}
+
+/// Both runs of one seed; `None` when stopped.
+///
+/// # Errors
+/// The instance has no Γ to start at (or loses it).
+pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>, Rejected> {
+    let images = Digits::pair(digits::POSITIVE, digits::NEGATIVE);
+    let split = images.split(digits::TRAINING, seed)?;
+    let centred = split.training.centred()?;
+    let loss = LinearRegression::<f64>::new(&split.training)?;
+    let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
+    let start = minimizers.at_angle(digits::ANGLE, &kernel_direction(loss.dimension(), seed))?;
+    let mut geometry = Geometry::new(loss.dimension());
+    minimizers.geometry(&start, &mut geometry)?;
+    let edge = EdgeStart {
+        intrinsic_lr: INTRINSIC_LR,
+        kick: 1.0,
+        edge_offset: 0.0,
+    };
+    let weights = edge.weights(&start, &geometry, LEARNING_RATE);
+    let prediction = Prediction {
+        loss: &loss,
+        held_out: &split.held_out,
+        feature_means: &centred.feature_means,
+        target_mean: centred.target_mean,
+    };
+    let path = |intrinsic_lr: f64| -> Result<Option<Path>, Rejected> {
+        let mut descent = GradientDescent::new(&loss, LEARNING_RATE, intrinsic_lr, &weights)?;
+        let mut tracker = Tracker::new(minimizers.clone());
+        let mut ends = Vec::new();
+        let steps = (HORIZON / INTRINSIC_LR) as u64;
+        // A tenth at a time, to hear a request to stop.
+        let whole = run(&mut descent, steps, steps / 10, |step, weights, effective, seen| {
+            progress.add(steps / 10);
+            if step == 0 || step == steps {
+                let reading = tracker.read(weights, effective);
+                ends.push(reading.map(|reading| prediction.ending(weights, reading.sharpness, seen.loss)));
+            }
+            !progress.stopped()
+        });
+        let mut ends = ends.into_iter();
+        match (whole, ends.next(), ends.next()) {
+            (true, Some(start), Some(end)) => Ok(Some(Path {
+                start: start?,
+                end: end?,
+            })),
+            _ => Ok(None),
+        }
+    };
+    let (Some(decay), Some(control)) = (path(INTRINSIC_LR)?, path(0.0)?) else {
+        return Ok(None);
+    };
+    Ok(Some(SeedRecord { seed, decay, control }))
+}
+
+/// What the trained regression says of images it has not seen: ȳ + s√n·⟨x − x̄, w⟩/‖Xw‖, statistics of the training images.
+struct Prediction<'a> {
+    loss: &'a LinearRegression<f64>,
+    held_out: &'a Dataset,
+    feature_means: &'a [f64],
+    target_mean: f64,
+}
+
+impl Prediction<'_> {
+    fn ending(&self, weights: &[f64], sharpness: f64, training_loss: f64) -> Ending {
+        let loss = self.loss;
+        let mut output = vec![0.0; loss.targets().len()];
+        apply(loss.features(), weights, &mut output);
+        let length = output.iter().map(|u| u * u).sum::<f64>().sqrt();
+        let gain = (loss.target_variance() * output.len() as f64).sqrt() / length;
+        let held_out = self.held_out;
+        let (mut error, mut right) = (0.0, 0);
+        for (i, &target) in held_out.targets.iter().enumerate() {
+            let terms = weights.iter().zip(self.feature_means).enumerate();
+            let projection: f64 = terms.map(|(j, (w, mean))| w * (held_out.features[(i, j)] - mean)).sum();
+            let predicted = self.target_mean + gain * projection;
+            error += (predicted - target).powi(2);
+            right += usize::from(predicted * target > 0.0);
+        }
+        let images = held_out.targets.len() as f64;
+        Ending {
+            sharpness,
+            training_error: training_loss / loss.target_variance(),
+            held_out_error: error / images,
+            accuracy: right as f64 / images,
+        }
+    }
+}

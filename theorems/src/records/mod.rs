@@ -1,0 +1,39 @@
+//! Runs, made once and judged by every claim they concern.
+
+mod draw;
+mod held_out;
+mod ladder;
+
+pub use draw::{Draw, Recursion, draws};
+pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
+pub use ladder::{LadderRecord, Run};
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What long work looks at and reports to.
+#[derive(Debug, Default)]
+pub struct Progress {
+    stop: AtomicBool,
+    steps: AtomicU64,
+}
+
+impl Progress {
+    /// Asks the work to end soon; what is whole is kept.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to end.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Steps of descent done so far.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, steps: u64) {
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+    }
+}

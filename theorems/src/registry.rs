@@ -1,0 +1,18 @@
+//! All claims, one line each.
+
+use crate::theorem::Theorem;
+
+/// The claims in the order of the theory.
+pub static REGISTRY: [&Theorem; 6] = [
+    &crate::projected_gradient_descent::THEOREM,
+    &crate::effective_learning_rate::THEOREM,
+    &crate::sharpness_reduction_flow::THEOREM,
+    &crate::linear_regression_flow::THEOREM,
+    &crate::minimum_norm_convergence::THEOREM,
+    &crate::held_out_error::THEOREM,
+];
+
+/// The claim of this name.
+pub fn find(id: &str) -> Option<&'static Theorem> {
+    REGISTRY.into_iter().find(|theorem| theorem.id == id)
+}

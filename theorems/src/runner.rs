@@ -1,0 +1,307 @@
+//! Judges claims: instances are admitted, records made, claims measured on them, and all of it decided at the end.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use sharpflow::data::DataError;
+use sharpflow::descent::StepError;
+use thiserror::Error;
+
+use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance};
+use crate::instance::{Instance, Plan, Rejected};
+use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, draws, held_out_run};
+use crate::theorem::{Judge, Theorem};
+use crate::verdict::{Verdict, decide, intervals, level_of_one};
+
+/// Random draws tried for each instance wanted.
+const TRIES: u64 = 20;
+/// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
+const LEAST_INSTANCES: usize = 3;
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+pub struct Study {
+    pub claims: Vec<&'static Theorem>,
+    pub seed: u64,
+    /// Random instances, besides the digits.
+    pub random_instances: usize,
+    /// A user's file and its target column; then it is the only instance.
+    pub data: Option<(PathBuf, String)>,
+}
+
+/// Why a study has no evidence at all.
+#[derive(Debug, Error)]
+pub enum StudyError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error("instance {name}: {source}")]
+    Rejected { name: String, source: Rejected },
+}
+
+/// Whether all that was asked was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Complete,
+    /// Interrupted: what is here is whole, the rest is missing.
+    Partial,
+}
+
+/// Everything a study found. The same bytes for the same seed, binary and kind of processor.
+#[derive(Debug, Serialize)]
+pub struct StudyEvidence {
+    pub schema: &'static str,
+    pub status: Status,
+    pub provenance: Provenance,
+    pub parameters: Parameters,
+    pub claims: Vec<ClaimEvidence>,
+    pub instances: Vec<InstancePlan>,
+    /// Draws dropped before they ran, and why.
+    pub dropped: Vec<String>,
+}
+
+/// What a study was asked, and the confidence its intervals got.
+#[derive(Debug, Serialize)]
+pub struct Parameters {
+    pub seed: u64,
+    pub random_instances: usize,
+    pub data: Option<String>,
+    pub target: Option<String>,
+    /// How many intervals the run has, and the confidence of each.
+    pub intervals: usize,
+    pub level_of_one: f64,
+}
+
+/// An instance and what was run on it.
+#[derive(Debug, Serialize)]
+pub struct InstancePlan {
+    pub name: String,
+    #[serde(flatten)]
+    pub plan: Plan,
+}
+
+/// What a long study tells while it runs.
+pub enum Event {
+    /// The steps of descent known to lie ahead, in all.
+    Total(u64),
+    /// What is being done now.
+    Now(String),
+}
+
+/// Runs a study. `tell` hears of its progress; `progress` can stop it.
+///
+/// # Errors
+/// The user's data cannot be read; a record cannot be made.
+pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) -> Result<StudyEvidence, StudyError> {
+    let wants = |of: fn(&Judge) -> bool| study.claims.iter().any(|claim| of(&claim.judge));
+    let mut found = Found::default();
+    let mut instances = Vec::new();
+    if wants(|judge| matches!(judge, Judge::Ladder(_))) {
+        instances = admit(study, &mut found)?;
+    }
+    let held_out = study.data.is_none() && wants(|judge| matches!(judge, Judge::HeldOut(_)));
+    let ladder_steps: u64 = instances.iter().map(LadderRecord::steps).sum();
+    tell(Event::Total(ladder_steps + if held_out { HeldOutRecord::steps() } else { 0 }));
+
+    if wants(|judge| matches!(judge, Judge::Steps(_))) {
+        tell(Event::Now("exact identities".into()));
+        let draws = draws(study.seed)?;
+        found.measure(study, |claim| measure_steps(claim, &draws));
+    }
+    for instance in &instances {
+        tell(Event::Now(instance.name.clone()));
+        if let Some(record) = LadderRecord::new(instance, progress)? {
+            found.measure(study, |claim| measure_ladder(claim, instance, &record));
+        }
+    }
+    if held_out {
+        tell(Event::Now("held-out error".into()));
+        if let Some(record) = held_out_record(study.seed, progress)? {
+            found.measure(study, |claim| measure_held_out(claim, &record));
+        }
+    }
+    let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
+    let status = if progress.stopped() { Status::Partial } else { Status::Complete };
+    Ok(found.decide(study, plans.collect(), status))
+}
+
+/// What has been measured so far, with the claim it belongs to.
+#[derive(Default)]
+struct Found {
+    measured: Vec<(&'static str, Measurement)>,
+    not_judged: Vec<(&'static str, String)>,
+    /// Instances whose hypotheses failed before they could run.
+    failed: Vec<InstanceEvidence>,
+    dropped: Vec<String>,
+}
+
+/// What a claim makes of a record: a measurement, a reason why not, or nothing (a record of another kind).
+enum Judged {
+    Measured(Measurement),
+    NotJudged(String),
+    Other,
+}
+
+fn measure_steps(claim: &Theorem, draws: &[Draw]) -> Judged {
+    match claim.judge {
+        Judge::Steps(judge) => Judged::Measured(judge(draws)),
+        _ => Judged::Other,
+    }
+}
+
+fn measure_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Judged {
+    match claim.judge {
+        Judge::Ladder(judge) => match judge(instance, record) {
+            Some(measurement) => Judged::Measured(measurement),
+            None => Judged::NotJudged(format!("{}: its runs are too long to reach the claim's window", instance.name)),
+        },
+        _ => Judged::Other,
+    }
+}
+
+fn measure_held_out(claim: &Theorem, record: &HeldOutRecord) -> Judged {
+    match claim.judge {
+        Judge::HeldOut(judge) => Judged::Measured(judge(record)),
+        _ => Judged::Other,
+    }
+}
+
+impl Found {
+    fn measure(&mut self, study: &Study, judge: impl Fn(&Theorem) -> Judged + Sync) {
+        let judged: Vec<(&'static str, Judged)> =
+            study.claims.par_iter().map(|claim| (claim.id, judge(claim))).collect();
+        for (id, judged) in judged {
+            match judged {
+                Judged::Measured(measurement) => self.measured.push((id, measurement)),
+                Judged::NotJudged(why) => self.not_judged.push((id, why)),
+                Judged::Other => {}
+            }
+        }
+    }
+
+    fn decide(self, study: &Study, instances: Vec<InstancePlan>, status: Status) -> StudyEvidence {
+        let family: usize = self.measured.iter().map(|(_, m)| intervals(m)).sum();
+        let level = level_of_one(family);
+        let claims = study.claims.iter().map(|claim| {
+            let of_claim = self.measured.iter().filter(|(id, _)| *id == claim.id);
+            let mut instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
+            if matches!(claim.judge, Judge::Ladder(_)) {
+                instances.extend(self.failed.iter().cloned());
+            }
+            let not_judged = self.not_judged.iter().filter(|(id, _)| *id == claim.id);
+            claim_evidence(study, claim, instances, not_judged.map(|(_, why)| why.clone()).collect())
+        });
+        StudyEvidence {
+            schema: "sharpflow-evidence/1",
+            status,
+            provenance: PROVENANCE,
+            claims: claims.collect(),
+            parameters: Parameters {
+                seed: study.seed,
+                random_instances: study.random_instances,
+                data: study.data.as_ref().map(|(path, _)| path.display().to_string()),
+                target: study.data.as_ref().map(|(_, target)| target.clone()),
+                intervals: family,
+                level_of_one: level,
+            },
+            instances,
+            dropped: self.dropped,
+        }
+    }
+}
+
+/// The worst verdict over the instances whose hypotheses held, if there are enough of them.
+fn claim_evidence(
+    study: &Study,
+    claim: &Theorem,
+    instances: Vec<InstanceEvidence>,
+    not_judged: Vec<String>,
+) -> ClaimEvidence {
+    let least = match claim.judge {
+        Judge::Ladder(_) if study.data.is_none() => LEAST_INSTANCES.min(study.random_instances + 1),
+        _ => 1,
+    };
+    let (held, failed): (Vec<_>, Vec<_>) = instances.iter().partition(|i| i.verdict != Verdict::HypothesisFailed);
+    let said = |instance: &InstanceEvidence| format!("{}: {}", instance.instance, instance.reason);
+    let (verdict, reason) = match held.iter().min_by_key(|i| i.verdict) {
+        Some(worst) if worst.verdict != Verdict::Confirmed => (worst.verdict, said(worst)),
+        Some(_) if held.len() >= least => (Verdict::Confirmed, String::new()),
+        _ => match failed.first() {
+            Some(first) => (Verdict::HypothesisFailed, said(first)),
+            None => {
+                let reason = format!("judged on {} instances, {least} are needed", held.len());
+                (Verdict::Inconclusive, reason)
+            }
+        },
+    };
+    ClaimEvidence {
+        id: claim.id,
+        title: claim.title,
+        strength: claim.strength,
+        statement: claim.statement,
+        latex: claim.latex,
+        source: claim.source,
+        note: claim.note(),
+        verdict,
+        reason,
+        instances,
+        not_judged,
+    }
+}
+
+/// The instances of a study. A random draw is kept or dropped by what is measured at its start.
+fn admit(study: &Study, found: &mut Found) -> Result<Vec<Instance>, StudyError> {
+    if let Some((path, target)) = &study.data {
+        return match Instance::file(path, target, study.seed) {
+            Ok(instance) => Ok(vec![instance]),
+            Err(Rejected::Data(error)) => Err(error.into()),
+            Err(rejected) => {
+                found.failed.push(InstanceEvidence {
+                    instance: path.display().to_string(),
+                    verdict: Verdict::HypothesisFailed,
+                    reason: rejected.to_string(),
+                    hypotheses: vec![],
+                    statements: vec![],
+                    twins: vec![],
+                    estimates: vec![],
+                });
+                Ok(vec![])
+            }
+        };
+    }
+    let mut instances = Vec::new();
+    match Instance::digits(study.seed) {
+        Ok(instance) => instances.push(instance),
+        Err(rejected) => found.dropped.push(format!("digits (seed {}): {rejected}", study.seed)),
+    }
+    let mut random = 0;
+    for k in 0..TRIES * study.random_instances as u64 {
+        if random == study.random_instances {
+            break;
+        }
+        let seed = study.seed.wrapping_add(k);
+        match Instance::random(seed) {
+            Ok(instance) => {
+                random += 1;
+                instances.push(instance);
+            }
+            Err(rejected) => found.dropped.push(format!("random (seed {seed}): {rejected}")),
+        }
+    }
+    Ok(instances)
+}
+
+fn held_out_record(seed: u64, progress: &Progress) -> Result<Option<HeldOutRecord>, StudyError> {
+    let run = |seed: u64| {
+        held_out_run(seed, progress).map_err(|source| StudyError::Rejected {
+            name: format!("digits (seed {seed})"),
+            source,
+        })
+    };
+    let seeds = (0..SEEDS).into_par_iter().map(|k| run(seed.wrapping_add(k)));
+    let seeds: Option<Vec<_>> = seeds.collect::<Result<Vec<_>, _>>()?.into_iter().collect();
+    Ok(seeds.map(|seeds| HeldOutRecord { seeds }))
+}

@@ -1,0 +1,59 @@
+//! What a claim is.
+
+use serde::Serialize;
+
+use crate::evidence::Measurement;
+use crate::instance::Instance;
+use crate::records::{Draw, HeldOutRecord, LadderRecord};
+
+/// How much a claim says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strength {
+    /// An algebraic identity, true for every input.
+    Exact,
+    /// True as ηλ → 0, with an order.
+    Limit,
+    /// Not a theorem of the paper's.
+    Beyond,
+}
+
+/// A claim, as data. The command line, the documentation and the tests read this one value.
+#[derive(Clone, Copy, Debug)]
+pub struct Theorem {
+    /// The name of the claim's file, note and test.
+    pub id: &'static str,
+    pub title: &'static str,
+    pub strength: Strength,
+    /// The statement in plain text.
+    pub statement: &'static str,
+    /// The statement in LaTeX.
+    pub latex: &'static str,
+    /// The hypotheses, each measured on every run.
+    pub hypotheses: &'static [&'static str],
+    /// What is cited.
+    pub source: &'static str,
+    pub judge: Judge,
+}
+
+impl Theorem {
+    /// The path of the derivation from the repository's root.
+    pub fn note(&self) -> String {
+        format!("proofs-notes/{}.md", self.id)
+    }
+}
+
+/// What a claim is measured on: one record serves all claims of its kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Judge {
+    /// Random steps in several arithmetics.
+    Steps(fn(&[Draw]) -> Measurement),
+    /// A ladder of intrinsic learning rates on one instance; `None` where the record is too short for the claim.
+    Ladder(fn(&Instance, &LadderRecord) -> Option<Measurement>),
+    /// Runs with and without weight decay on real data.
+    HeldOut(fn(&HeldOutRecord) -> Measurement),
+}
+
+/// The paper every claim but the `beyond` ones restates.
+pub const PAPER: &str = "K. Lyu, Z. Li, S. Arora. Understanding the Generalization Benefit of Normalization Layers: \
+                         Sharpness Reduction. NeurIPS 2022, arXiv:2206.07085";

@@ -1,0 +1,194 @@
+//! Decides measurements. Nothing here knows which claim it decides.
+
+use std::fmt;
+
+use serde::Serialize;
+use sharpflow::measure::{Interval, OrderFit, fit_order, mean};
+
+use crate::evidence::{
+    Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Statement,
+};
+
+/// The confidence of all intervals of a run together.
+pub const FAMILY_CONFIDENCE: f64 = 0.999;
+
+/// A claim's fate, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The data can tell the claim from its twins, and it loses.
+    Refuted,
+    /// A measured hypothesis does not hold.
+    HypothesisFailed,
+    /// The data cannot tell.
+    Inconclusive,
+    /// Every hypothesis holds, every check passes, every twin is rejected.
+    Confirmed,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Refuted => "refuted",
+            Verdict::HypothesisFailed => "hypothesis failed",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Confirmed => "confirmed",
+        })
+    }
+}
+
+/// What data say of one check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Passes,
+    Fails,
+    /// Neither at the confidence asked; also whatever is NaN or has no interval.
+    Undecided,
+}
+
+/// How many intervals a measurement will ask for.
+pub fn intervals(measurement: &Measurement) -> usize {
+    let checks = measurement.statements.iter().chain(&measurement.twins);
+    checks.filter(|s| !matches!(s.check, Check::Bound { .. })).count() + measurement.constants.len()
+}
+
+/// The level of one interval of a run that has `family` of them (Bonferroni).
+pub fn level_of_one(family: usize) -> f64 {
+    1.0 - (1.0 - FAMILY_CONFIDENCE) / family.max(1) as f64
+}
+
+/// Decides one measurement with intervals at confidence `level` each.
+pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
+    let hypotheses: Vec<DecidedHypothesis> = measurement
+        .hypotheses
+        .into_iter()
+        .map(|hypothesis| DecidedHypothesis {
+            holds: hypothesis.holds(),
+            hypothesis,
+        })
+        .collect();
+    let decide_all = |statements: Vec<Statement>| -> Vec<Decided> {
+        statements.into_iter().map(|s| decide_check(s, level)).collect()
+    };
+    let statements = decide_all(measurement.statements);
+    let twins = decide_all(measurement.twins);
+    let constants = measurement.constants.into_iter();
+    let estimates: Vec<Estimate> = constants.map(|c| estimate(c, level)).collect();
+    let (verdict, reason) = weigh(&hypotheses, &statements, &twins);
+    InstanceEvidence {
+        instance: measurement.instance,
+        verdict,
+        reason,
+        hypotheses,
+        statements,
+        twins,
+        estimates,
+    }
+}
+
+fn weigh(hypotheses: &[DecidedHypothesis], statements: &[Decided], twins: &[Decided]) -> (Verdict, String) {
+    if let Some(failed) = hypotheses.iter().find(|h| !h.holds) {
+        let h = &failed.hypothesis;
+        let reason = format!("{}: {:.3e} against {:.3e}, {}", h.what, h.measured, h.bound, h.place);
+        return (Verdict::HypothesisFailed, reason);
+    }
+    let said = |d: &Decided| format!("{}: {}", d.what, d.shows);
+    let with = |outcome| statements.iter().find(move |d| d.outcome == outcome);
+    if let Some(failed) = with(Outcome::Fails) {
+        (Verdict::Refuted, said(failed))
+    } else if let Some(undecided) = with(Outcome::Undecided) {
+        (Verdict::Inconclusive, said(undecided))
+    } else if statements.is_empty() || twins.is_empty() {
+        (Verdict::Inconclusive, "nothing was checked".into())
+    } else if let Some(alike) = twins.iter().find(|t| t.outcome != Outcome::Fails) {
+        (Verdict::Inconclusive, format!("a wrong twin is not rejected: {}", said(alike)))
+    } else {
+        (Verdict::Confirmed, String::new())
+    }
+}
+
+fn decide_check(statement: Statement, level: f64) -> Decided {
+    let mut decided = Decided {
+        what: statement.what,
+        outcome: Outcome::Undecided,
+        shows: String::new(),
+        fit: None,
+        mean: None,
+        check: statement.check,
+    };
+    match &decided.check {
+        Check::Order {
+            points,
+            model,
+            above,
+            holding,
+            floor,
+        } => {
+            match fit_order(points, *model, *floor, level) {
+                Ok(fit) => {
+                    decided.outcome = order_outcome(&fit, *above, *holding);
+                    decided.shows = format!("order {:.3} ± {:.3}", fit.order.value, fit.order.half_width);
+                    decided.fit = Some(fit);
+                }
+                Err(error) => decided.shows = error.to_string(),
+            }
+        }
+        Check::Bound { ratios } => {
+            let nan = ratios.iter().copied().find(|r| r.is_nan());
+            let worst = nan.unwrap_or_else(|| ratios.iter().copied().fold(0.0, f64::max));
+            decided.outcome = if ratios.is_empty() || worst.is_nan() {
+                Outcome::Undecided
+            } else if worst <= 1.0 {
+                Outcome::Passes
+            } else {
+                Outcome::Fails
+            };
+            decided.shows = format!("measured/bound ≤ {worst:.2e} in {} trials", ratios.len());
+        }
+        Check::Positive { values } => match mean(values, level) {
+            Ok(interval) => {
+                decided.outcome = sign_outcome(&interval);
+                decided.shows = format!("{:.4} ± {:.4}", interval.value, interval.half_width);
+                decided.mean = Some(interval);
+            }
+            Err(error) => decided.shows = error.to_string(),
+        },
+    }
+    decided
+}
+
+fn order_outcome(fit: &OrderFit, above: f64, holding: Option<f64>) -> Outcome {
+    let order = &fit.order;
+    if order.upper() < above {
+        Outcome::Fails
+    } else if order.lower() > above && holding.is_none_or(|h| order.contains(h)) {
+        Outcome::Passes
+    } else {
+        Outcome::Undecided
+    }
+}
+
+fn sign_outcome(interval: &Interval) -> Outcome {
+    if interval.lower() > 0.0 {
+        Outcome::Passes
+    } else if interval.upper() < 0.0 {
+        Outcome::Fails
+    } else {
+        Outcome::Undecided
+    }
+}
+
+fn estimate(constant: Constant, level: f64) -> Estimate {
+    let nothing = Interval {
+        value: f64::NAN,
+        half_width: f64::NAN,
+    };
+    let mut estimate = mean(&constant.values, level).unwrap_or(nothing);
+    estimate.half_width += constant.bias;
+    Estimate {
+        what: constant.what,
+        theory: constant.theory,
+        estimate,
+    }
+}
