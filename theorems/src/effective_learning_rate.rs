@@ -32,7 +32,7 @@ fn judge(draws: &[Draw]) -> Measurement {
     };
     let recursion = |what, recursion| bound(what, &|draw| draw.rate_ratio(recursion));
     Measurement {
-        instance: "random steps in f32, f64 and double-double".into(),
+        instance: "random steps".into(),
         hypotheses: vec![scale_invariance(draws)],
         statements: vec![
             recursion("η̃ after a step", RECURSION),

@@ -12,6 +12,7 @@ pub mod records;
 pub mod registry;
 pub mod runner;
 pub mod theorem;
+pub mod trace;
 pub mod verdict;
 
 mod effective_learning_rate;

@@ -24,7 +24,7 @@ fn judge(draws: &[Draw]) -> Measurement {
         },
     };
     Measurement {
-        instance: "random steps in f32, f64 and double-double".into(),
+        instance: "random steps".into(),
         hypotheses: vec![scale_invariance(draws)],
         statements: vec![with_power("direction after a step", -1)],
         twins: vec![

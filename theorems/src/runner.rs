@@ -108,8 +108,9 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
 
     if wants(|judge| matches!(judge, Judge::Steps(_))) {
         tell(Event::Now("exact identities".into()));
-        let draws = draws(study.seed)?;
-        found.measure(study, |claim| measure_steps(claim, &draws));
+        for (arithmetic, draws) in draws(study.seed)? {
+            found.measure(study, |claim| measure_steps(claim, arithmetic, &draws));
+        }
     }
     for instance in &instances {
         tell(Event::Now(instance.name.clone()));
@@ -145,9 +146,12 @@ enum Judged {
     Other,
 }
 
-fn measure_steps(claim: &Theorem, draws: &[Draw]) -> Judged {
+fn measure_steps(claim: &Theorem, arithmetic: &str, draws: &[Draw]) -> Judged {
     match claim.judge {
-        Judge::Steps(judge) => Judged::Measured(judge(draws)),
+        Judge::Steps(judge) => Judged::Measured(Measurement {
+            instance: format!("random steps in {arithmetic}"),
+            ..judge(draws)
+        }),
         _ => Judged::Other,
     }
 }

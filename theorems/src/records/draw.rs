@@ -43,16 +43,18 @@ pub struct Recursion {
     pub sign: f64,
 }
 
-/// Random steps: shapes, data, weights, norms and rates all drawn by the seed; as many in each arithmetic.
-pub fn draws(seed: u64) -> Result<Vec<Draw>, DataError> {
-    let mut draws = Vec::new();
-    for k in 0..DRAWS {
-        let case = Case::new(seed.wrapping_add(k));
-        draws.push(Draw::Single(Step::new(&case)?));
-        draws.push(Draw::Double(Step::new(&case)?));
-        draws.push(Draw::DoubleDouble(Step::new(&case)?));
-    }
-    Ok(draws)
+/// Random steps, one set an arithmetic, under its name: shapes, data, weights, norms and rates all drawn by the seed.
+///
+/// # Errors
+/// None in practice: random targets are not constant.
+pub fn draws(seed: u64) -> Result<[(&'static str, Vec<Draw>); 3], DataError> {
+    let cases: Vec<Case> = (0..DRAWS).map(|k| Case::new(seed.wrapping_add(k))).collect();
+    let all = |step: fn(&Case) -> Result<Draw, DataError>| cases.iter().map(step).collect::<Result<Vec<_>, _>>();
+    Ok([
+        ("f32", all(|case| Step::new(case).map(Draw::Single))?),
+        ("f64", all(|case| Step::new(case).map(Draw::Double))?),
+        ("double-double", all(|case| Step::new(case).map(Draw::DoubleDouble))?),
+    ])
 }
 
 struct Case {

@@ -1,0 +1,114 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Exit codes: 0 confirmed or done, 1 refuted, 2 usage or bad input, 3 undecided, 130 interrupted.")]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Judge claims on random and real instances; print a table, write the evidence
+    Verify(VerifyArguments),
+    /// Run one instance beside the flow; write it as CSV, JSON and pictures
+    Trace(TraceArguments),
+    /// Name the claims
+    List,
+    /// Say what a claim says
+    Explain {
+        /// A claim's name, as `list` prints it
+        claim: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sharpflow verify\n  sharpflow verify sharpness_reduction_flow --seed 7\n  sharpflow verify --data mine.csv --target price")]
+pub(super) struct VerifyArguments {
+    /// Claims to judge, by name [default: all]
+    pub claims: Vec<String>,
+    /// Seed of all random draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Random instances, besides the digits
+    #[arg(long, default_value_t = 4)]
+    pub instances: usize,
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// Folder of the evidence
+    #[arg(long, value_name = "DIR", default_value = "sharpflow-evidence")]
+    pub out: PathBuf,
+    /// Threads to use; the results do not depend on it [default: all cores]
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print the evidence as JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+    /// Print neither progress nor table
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DataArguments {
+    /// A CSV file of numbers, with or without a header line, as the linear regression's data
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub data: Option<PathBuf>,
+    /// The file's target column: its name, or its place counted from 1
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow trace --instance digits --intrinsic-lr 1e-5\n  sharpflow trace --data mine.csv --target 3 --tau 4 --out mine\n  sharpflow trace --weight-decay 0 --steps 100000"
+)]
+pub(super) struct TraceArguments {
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// A built-in instance: digits or random
+    #[arg(long, value_name = "NAME", default_value = "digits", conflicts_with = "data")]
+    pub instance: String,
+    /// ηλ, the intrinsic learning rate [default: 1e-5]
+    #[arg(long, value_name = "ETA_LAMBDA", allow_negative_numbers = true)]
+    pub intrinsic_lr: Option<f64>,
+    /// η, the learning rate
+    #[arg(long, value_name = "ETA", default_value_t = 0.1, allow_negative_numbers = true)]
+    pub lr: f64,
+    /// λ, in place of --intrinsic-lr; 0 runs without decay (and needs --steps)
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
+    pub weight_decay: Option<f64>,
+    /// η̃₀λ₁ − 2, which sets the norm of the start
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    pub edge_offset: f64,
+    /// Angle of the start to the minimum-norm interpolant, in radians
+    #[arg(long, default_value_t = crate::instance::digits::ANGLE, allow_negative_numbers = true)]
+    pub angle: f64,
+    /// Displacement of the start along v₁, in units of its equilibrium
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    pub kick: f64,
+    /// Seed of the instance and of the start's direction
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Length of the run, in τ = t·ηλ
+    #[arg(long, default_value_t = 2.0, allow_negative_numbers = true, conflicts_with = "steps")]
+    pub tau: f64,
+    /// Length of the run, in steps
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Steps from one row to the next; odd ones meet both phases of period two [default: about 1000 rows]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub stride: Option<u64>,
+    /// Folder of the trace
+    #[arg(long, value_name = "DIR", default_value = "sharpflow-trace")]
+    pub out: PathBuf,
+    /// Also print the trace as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print neither progress nor summary
+    #[arg(long, short)]
+    pub quiet: bool,
+}

@@ -1,0 +1,90 @@
+use std::env;
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+
+use crate::evidence::{ClaimEvidence, Decided, Estimate, InstanceEvidence};
+use crate::runner::StudyEvidence;
+use crate::verdict::{Outcome, Verdict};
+
+const WIDTH: u16 = 80;
+
+/// The claims with their verdicts and what was measured, 80 columns wide.
+pub(super) fn render(evidence: &StudyEvidence) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header(["claim", "verdict", "measured"]);
+    if env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        table.force_no_tty();
+    }
+    for claim in &evidence.claims {
+        let (colour, mark) = match claim.verdict {
+            Verdict::Confirmed => (Color::Green, '✓'),
+            Verdict::Refuted => (Color::Red, '✗'),
+            _ => (Color::Yellow, '?'),
+        };
+        let verdict = Cell::new(format!("{mark} {}", claim.verdict)).fg(colour).add_attribute(Attribute::Bold);
+        let strength = format!("{:?}", claim.strength).to_lowercase();
+        let name = Cell::new(format!("{}\n({strength})", claim.id.replace('_', "_\u{200b}")));
+        table.add_row([name, verdict, Cell::new(measured(claim))]);
+    }
+    let dropped = match evidence.dropped.len() {
+        0 => String::new(),
+        n => format!("\n{n} draws dropped before they ran (reasons in the evidence)"),
+    };
+    format!("{table}{dropped}")
+}
+
+fn measured(claim: &ClaimEvidence) -> String {
+    let mut lines = Vec::new();
+    if !claim.reason.is_empty() {
+        lines.push(claim.reason.clone());
+    }
+    let held: Vec<&InstanceEvidence> =
+        claim.instances.iter().filter(|i| i.verdict != Verdict::HypothesisFailed).collect();
+    if let Some(first) = held.first() {
+        for k in 0..first.statements.len() {
+            lines.push(statement(&held, k));
+        }
+        for k in 0..first.estimates.len() {
+            lines.push(estimate(&held, k));
+        }
+        let twins = held.iter().flat_map(|i| &i.twins);
+        let rejected = twins.clone().filter(|t| t.outcome == Outcome::Fails).count();
+        lines.push(format!("{rejected} of {} wrong twins rejected", twins.count()));
+    }
+    let of = claim.instances.len();
+    let mut counted = format!("{} of {of} instances within the hypotheses", held.len());
+    if !claim.not_judged.is_empty() {
+        counted += &format!(", {} not judged", claim.not_judged.len());
+    }
+    lines.push(counted);
+    lines.join("\n")
+}
+
+/// One check over all instances: the instance that shows it worst.
+fn statement(held: &[&InstanceEvidence], k: usize) -> String {
+    let all = || held.iter().filter_map(|i| i.statements.get(k));
+    let margin = |d: &Decided| match (&d.fit, &d.mean) {
+        (Some(fit), _) => fit.order.lower(),
+        (_, Some(mean)) => mean.lower(),
+        _ => match &d.check {
+            crate::evidence::Check::Bound { ratios } => -ratios.iter().copied().fold(0.0, f64::max),
+            _ => f64::NEG_INFINITY,
+        },
+    };
+    let worst = all().min_by(|a, b| margin(a).total_cmp(&margin(b)));
+    worst.map_or(String::new(), |d| format!("{}: {}", d.what, d.shows))
+}
+
+/// One constant over all instances: the instance that knows it best.
+fn estimate(held: &[&InstanceEvidence], k: usize) -> String {
+    let all = held.iter().filter_map(|i| i.estimates.get(k));
+    let best = all.min_by(|a, b| a.estimate.half_width.total_cmp(&b.estimate.half_width));
+    best.map_or(String::new(), |Estimate { what, theory, estimate }| {
+        let theory = theory.map_or(String::new(), |t| format!(" (theory {t})"));
+        format!("{what} = {:.4} ± {:.4}{theory}", estimate.value, estimate.half_width)
+    })
+}

@@ -1,0 +1,272 @@
+//! One instance, one ηλ: gradient descent with weight decay and the flow, side by side.
+
+mod output;
+mod plot;
+mod setup;
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sharpflow::arithmetic::distance;
+use sharpflow::data::DataError;
+use sharpflow::dense::DenseError;
+use sharpflow::descent::{GradientDescent, StepError, run};
+use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
+use sharpflow::loss::{Derivatives, LinearRegression, Loss};
+use sharpflow::measure::{Oscillation, OscillationSummary, Tracker};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError};
+use sharpflow::sharpness::{HessianKind, SharpnessError, spherical_sharpness};
+use thiserror::Error;
+
+use crate::records::Progress;
+
+pub use output::{Output, Sinks};
+pub use setup::{Decay, Request, Setup, Source};
+
+/// Local error of the flow beside the trace.
+const TOLERANCE: f64 = 1e-10;
+
+/// Why there is no trace, or only its beginning.
+#[derive(Debug, Error)]
+pub enum TraceError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Minimizers(#[from] MinimizersError),
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error("the flow: {0}")]
+    Flow(#[from] FlowError),
+    #[error("no instance {0:?}; there are: digits, random (or --data FILE --target COLUMN)")]
+    NoSuchInstance(String),
+    #[error("the start is off Γ: angle {0} is not in [0, π/2)")]
+    Angle(f64),
+    #[error("the start is off Γ: a kick of {kick} is a displacement |h| = {displacement:.3}; the theory needs |h| ≪ 1")]
+    Kick { kick: f64, displacement: f64 },
+    #[error("the edge offset {0} leaves no positive η̃₀λ₁ = 2 + offset")]
+    EdgeOffset(f64),
+    #[error("ηλ = {0} is not in (0, 1)")]
+    IntrinsicLearningRate(f64),
+    #[error("the length τ = {0} is not positive and finite")]
+    Tau(f64),
+    #[error("a run without weight decay has no τ: give its length by --steps")]
+    StepsNeeded,
+    #[error("a run of {0:.1e} steps is too long (the limit is 2⁵³)")]
+    TooLong(f64),
+    #[error("cannot write {}: {source}", path.display())]
+    Output { path: PathBuf, source: io::Error },
+    #[error("cannot draw {}: {reason}", path.display())]
+    Plot { path: PathBuf, reason: String },
+    #[error("step {step}: {source}")]
+    Lost { step: u64, source: Lost },
+}
+
+/// What ends a trace before its time.
+#[derive(Debug, Error)]
+pub enum Lost {
+    #[error(transparent)]
+    Minimizers(#[from] MinimizersError),
+    #[error(transparent)]
+    Sharpness(#[from] SharpnessError),
+    #[error(transparent)]
+    Dense(#[from] DenseError),
+    #[error("the weights are not finite")]
+    NotFinite,
+}
+
+/// One line of a trace. λ₁ on Γ, h, δ are those of p, the point of Γ nearest to θ.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Row {
+    pub step: u64,
+    pub tau: f64,
+    pub loss: f64,
+    /// ‖w‖.
+    pub weight_norm: f64,
+    /// η̃.
+    pub effective_learning_rate: f64,
+    /// η̃λ₁(p).
+    pub edge: f64,
+    /// λ₁ at θ, of the Euclidean Hessian.
+    pub sharpness: f64,
+    /// λ₁ at p.
+    pub sharpness_on_gamma: f64,
+    /// λ₁ at ζ(τ).
+    pub sharpness_predicted: f64,
+    /// h.
+    pub displacement: f64,
+    /// φ, the angle of p to the minimum-norm solution.
+    pub angle: f64,
+    /// ‖θ − ζ(τ)‖.
+    pub distance_to_flow: f64,
+    /// ‖p − ζ(τ)‖.
+    pub projected_distance_to_flow: f64,
+}
+
+/// How a trace ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TraceStatus {
+    Complete,
+    Interrupted,
+    Failed,
+}
+
+/// What a whole trace comes to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TraceSummary {
+    pub status: TraceStatus,
+    pub rows: u64,
+    pub oscillations: u64,
+    /// ⟨K h²⟩/(2ηλ) over whole slow oscillations; theory: 1.
+    pub mean_square_ratio: Option<f64>,
+    /// The slow period over π/√(2ηλ).
+    pub period_ratio: Option<f64>,
+    /// Rows whose h had not the sign that period two gives it.
+    pub sign_failures: u64,
+    pub largest_displacement: f64,
+    pub largest_edge_offset: f64,
+    pub largest_distance_to_gamma: f64,
+    pub largest_distance_to_flow: f64,
+    pub largest_projected_distance_to_flow: f64,
+}
+
+/// Runs a trace and hands each row to `sink`; ends early when `progress` is stopped.
+///
+/// # Errors
+/// A row that cannot be computed or written; rows before it have been handed on.
+pub fn trace(
+    setup: &Setup,
+    progress: &Progress,
+    sink: &mut dyn FnMut(&Row) -> Result<(), TraceError>,
+) -> (TraceSummary, Result<(), TraceError>) {
+    let mut gathered = Gathered::default();
+    let outcome = follow(setup, progress, sink, &mut gathered);
+    let status = match &outcome {
+        Ok(true) => TraceStatus::Complete,
+        Ok(false) => TraceStatus::Interrupted,
+        Err(_) => TraceStatus::Failed,
+    };
+    (gathered.summary(setup, status), outcome.map(|_| ()))
+}
+
+#[derive(Default)]
+struct Gathered {
+    rows: u64,
+    oscillation: Oscillation,
+    raw: f64,
+    projected: f64,
+}
+
+impl Gathered {
+    fn summary(&self, setup: &Setup, status: TraceStatus) -> TraceSummary {
+        let summary: OscillationSummary = self.oscillation.summary();
+        let seen = |x: f64| (summary.oscillations > 0).then_some(x);
+        let intrinsic_lr = setup.descent_intrinsic_lr();
+        TraceSummary {
+            status,
+            rows: self.rows,
+            oscillations: summary.oscillations,
+            mean_square_ratio: seen(summary.mean_square / (2.0 * intrinsic_lr)),
+            period_ratio: seen(summary.period / sharpflow::measure::slow_period(intrinsic_lr)),
+            sign_failures: summary.sign_failures,
+            largest_displacement: summary.largest_displacement,
+            largest_edge_offset: summary.largest_offset,
+            largest_distance_to_gamma: summary.largest_distance,
+            largest_distance_to_flow: self.raw,
+            largest_projected_distance_to_flow: self.projected,
+        }
+    }
+}
+
+/// Computes rows; its buffers live as long as the trace.
+struct Reader<'a> {
+    setup: &'a Setup,
+    tracker: Tracker<LinearRegressionMinimizers<f64>, f64>,
+    derivatives: Derivatives<'a, LinearRegression<f64>, f64>,
+    flow: Flow<f64>,
+    predicted: Vec<f64>,
+    geometry: Geometry<f64>,
+    minimizers: LinearRegressionMinimizers<f64>,
+}
+
+fn follow(
+    setup: &Setup,
+    progress: &Progress,
+    sink: &mut dyn FnMut(&Row) -> Result<(), TraceError>,
+    gathered: &mut Gathered,
+) -> Result<bool, TraceError> {
+    let intrinsic_lr = setup.descent_intrinsic_lr();
+    let mut descent = GradientDescent::new(&setup.loss, setup.learning_rate, intrinsic_lr, &setup.weights)?;
+    let mut minimizers = setup.minimizers.clone();
+    // Without decay τ stays 0; the flow still needs an interval.
+    let end = (setup.steps as f64 * intrinsic_lr).max(f64::MIN_POSITIVE);
+    let law = FlowConstants::SHARPNESS_REDUCTION;
+    let dimension = setup.loss.dimension();
+    let mut reader = Reader {
+        setup,
+        tracker: Tracker::new(minimizers.clone()),
+        derivatives: Derivatives::new(&setup.loss),
+        flow: integrate(&mut minimizers, law, &setup.start, end, TOLERANCE)?,
+        predicted: vec![0.0; dimension],
+        geometry: Geometry::new(dimension),
+        minimizers,
+    };
+    let mut failure = None;
+    let whole = run(&mut descent, setup.steps, setup.stride, |step, weights, effective, seen| {
+        progress.add(setup.stride);
+        let row = reader.row(step, weights, effective, seen.loss, gathered);
+        let done = row.map_err(|source| TraceError::Lost { step, source }).and_then(|row| sink(&row));
+        match done {
+            Ok(()) => !progress.stopped(),
+            Err(error) => {
+                failure = Some(error);
+                false
+            }
+        }
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(whole),
+    }
+}
+
+impl Reader<'_> {
+    fn row(
+        &mut self,
+        step: u64,
+        weights: &[f64],
+        effective: f64,
+        loss: f64,
+        gathered: &mut Gathered,
+    ) -> Result<Row, Lost> {
+        if !(effective.is_finite() && loss.is_finite()) {
+            return Err(Lost::NotFinite);
+        }
+        let tau = step as f64 * self.setup.descent_intrinsic_lr();
+        let reading = self.tracker.read(weights, effective)?;
+        let (theta, point) = (self.tracker.theta(), self.tracker.point());
+        self.flow.at(tau, &mut self.predicted);
+        self.minimizers.geometry(&self.predicted, &mut self.geometry)?;
+        let row = Row {
+            step,
+            tau,
+            loss,
+            weight_norm: sharpflow::arithmetic::norm(weights),
+            effective_learning_rate: effective,
+            edge: reading.edge_offset + 2.0,
+            sharpness: spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value,
+            sharpness_on_gamma: reading.sharpness,
+            sharpness_predicted: self.geometry.sharpness,
+            displacement: reading.displacement,
+            angle: self.minimizers.angle(point),
+            distance_to_flow: distance(theta, &self.predicted),
+            projected_distance_to_flow: distance(point, &self.predicted),
+        };
+        gathered.rows += 1;
+        gathered.oscillation.add(step, &reading);
+        gathered.raw = gathered.raw.max(row.distance_to_flow);
+        gathered.projected = gathered.projected.max(row.projected_distance_to_flow);
+        Ok(row)
+    }
+}

@@ -1,0 +1,184 @@
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sharpflow::data::{Dataset, Digits};
+use sharpflow::descent::EdgeStart;
+use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
+
+use super::TraceError;
+use crate::instance::{digits, kernel_direction};
+
+/// Rows of a trace whose stride is not given.
+const ROWS: u64 = 1000;
+/// Samples and features of the built-in random instance.
+const RANDOM: (usize, usize) = (20, 32);
+/// The largest |h| that still counts as near Γ.
+const NEAR: f64 = 0.5;
+/// The energy at which |h| dips to the rounding of f64: e^(−e−½) ≈ 2⁻⁵³/10⁻³ (theory: `proofs-notes/sharpness_reduction_flow.md`).
+const FOLLOWED: f64 = 30.0;
+
+/// Where the data come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Named(String),
+    File { path: PathBuf, target: String },
+}
+
+/// The weight decay of a trace and its length.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// ηλ > 0 throughout.
+    On,
+    /// λ = 0; ηλ only sets the size of the kick.
+    Off,
+}
+
+/// A trace as it is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub source: Source,
+    pub intrinsic_lr: f64,
+    pub learning_rate: f64,
+    pub decay: Decay,
+    pub edge_offset: f64,
+    pub angle: f64,
+    pub kick: f64,
+    pub seed: u64,
+    pub tau: f64,
+    pub steps: Option<u64>,
+    pub stride: Option<u64>,
+}
+
+/// A trace ready to run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub name: String,
+    pub loss: LinearRegression<f64>,
+    pub minimizers: LinearRegressionMinimizers<f64>,
+    /// p(θ₀).
+    pub start: Vec<f64>,
+    pub weights: Vec<f64>,
+    pub learning_rate: f64,
+    pub steps: u64,
+    pub stride: u64,
+    /// What the user should know of this instance, a line each.
+    pub notes: Vec<String>,
+    intrinsic_lr: f64,
+    decay: Decay,
+}
+
+impl Setup {
+    /// Checks a request and prepares its start.
+    ///
+    /// # Errors
+    /// Data that cannot be used, a start off Γ, numbers out of their domain.
+    pub fn new(request: &Request) -> Result<Self, TraceError> {
+        check(request)?;
+        let (name, data) = load(&request.source, request.seed)?;
+        let loss = LinearRegression::<f64>::new(&data)?;
+        let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
+        if minimizers.manifold_dimension() == 0 {
+            return Err(minimizers.single_point().into());
+        }
+        let towards = kernel_direction(loss.dimension(), request.seed);
+        let start = minimizers.at_angle(request.angle, &towards)?;
+        let mut geometry = Geometry::new(loss.dimension());
+        minimizers.geometry(&start, &mut geometry)?;
+        let edge = EdgeStart {
+            intrinsic_lr: request.intrinsic_lr,
+            kick: request.kick,
+            edge_offset: request.edge_offset,
+        };
+        let displacement = edge.displacement(&geometry).abs();
+        if !(displacement <= NEAR) {
+            let kick = request.kick;
+            return Err(TraceError::Kick { kick, displacement });
+        }
+        let mut notes = Vec::new();
+        if !minimizers.interpolates() {
+            let correlation = minimizers.correlation();
+            notes.push(format!("the fit does not interpolate (R = {correlation:.4}): Γ is where the loss is least, not 0"));
+        }
+        let energy = edge.energy();
+        if !(energy <= FOLLOWED) {
+            notes.push(format!(
+                "the start's energy e₀ = {energy:.1} exceeds {FOLLOWED}: |h| may sink into rounding, where the trace leaves the theory"
+            ));
+        }
+        let steps = steps(request)?;
+        Ok(Self {
+            weights: edge.weights(&start, &geometry, request.learning_rate),
+            stride: request.stride.unwrap_or((steps / ROWS) | 1),
+            learning_rate: request.learning_rate,
+            intrinsic_lr: request.intrinsic_lr,
+            decay: request.decay,
+            name,
+            loss,
+            minimizers,
+            start,
+            steps,
+            notes,
+        })
+    }
+
+    /// ηλ of the descent: 0 without weight decay.
+    pub fn descent_intrinsic_lr(&self) -> f64 {
+        match self.decay {
+            Decay::On => self.intrinsic_lr,
+            Decay::Off => 0.0,
+        }
+    }
+}
+
+fn check(request: &Request) -> Result<(), TraceError> {
+    let Request { intrinsic_lr, angle, edge_offset, tau, .. } = *request;
+    if !(intrinsic_lr > 0.0 && intrinsic_lr < 1.0) {
+        return Err(TraceError::IntrinsicLearningRate(intrinsic_lr));
+    }
+    if !(0.0..std::f64::consts::FRAC_PI_2).contains(&angle) {
+        return Err(TraceError::Angle(angle));
+    }
+    if !(edge_offset > -2.0 && edge_offset.is_finite()) {
+        return Err(TraceError::EdgeOffset(edge_offset));
+    }
+    if !(tau > 0.0 && tau.is_finite()) {
+        return Err(TraceError::Tau(tau));
+    }
+    let learning_rate = request.learning_rate;
+    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+        return Err(sharpflow::descent::StepError::LearningRate(learning_rate).into());
+    }
+    Ok(())
+}
+
+fn steps(request: &Request) -> Result<u64, TraceError> {
+    const LIMIT: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
+    match (request.steps, request.decay) {
+        (Some(steps), _) => Ok(steps),
+        (None, Decay::Off) => Err(TraceError::StepsNeeded),
+        (None, Decay::On) => {
+            let steps = (request.tau / request.intrinsic_lr).ceil();
+            if steps < LIMIT { Ok(steps as u64) } else { Err(TraceError::TooLong(steps)) }
+        }
+    }
+}
+
+fn load(source: &Source, seed: u64) -> Result<(String, Dataset), TraceError> {
+    match source {
+        Source::File { path, target } => Ok((path.display().to_string(), Dataset::from_csv(path, target)?)),
+        Source::Named(name) => match name.as_str() {
+            "digits" => {
+                let images = Digits::pair(digits::POSITIVE, digits::NEGATIVE);
+                let split = images.split(digits::TRAINING, seed)?;
+                Ok((format!("digits (seed {seed})"), split.training))
+            }
+            "random" => {
+                let (n, d) = RANDOM;
+                Ok((format!("random {n}×{d} (seed {seed})"), Dataset::random(n, d, seed)))
+            }
+            _ => Err(TraceError::NoSuchInstance(name.clone())),
+        },
+    }
+}
