@@ -68,8 +68,8 @@ pub enum DataError {
     ConstantTargets { value: f64 },
     #[error("{rows} rows are too few: regression with batch normalization needs at least 3")]
     TooFewRows { rows: usize },
-    #[error("column {column} reaches {magnitude:e}: its square overflows; rescale it")]
-    TooLarge { column: usize, magnitude: f64 },
+    #[error("column {column} holds {value:e}, whose square is no finite number; rescale it")]
+    TooLarge { column: usize, value: f64 },
     #[error("{asked} training images of {available} leave none to hold out, or are fewer than 3")]
     BadSplit { asked: usize, available: usize },
 }
@@ -120,18 +120,12 @@ impl Dataset {
         // The Gram matrix sums n·d squares; anything above this could overflow it.
         let limit = (f64::MAX / (n * d) as f64).sqrt() / 4.0;
         let column_of = |j: usize| (0..n).map(move |i| self.features[(i, j)]);
-        let check = |column: usize, values: &mut dyn Iterator<Item = f64>| {
-            let magnitude = values.fold(0.0, |m: f64, x| if x.is_nan() { x } else { m.max(x.abs()) });
-            if magnitude <= limit {
-                Ok(())
-            } else {
-                Err(DataError::TooLarge { column, magnitude })
-            }
-        };
-        for j in 0..d {
-            check(j + 1, &mut column_of(j))?;
+        let columns = (0..d).flat_map(|j| column_of(j).map(move |x| (j + 1, x)));
+        let targets = self.targets.iter().map(|&y| (d + 1, y));
+        // NaN compares with nothing, so it is found here too.
+        if let Some((column, value)) = columns.chain(targets).find(|(_, x)| !(x.abs() <= limit)) {
+            return Err(DataError::TooLarge { column, value });
         }
-        check(d + 1, &mut self.targets.iter().copied())?;
         let mean = |sum: f64| sum / n as f64;
         let feature_means: Vec<f64> = (0..d).map(|j| mean(column_of(j).sum())).collect();
         let target_mean = mean(self.targets.iter().sum());

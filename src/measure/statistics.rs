@@ -92,6 +92,9 @@ pub enum ErrorModel {
 /// phase and place have different constants and one order), with the Student interval of a at confidence `level` ∈ (0, 1).
 /// Errors must stand above `floor`, what rounding alone makes of them.
 ///
+/// With [`ErrorModel::NextOrder`] the interval is widened by what the next term moved a: the terms after it, each smaller
+/// than the one before by half at least, move it by no more together.
+///
 /// # Errors
 /// Too few points, or parameters, for the model; an error that is not positive and finite, or not above the floor.
 pub fn fit_order(
@@ -124,26 +127,36 @@ pub fn fit_order(
             means[k] += mean[k] / starts.len() as f64;
         }
     }
+    let mut slope = regress(&rows)?;
+    let mut moved = 0.0;
     if model == ErrorModel::NextOrder {
+        let leading = slope;
         remove_component(&mut rows, 1);
+        slope = regress(&rows)?;
+        moved = (slope - leading).abs();
     }
-    let product = |i: usize, j: usize| rows.iter().map(|row| row[i] * row[j]).sum::<f64>();
-    let spread = product(0, 0);
-    if spread <= f64::EPSILON * found as f64 {
-        return Err(StatisticsError::OneParameter);
-    }
-    let slope = product(0, 2) / spread;
     let residual: f64 = rows.iter().map(|row| (row[2] - slope * row[0]).powi(2)).sum();
+    let spread: f64 = rows.iter().map(|row| row[0] * row[0]).sum();
     let freedom = found - unknowns;
     let error = (residual / freedom as f64 / spread).sqrt();
     Ok(OrderFit {
         order: Interval {
             value: slope,
-            half_width: student_quantile(freedom, level) * error,
+            half_width: student_quantile(freedom, level) * error + moved,
         },
         constant: (means[2] - slope * means[0]).exp(),
         points: found,
     })
+}
+
+/// The slope of column 2 on column 0, all columns having mean 0.
+fn regress(rows: &[[f64; 3]]) -> Result<f64, StatisticsError> {
+    let product = |j: usize| rows.iter().map(|row| row[0] * row[j]).sum::<f64>();
+    let spread = product(0);
+    if spread <= f64::EPSILON * rows.len() as f64 {
+        return Err(StatisticsError::OneParameter);
+    }
+    Ok(product(2) / spread)
 }
 
 /// Makes every column orthogonal to column `k`, which leaves the other regressors' coefficients as they were (Frisch–Waugh).

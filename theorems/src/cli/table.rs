@@ -2,9 +2,9 @@ use std::env;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
-use crate::evidence::{ClaimEvidence, Decided, Estimate, InstanceEvidence};
+use crate::evidence::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence};
 use crate::runner::StudyEvidence;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{FAMILY_CONFIDENCE, Outcome, Verdict};
 
 const WIDTH: u16 = 80;
 
@@ -27,14 +27,18 @@ pub(super) fn render(evidence: &StudyEvidence) -> String {
         };
         let verdict = Cell::new(format!("{mark} {}", claim.verdict)).fg(colour).add_attribute(Attribute::Bold);
         let strength = format!("{:?}", claim.strength).to_lowercase();
-        let name = Cell::new(format!("{}\n({strength})", claim.id.replace('_', "_\u{200b}")));
+        let name = Cell::new(format!("{}\n({strength})", claim.id));
         table.add_row([name, verdict, Cell::new(measured(claim))]);
     }
-    let dropped = match evidence.dropped.len() {
-        0 => String::new(),
-        n => format!("\n{n} draws dropped before they ran (reasons in the evidence)"),
-    };
-    format!("{table}{dropped}")
+    let parameters = &evidence.parameters;
+    let mut footer = format!(
+        "\nSeed {}. The {} intervals hold together with confidence {FAMILY_CONFIDENCE}.",
+        parameters.seed, parameters.intervals
+    );
+    if !evidence.dropped.is_empty() {
+        footer += &format!("\n{} draws dropped before they ran (reasons in the evidence).", evidence.dropped.len());
+    }
+    format!("{table}{footer}")
 }
 
 fn measured(claim: &ClaimEvidence) -> String {
@@ -71,7 +75,7 @@ fn statement(held: &[&InstanceEvidence], k: usize) -> String {
         (Some(fit), _) => fit.order.lower(),
         (_, Some(mean)) => mean.lower(),
         _ => match &d.check {
-            crate::evidence::Check::Bound { ratios } => -ratios.iter().copied().fold(0.0, f64::max),
+            Check::Bound { ratios } => -ratios.iter().copied().fold(0.0, f64::max),
             _ => f64::NEG_INFINITY,
         },
     };

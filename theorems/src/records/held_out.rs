@@ -9,7 +9,7 @@ use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
 use super::Progress;
 use crate::instance::{Rejected, digits, kernel_direction};
 
-/// How many seeds draw training images; fixed beforehand.
+/// The seeds that draw training images are 0 to 19 whatever the study's own seed: fixed beforehand, like all else here.
 pub const SEEDS: u64 = 20;
 /// ηλ and τ of the run with weight decay; the control takes as many steps.
 const INTRINSIC_LR: f64 = 1e-5;

@@ -1,0 +1,142 @@
+//! Discrete dynamics: symmetries, conserved parts, and traces that converge to the flow on random instances.
+
+mod common;
+
+use common::{cases, data_with_kernel, normal_vector};
+use proptest::prelude::*;
+use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
+use sharpflow::data::Dataset;
+use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, run};
+use sharpflow::flow::angle_at;
+use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::measure::{Oscillation, Tracker, slow_period};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
+use sharpflow::sphere::direction;
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    /// (w, η, λ) → (cw, c²η, λ/c²) changes no θ: with c a power of 2 not a bit of it.
+    #[test]
+    fn the_symmetry_of_scale_holds_to_the_bit(
+        data in data_with_kernel(), seed: u64, power in -8i32..=8, rate in 1e-3..1.0f64, decay in 1e-6..0.5f64,
+    ) {
+        let loss = LinearRegression::<f64>::new(&data).unwrap();
+        let w = normal_vector(loss.dimension(), seed);
+        let c = 2f64.powi(power);
+        let scaled: Vec<f64> = w.iter().map(|w| c * w).collect();
+        let mut one = GradientDescent::new(&loss, rate, decay, &w).unwrap();
+        let mut other = GradientDescent::new(&loss, c * c * rate, decay, &scaled).unwrap();
+        for _ in 0..50 {
+            one.step();
+            other.step();
+        }
+        let mut rescaled = other.weights().to_vec();
+        scale(&mut rescaled, 1.0 / c);
+        prop_assert_eq!(one.weights(), &rescaled[..]);
+    }
+
+    /// ∇L lies in range Xᵀ, so the kernel part of w shrinks by exactly 1 − ηλ a step.
+    #[test]
+    fn the_kernel_part_only_decays(data in data_with_kernel(), seed: u64, decay in 1e-5..0.1f64) {
+        let loss = LinearRegression::<f64>::new(&data).unwrap();
+        let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+        let d = loss.dimension();
+        let mut kernel = minimizers.at_angle(1.0, &normal_vector(d, seed)).unwrap();
+        add_scaled(&mut kernel, -1f64.cos(), minimizers.minimum_norm_direction());
+        let w = normal_vector(d, seed ^ 1);
+        let before = dot(&w, &kernel);
+        let mut descent = GradientDescent::new(&loss, 0.1, decay, &w).unwrap();
+        let steps = 100;
+        let mut largest = norm(&w);
+        for _ in 0..steps {
+            descent.step();
+            largest = largest.max(norm(descent.weights()));
+        }
+        let expected = before * (1.0 - decay).powi(steps);
+        let rounding = 4.0 * f64::EPSILON * f64::from(steps) * (d as f64) * largest * 8.0;
+        prop_assert!((dot(descent.weights(), &kernel) - expected).abs() <= rounding);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    /// The trace's distance to the flow is O(√(ηλ)): a hundredth of ηλ brings it down by 10, up to next-order terms.
+    #[test]
+    fn traces_converge_to_the_flow(n in 4usize..10, more in 1usize..6, angle in 0.6..1.25f64, seed: u64) {
+        let data = Dataset::random(n, n + more, seed);
+        let loss = LinearRegression::<f64>::new(&data).unwrap();
+        let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+        let d = loss.dimension();
+        let start = minimizers.at_angle(angle, &normal_vector(d, seed)).unwrap();
+        let mut geometry = Geometry::new(d);
+        minimizers.geometry(&start, &mut geometry).unwrap();
+        let quartic = NumericMinimizers::through(&loss, &start).unwrap().quartic_coefficient(&start).unwrap();
+        // Hypotheses of the theory, measured at the start: λ₁ simple, and first order leading at the top of the ladder.
+        let top = (geometry.edge_stiffness() / (2.0 * quartic)).powi(2).min(1e-3);
+        prop_assume!(geometry.relative_gap() > 4.0 * top.sqrt() && top > 1e-4);
+        let mut sups = Vec::new();
+        for intrinsic_lr in [top, top / 100.0] {
+            let edge = EdgeStart::at_energy(intrinsic_lr, 0.3, 1.0);
+            let weights = edge.weights(&start, &geometry, 0.5);
+            let mut descent = GradientDescent::new(&loss, 0.5, intrinsic_lr, &weights).unwrap();
+            let mut theta = start.clone();
+            let mut sup = 0.0f64;
+            let mut flow = minimizers.clone();
+            let whole = run(&mut descent, (1.0 / intrinsic_lr) as u64, 13, |step, weights, _, _| {
+                direction(weights, &mut theta);
+                let point = flow.at_angle(angle_at(angle, step as f64 * intrinsic_lr), &start).unwrap();
+                sup = sup.max(distance(&theta, &point));
+                true
+            });
+            prop_assert!(whole);
+            sups.push(sup);
+        }
+        // Order between ¼ and 1: √100 = 10 is the theory's, 100^¼ the least that the claim demands.
+        let fall = sups[0] / sups[1];
+        prop_assert!(fall > 100f64.powf(0.25) && fall < 100.0, "the error fell from {} to {}", sups[0], sups[1]);
+    }
+}
+
+/// ⟨K h²⟩ = 2ηλ, the period π/√(2ηλ), and the sign of h at every step.
+#[test]
+fn the_oscillation_at_the_edge_has_its_mean_square_and_period() {
+    let intrinsic_lr = 1e-5;
+    let data = Dataset::random(12, 20, 2);
+    let loss = LinearRegression::<f64>::new(&data).unwrap();
+    let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+    let start = minimizers.at_angle(0.5, &normal_vector(20, 2)).unwrap();
+    let mut geometry = Geometry::new(20);
+    minimizers.geometry(&start, &mut geometry).unwrap();
+    let weights = EdgeStart::at_energy(intrinsic_lr, 0.05, 0.0).weights(&start, &geometry, 0.1);
+    let mut descent = GradientDescent::new(&loss, 0.1, intrinsic_lr, &weights).unwrap();
+    let mut tracker = Tracker::new(minimizers);
+    let mut oscillation = Oscillation::default();
+    run(&mut descent, 40_000, 1, |step, weights, effective, _| {
+        oscillation.add(step, &tracker.read(weights, effective).unwrap());
+        true
+    });
+    let summary = oscillation.summary();
+    assert!(summary.oscillations > 20);
+    assert_eq!(summary.sign_failures, 0);
+    // Both averages err by O(√(ηλ)) relative at most, here 3·10⁻³; the period of a swing of energy e is longer by e/6.
+    let tolerance = 3.0 * intrinsic_lr.sqrt();
+    assert!((summary.mean_square / (2.0 * intrinsic_lr) - 1.0).abs() < tolerance, "{summary:?}");
+    let period = summary.period / slow_period(intrinsic_lr);
+    assert!((period - 1.0).abs() < 0.05 / 6.0 + tolerance, "{period}");
+}
+
+#[test]
+fn hyperparameters_out_of_their_domain_are_named() {
+    let loss = LinearRegression::<f64>::new(&Dataset::random(4, 6, 0)).unwrap();
+    let w = [1.0; 6];
+    let new = |rate, decay, w: &[f64]| GradientDescent::new(&loss, rate, decay, w).map(|_| ()).unwrap_err();
+    assert_eq!(new(0.0, 0.1, &w), StepError::LearningRate(0.0));
+    assert!(matches!(new(f64::NAN, 0.1, &w), StepError::LearningRate(_)));
+    assert_eq!(new(1.0, 1.0, &w), StepError::IntrinsicLearningRate(1.0));
+    assert_eq!(new(1.0, -0.1, &w), StepError::IntrinsicLearningRate(-0.1));
+    assert_eq!(new(1.0, 0.1, &w[..5]), StepError::Dimension { found: 5, expected: 6 });
+    let broken = [1.0, 1.0, f64::INFINITY, 1.0, 1.0, 1.0];
+    assert!(matches!(new(1.0, 0.1, &broken), StepError::NotFinite { index: 2, .. }));
+}

@@ -1,0 +1,174 @@
+//! Γ in closed form against Γ from derivatives alone.
+
+mod common;
+
+use common::{cases, data_with_kernel, normal_vector};
+use faer::Mat;
+use proptest::prelude::*;
+use sharpflow::arithmetic::{Float, Real, add_scaled, apply, distance, dot, norm, scale};
+use sharpflow::data::Dataset;
+use sharpflow::dense::symmetric_eigen;
+use sharpflow::loss::{Derivatives, LinearRegression, Loss};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::sharpness::{HessianKind, spherical_sharpness};
+use sharpflow::sphere::project;
+
+/// Both routes at one point: λ₁, v₁, G, and the nearest point to a displaced one. Returns whether λ₁ was simple enough to ask.
+fn check_routes_agree<T: Float>(data: &Dataset, angle: f64, seed: u64) -> bool {
+    let loss = LinearRegression::<T>::new(data).unwrap();
+    let mut closed = LinearRegressionMinimizers::new(&loss).unwrap();
+    let d = loss.dimension();
+    let random: Vec<T> = normal_vector(d, seed).into_iter().map(T::from_f64).collect();
+    let point = closed.at_angle(angle, &random).unwrap();
+    let mut exact = Geometry::new(d);
+    closed.geometry(&point, &mut exact).unwrap();
+    let conditioning = loss.conditioning(&point);
+    // An entry of ∇²L errs by this, and a spectrum that spans more than the bound leaves is no test of either route.
+    let error = 4.0 * conditioning.rounding * conditioning.condition;
+    let sharpness = exact.sharpness.to_f64();
+    if exact.relative_gap() < 0.05 || error > 1e-3 * sharpness {
+        return false;
+    }
+    let Ok(mut numeric) = NumericMinimizers::through(&loss, &point) else {
+        return false;
+    };
+    assert_eq!(numeric.manifold_dimension(), closed.manifold_dimension());
+    let mut found = Geometry::new(d);
+    found.direction.copy_from_slice(&exact.direction);
+    numeric.geometry(&point, &mut found).unwrap();
+    assert!((found.sharpness - exact.sharpness).to_f64().abs() <= error);
+    let of_vector = 2.0 * error / (sharpness * exact.relative_gap());
+    assert!(distance(&found.direction, &exact.direction).to_f64() <= of_vector);
+    // G is ∇³L[v₁, v₁]/λ₁, projected: the third derivative's own error, and v₁'s.
+    let third = 16.0 * conditioning.curvature * conditioning.condition / sharpness;
+    let of_gradient = third * (of_vector + error / sharpness);
+    assert!(distance(&found.log_gradient, &exact.log_gradient).to_f64() <= of_gradient);
+
+    // A point off Γ by 1 % along a normal direction comes back to where it left.
+    let mut off = point.clone();
+    add_scaled(&mut off, T::from_f64(0.01), &exact.direction);
+    let (mut a, mut b) = (point.clone(), point.clone());
+    closed.nearest(&off, &mut a).unwrap();
+    let returned = distance(&a, &point).to_f64();
+    assert!(returned <= 64.0 * d as f64 * T::UNIT_ROUNDOFF, "{returned}");
+    // The Newton steps stop where the gradient's rounding, over the least normal eigenvalue, is all that is left.
+    numeric.nearest(&off, &mut b).unwrap();
+    let hessian = Derivatives::new(&loss).hessian(&point);
+    let least = symmetric_eigen(hessian.as_ref()).unwrap().values[numeric.rank() - 1].to_f64();
+    assert!(distance(&a, &b).to_f64() <= 4.0 * conditioning.rounding / least);
+    true
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn closed_form_and_derivatives_agree(data in data_with_kernel(), angle in 0.0..1.3f64, seed: u64) {
+        prop_assume!(check_routes_agree::<f64>(&data, angle, seed));
+    }
+
+    #[test]
+    fn closed_form_and_derivatives_agree_in_single_precision(seed: u64, angle in 0.0..1.0f64) {
+        check_routes_agree::<f32>(&Dataset::random(4, 6, seed), angle, seed);
+    }
+
+    /// w* is a solution (Xw* = y) in the row space (w* = Xᵀa): together these single it out, whatever the decomposition.
+    #[test]
+    fn the_minimum_norm_solution_solves_and_has_no_kernel_part(data in data_with_kernel(), seed: u64) {
+        let loss = LinearRegression::<f64>::new(&data).unwrap();
+        let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+        prop_assert!(minimizers.interpolates());
+        let (n, d) = (loss.targets().len(), loss.dimension());
+        let mut solution = minimizers.minimum_norm_direction().to_vec();
+        scale(&mut solution, minimizers.minimum_norm());
+        let mut residual = vec![0.0; n];
+        apply(loss.features(), &solution, &mut residual);
+        add_scaled(&mut residual, -1.0, loss.targets());
+        let conditioning = loss.conditioning(minimizers.minimum_norm_direction());
+        let unit = f64::UNIT_ROUNDOFF * 64.0 * d as f64 * conditioning.condition.powi(2);
+        prop_assert!(norm(&residual) <= unit * norm(loss.targets()));
+        // A kernel vector is w* turned by a right angle along Γ.
+        let point = minimizers.at_angle(1.0, &normal_vector(d, seed)).unwrap();
+        let mut kernel = point;
+        add_scaled(&mut kernel, -1f64.cos(), minimizers.minimum_norm_direction());
+        project(&mut kernel);
+        let mut image = vec![0.0; n];
+        apply(loss.features(), &kernel, &mut image);
+        let along = dot(&kernel, minimizers.minimum_norm_direction());
+        prop_assert!(along.abs() <= 64.0 * d as f64 * f64::UNIT_ROUNDOFF);
+        let largest: f64 = loss.features().norm_l2();
+        prop_assert!(norm(&image) <= 1e2 * d as f64 * f64::UNIT_ROUNDOFF * largest);
+    }
+
+    /// Euclidean and tangential sharpness agree on Γ, and differ off it by the order of the displacement.
+    #[test]
+    fn the_two_sharpnesses_agree_on_the_manifold(data in data_with_kernel(), angle in 0.0..1.2f64, seed: u64) {
+        let loss = LinearRegression::<f64>::new(&data).unwrap();
+        let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+        let point = minimizers.at_angle(angle, &normal_vector(loss.dimension(), seed)).unwrap();
+        let mut derivatives = Derivatives::new(&loss);
+        let mut at = |theta: &[f64], kind| spherical_sharpness(&mut derivatives, theta, kind).unwrap().value;
+        let (euclidean, tangential) = (at(&point, HessianKind::Euclidean), at(&point, HessianKind::Tangential));
+        let conditioning = loss.conditioning(&point);
+        let error = 4.0 * conditioning.rounding * conditioning.condition;
+        prop_assert!((euclidean - tangential).abs() <= error);
+    }
+}
+
+#[test]
+fn without_interpolation_the_routes_still_agree() {
+    // Ten samples of three features, each feature twice: rank 3, a kernel of dimension 3, and no interpolation.
+    let narrow = Dataset::random(10, 3, 5);
+    let data = Dataset {
+        features: Mat::from_fn(10, 6, |i, j| narrow.features[(i, j % 3)]),
+        targets: narrow.targets,
+    };
+    let loss = LinearRegression::<f64>::new(&data).unwrap();
+    let minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+    assert!(!minimizers.interpolates());
+    assert_eq!((minimizers.rank(), minimizers.manifold_dimension()), (3, 3));
+    assert!(check_routes_agree::<f64>(&data, 0.9, 1));
+}
+
+#[test]
+fn what_has_no_manifold_is_named() {
+    let of = |data: &Dataset| {
+        LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(data).unwrap()).map(|_| ()).unwrap_err()
+    };
+    let features = |f: fn(usize, usize) -> f64| Dataset {
+        features: Mat::from_fn(5, 4, f),
+        targets: vec![1.0, -2.0, 0.5, 3.0, 1.5],
+    };
+    assert!(matches!(of(&features(|_, j| j as f64)), MinimizersError::Flat { rank: 0 }));
+    assert!(matches!(of(&features(|i, j| (i * j) as f64)), MinimizersError::Flat { rank: 1 }));
+    let tall = Dataset::random(12, 4, 0);
+    let loss = LinearRegression::<f64>::new(&tall).unwrap();
+    let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+    assert_eq!(minimizers.manifold_dimension(), 0);
+    let off = minimizers.at_angle(0.5, &[1.0, 0.0, 0.0, 0.0]).unwrap_err();
+    assert_eq!(off, MinimizersError::SinglePoint { rank: 4, dimension: 4 });
+    assert!(matches!(minimizers.at_angle(1.6, &[1.0; 4]), Err(MinimizersError::NoNearestPoint { .. })));
+    let behind: Vec<f64> = minimizers.minimum_norm_direction().iter().map(|w| -w).collect();
+    let mut point = vec![0.0; 4];
+    assert!(matches!(minimizers.nearest(&behind, &mut point), Err(MinimizersError::NoNearestPoint { .. })));
+    assert!(matches!(minimizers.nearest(&[f64::NAN; 4], &mut point), Err(MinimizersError::NoNearestPoint { .. })));
+}
+
+/// Orthogonal features of equal length and targets symmetric in three of them: μ₁ is double.
+#[test]
+fn a_double_sharpness_is_named() {
+    let data = Dataset {
+        features: Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
+            (true, 0) => 1.0,
+            (true, _) => -1.0,
+            _ => 0.0,
+        }),
+        targets: vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0],
+    };
+    let loss = LinearRegression::<f64>::new(&data).unwrap();
+    let mut closed = LinearRegressionMinimizers::new(&loss).unwrap();
+    let point = closed.at_angle(0.5, &[0.0, 0.0, 0.0, 1.0]).unwrap();
+    let mut numeric = NumericMinimizers::through(&loss, &point).unwrap();
+    let error = numeric.geometry(&point, &mut Geometry::new(4)).unwrap_err();
+    assert!(matches!(error, MinimizersError::NotSimple { .. }), "{error}");
+}
