@@ -14,12 +14,7 @@ use crate::arithmetic::Float;
 pub enum DenseError {
     /// An entry is NaN or infinite.
     #[error("entry ({row}, {column}) of a {rows}×{columns} matrix is not finite")]
-    NotFinite {
-        row: usize,
-        column: usize,
-        rows: usize,
-        columns: usize,
-    },
+    NotFinite { row: usize, column: usize, rows: usize, columns: usize },
     /// faer's iteration gave up.
     #[error("the decomposition of a {rows}×{columns} matrix did not converge")]
     NoConvergence { rows: usize, columns: usize },
@@ -103,11 +98,7 @@ pub fn thin_svd<T: Float>(matrix: MatRef<'_, T>) -> Result<Svd<T>, DenseError> {
         Default::default(),
     )
     .map_err(|_| DenseError::NoConvergence { rows, columns })?;
-    Ok(Svd {
-        left,
-        values: (0..size).map(|k| values.column_vector()[k]).collect(),
-        right,
-    })
+    Ok(Svd { left, values: (0..size).map(|k| values.column_vector()[k]).collect(), right })
 }
 
 fn check_finite<T: Float>(matrix: MatRef<'_, T>) -> Result<(), DenseError> {
@@ -115,12 +106,7 @@ fn check_finite<T: Float>(matrix: MatRef<'_, T>) -> Result<(), DenseError> {
     for column in 0..columns {
         for row in 0..rows {
             if !matrix[(row, column)].to_f64().is_finite() {
-                return Err(DenseError::NotFinite {
-                    row,
-                    column,
-                    rows,
-                    columns,
-                });
+                return Err(DenseError::NotFinite { row, column, rows, columns });
             }
         }
     }
@@ -149,12 +135,7 @@ mod tests {
         matrix[(2, 1)] = f64::NAN;
         assert_eq!(
             thin_svd(matrix.as_ref()).unwrap_err(),
-            DenseError::NotFinite {
-                row: 2,
-                column: 1,
-                rows: 3,
-                columns: 2
-            }
+            DenseError::NotFinite { row: 2, column: 1, rows: 3, columns: 2 }
         );
     }
 }

@@ -17,6 +17,8 @@
 //! * [`descent`] — gradient descent with weight decay, projected gradient descent, starts at the edge of stability;
 //! * [`measure`] — what a run shows: tracking of the flow, oscillation, orders with intervals.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod arithmetic;
 pub mod data;
 pub mod dense;

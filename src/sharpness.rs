@@ -56,10 +56,7 @@ pub fn spherical_sharpness<T: Float, L: Loss<T>>(
 }
 
 /// The top eigenpair of a decomposition, with its residual in the matrix it came from.
-pub(crate) fn top<T: Float>(
-    matrix: MatRef<'_, T>,
-    eigen: &Eigen<T>,
-) -> Result<SphericalSharpness<T>, SharpnessError> {
+pub(crate) fn top<T: Float>(matrix: MatRef<'_, T>, eigen: &Eigen<T>) -> Result<SphericalSharpness<T>, SharpnessError> {
     let dimension = matrix.nrows();
     let vector = eigen.vector(0);
     let mut image = vec![T::from_f64(0.0); dimension];
@@ -69,12 +66,7 @@ pub(crate) fn top<T: Float>(
     let frobenius = eigen.values.iter().map(|v| v.to_f64().powi(2)).sum::<f64>().sqrt();
     let bound = 64.0 * dimension as f64 * T::UNIT_ROUNDOFF * frobenius;
     if residual.to_f64() <= bound {
-        Ok(SphericalSharpness {
-            value: eigen.values[0],
-            vector,
-            residual,
-            next: eigen.values[1.min(dimension - 1)],
-        })
+        Ok(SphericalSharpness { value: eigen.values[0], vector, residual, next: eigen.values[1.min(dimension - 1)] })
     } else {
         let residual = residual.to_f64();
         Err(SharpnessError::NotConverged { residual, bound })

@@ -47,7 +47,9 @@ fn every_fault_is_named_with_its_place() {
     let e = error("ragged", "a,b\n1,2\n3\n", "b");
     assert!(matches!(e, DataError::Ragged { line: 3, found: 1, expected: 2, .. }), "{e}");
     let e = error("word", "a,b\n1,2\n3,x\n", "a");
-    assert!(matches!(&e, DataError::NotANumber { line: 3, column: 2, name: Some(n), text, .. } if n == "b" && text == "x"));
+    assert!(
+        matches!(&e, DataError::NotANumber { line: 3, column: 2, name: Some(n), text, .. } if n == "b" && text == "x")
+    );
     assert!(e.to_string().contains("line 3, column 2 (b): \"x\" is not a number"), "{e}");
     let e = error("void", "a,b\n1,\n", "a");
     assert!(matches!(e, DataError::NotANumber { line: 2, column: 2, .. }), "{e}");

@@ -19,9 +19,7 @@ fn by_definition(data: &Dataset, w: &[f64]) -> f64 {
         let mean = mean(values);
         (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt()
     };
-    let output: Vec<f64> = (0..n)
-        .map(|i| w.iter().enumerate().map(|(j, w)| data.features[(i, j)] * w).sum())
-        .collect();
+    let output: Vec<f64> = (0..n).map(|i| w.iter().enumerate().map(|(j, w)| data.features[(i, j)] * w).sum()).collect();
     let (m, s) = (mean(&output), deviation(&output));
     let (target_mean, target_scale) = (mean(&data.targets), deviation(&data.targets));
     let errors = output.iter().zip(&data.targets);

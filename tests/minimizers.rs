@@ -119,10 +119,7 @@ proptest! {
 fn without_interpolation_the_routes_still_agree() {
     // Ten samples of three features, each feature twice: rank 3, a kernel of dimension 3, and no interpolation.
     let narrow = Dataset::random(10, 3, 5);
-    let data = Dataset {
-        features: Mat::from_fn(10, 6, |i, j| narrow.features[(i, j % 3)]),
-        targets: narrow.targets,
-    };
+    let data = Dataset { features: Mat::from_fn(10, 6, |i, j| narrow.features[(i, j % 3)]), targets: narrow.targets };
     let loss = LinearRegression::<f64>::new(&data).unwrap();
     let minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
     assert!(!minimizers.interpolates());

@@ -6,16 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The crates whose arithmetic, decompositions, integrators or generators enter a number.
-const NUMERIC: [&str; 8] = [
-    "faer",
-    "nalgebra",
-    "num-traits",
-    "ode_solvers",
-    "qd",
-    "rand",
-    "rand_distr",
-    "statrs",
-];
+const NUMERIC: [&str; 8] = ["faer", "nalgebra", "num-traits", "ode_solvers", "qd", "rand", "rand_distr", "statrs"];
 
 fn main() {
     let root = Path::new("..");

@@ -6,11 +6,7 @@ use qd::Quad;
 
 use super::{Base, Real, Scalar};
 
-pub(super) fn naive_product<B: Base>(
-    mut out: MatMut<'_, B>,
-    a: MatRef<'_, B>,
-    b: MatRef<'_, B>,
-) {
+pub(super) fn naive_product<B: Base>(mut out: MatMut<'_, B>, a: MatRef<'_, B>, b: MatRef<'_, B>) {
     for j in 0..b.ncols() {
         for i in 0..a.nrows() {
             out[(i, j)] = (0..a.ncols()).fold(B::from_f64(0.0), |sum, k| sum + a[(i, k)] * b[(k, j)]);

@@ -54,17 +54,14 @@ impl<T: Scalar, const N: usize> Mul for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn mul(self, other: Self) -> Self {
-        Jet(array::from_fn(|k| {
-            (1..=k).fold(self.0[0] * other.0[k], |sum, i| {
-                sum + self.0[i] * other.0[k - i]
-            })
-        }))
+        Jet(array::from_fn(|k| (1..=k).fold(self.0[0] * other.0[k], |sum, i| sum + self.0[i] * other.0[k - i])))
     }
 }
 
 impl<T: Scalar, const N: usize> Div for Jet<T, N> {
     type Output = Self;
     /// Solves quotient·other = self coefficient by coefficient.
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "division of series is made of products and differences")]
     #[inline]
     fn div(self, other: Self) -> Self {
         let mut quotient = [T::constant(0.0); N];

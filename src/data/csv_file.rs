@@ -15,10 +15,7 @@ impl Dataset {
     /// # Errors
     /// Each [`DataError`] names the file, the line and the column at fault.
     pub fn from_csv(path: &Path, target: &str) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| DataError::Unreadable {
-            path: path.into(),
-            source,
-        })?;
+        let file = File::open(path).map_err(|source| DataError::Unreadable { path: path.into(), source })?;
         let mut records = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -44,9 +41,7 @@ impl Dataset {
         }
         let skip = columns.target;
         Ok(Self {
-            features: Mat::from_fn(rows, width - 1, |i, j| {
-                numbers[i * width + j + usize::from(j >= skip)]
-            }),
+            features: Mat::from_fn(rows, width - 1, |i, j| numbers[i * width + j + usize::from(j >= skip)]),
             targets: (0..rows).map(|i| numbers[i * width + skip]).collect(),
         })
     }
@@ -59,14 +54,8 @@ fn number(field: &str) -> Option<f64> {
 fn read_error(path: &Path, error: csv::Error) -> DataError {
     let line = error.position().map_or(0, |position| position.line());
     match error.into_kind() {
-        ErrorKind::Io(source) => DataError::Unreadable {
-            path: path.into(),
-            source,
-        },
-        _ => DataError::NotText {
-            path: path.into(),
-            line,
-        },
+        ErrorKind::Io(source) => DataError::Unreadable { path: path.into(), source },
+        _ => DataError::NotText { path: path.into(), line },
     }
 }
 
@@ -102,24 +91,14 @@ impl<'a> Columns<'a> {
         if width == 1 {
             return Err(DataError::NoFeatures { path: path.into() });
         }
-        Ok(Self {
-            path,
-            header,
-            width,
-            target,
-        })
+        Ok(Self { path, header, width, target })
     }
 
     fn read_row(&self, record: &StringRecord, numbers: &mut Vec<f64>) -> Result<(), DataError> {
         let path = || self.path.to_path_buf();
         let line = record.position().map_or(0, |position| position.line());
         if record.len() != self.width {
-            return Err(DataError::Ragged {
-                path: path(),
-                line,
-                found: record.len(),
-                expected: self.width,
-            });
+            return Err(DataError::Ragged { path: path(), line, found: record.len(), expected: self.width });
         }
         for (column, field) in record.iter().enumerate() {
             let name = || self.header.map(|names| names[column].to_string());
@@ -131,13 +110,7 @@ impl<'a> Columns<'a> {
                 text: field.into(),
             })?;
             if !value.is_finite() {
-                return Err(DataError::NotFinite {
-                    path: path(),
-                    line,
-                    column: column + 1,
-                    name: name(),
-                    value,
-                });
+                return Err(DataError::NotFinite { path: path(), line, column: column + 1, name: name(), value });
             }
             numbers.push(value);
         }

@@ -34,9 +34,7 @@ impl Digits {
                 _ => None,
             }
         });
-        Self {
-            images: images.collect(),
-        }
+        Self { images: images.collect() }
     }
 
     /// How many images the two classes have.
@@ -55,10 +53,7 @@ impl Digits {
     /// [`DataError::BadSplit`] unless 3 ≤ n < [`Digits::len`].
     pub fn split(&self, n: usize, seed: u64) -> Result<DigitsSplit, DataError> {
         if n < 3 || n >= self.len() {
-            return Err(DataError::BadSplit {
-                asked: n,
-                available: self.len(),
-            });
+            return Err(DataError::BadSplit { asked: n, available: self.len() });
         }
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.shuffle(&mut generator(seed, 0));
@@ -66,10 +61,7 @@ impl Digits {
             features: Mat::from_fn(chosen.len(), PIXELS, |i, j| self.images[chosen[i]].0[j]),
             targets: chosen.iter().map(|&i| self.images[i].1).collect(),
         };
-        Ok(DigitsSplit {
-            training: take(&order[..n]),
-            held_out: take(&order[n..]),
-        })
+        Ok(DigitsSplit { training: take(&order[..n]), held_out: take(&order[n..]) })
     }
 }
 
@@ -94,9 +86,6 @@ mod tests {
         assert_eq!(split.held_out.targets.len(), digits.len() - 30);
         let again = digits.split(30, 7).unwrap();
         assert_eq!(split.training.features, again.training.features);
-        assert!(matches!(
-            digits.split(357, 7),
-            Err(DataError::BadSplit { available: 357, .. })
-        ));
+        assert!(matches!(digits.split(357, 7), Err(DataError::BadSplit { available: 357, .. })));
     }
 }

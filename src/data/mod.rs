@@ -34,34 +34,13 @@ pub enum DataError {
     #[error("{}: no data rows", path.display())]
     Empty { path: PathBuf },
     #[error("{}: line {line} has {found} columns, the first line has {expected}", path.display())]
-    Ragged {
-        path: PathBuf,
-        line: u64,
-        found: usize,
-        expected: usize,
-    },
+    Ragged { path: PathBuf, line: u64, found: usize, expected: usize },
     #[error("{}: line {line}, column {column}{}: {text:?} is not a number", path.display(), named(name))]
-    NotANumber {
-        path: PathBuf,
-        line: u64,
-        column: usize,
-        name: Option<String>,
-        text: String,
-    },
+    NotANumber { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
     #[error("{}: line {line}, column {column}{}: {value} is not finite", path.display(), named(name))]
-    NotFinite {
-        path: PathBuf,
-        line: u64,
-        column: usize,
-        name: Option<String>,
-        value: f64,
-    },
+    NotFinite { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
     #[error("{}: no target column {target:?}; there are {}", path.display(), available)]
-    NoSuchColumn {
-        path: PathBuf,
-        target: String,
-        available: String,
-    },
+    NoSuchColumn { path: PathBuf, target: String, available: String },
     #[error("{}: the target is the only column; there is nothing to regress on", path.display())]
     NoFeatures { path: PathBuf },
     #[error("the targets are constant (all {value}): there is nothing to fit")]

@@ -38,10 +38,7 @@ impl<'a, L: Loss<T>, T: Real> GradientDescent<'a, L, T> {
             return Err(StepError::IntrinsicLearningRate(intrinsic_lr));
         }
         if start.len() != loss.dimension() {
-            return Err(StepError::Dimension {
-                found: start.len(),
-                expected: loss.dimension(),
-            });
+            return Err(StepError::Dimension { found: start.len(), expected: loss.dimension() });
         }
         if let Some((index, w)) = start.iter().enumerate().find(|(_, w)| !w.to_f64().is_finite()) {
             let value = w.to_f64();
@@ -62,10 +59,7 @@ impl<L: Loss<T>, T: Real> Descent<T> for GradientDescent<'_, L, T> {
         for (w, &g) in self.weights.iter_mut().zip(gradient) {
             *w = self.shrinkage * *w - self.learning_rate * g;
         }
-        Seen {
-            loss,
-            gradient_square: dot(gradient, gradient),
-        }
+        Seen { loss, gradient_square: dot(gradient, gradient) }
     }
 
     fn weights(&self) -> &[T] {

@@ -16,11 +16,7 @@ impl<'a, L: Loss<T>, T: Real> ProjectedGradientDescent<'a, L, T> {
     pub fn new(loss: &'a L, effective_learning_rate: T, start: &[T]) -> Self {
         let mut theta = start.to_vec();
         project(&mut theta);
-        Self {
-            evaluator: Evaluator::new(loss),
-            theta,
-            effective_learning_rate,
-        }
+        Self { evaluator: Evaluator::new(loss), theta, effective_learning_rate }
     }
 }
 
@@ -29,10 +25,7 @@ impl<L: Loss<T>, T: Real> Descent<T> for ProjectedGradientDescent<'_, L, T> {
         let (loss, gradient) = self.evaluator.evaluate(&self.theta);
         add_scaled(&mut self.theta, -self.effective_learning_rate, gradient);
         project(&mut self.theta);
-        Seen {
-            loss,
-            gradient_square: dot(gradient, gradient),
-        }
+        Seen { loss, gradient_square: dot(gradient, gradient) }
     }
 
     fn weights(&self) -> &[T] {

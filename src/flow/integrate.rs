@@ -39,16 +39,8 @@ where
     let zero = <T as crate::arithmetic::Base>::from_f64(0.0);
     let number = <T as crate::arithmetic::Base>::from_f64;
     let dimension = start.len();
-    let work = Work {
-        minimizers,
-        point: vec![zero; dimension],
-        geometry: Geometry::new(dimension),
-        failure: None,
-    };
-    let system = RightHandSide {
-        constants,
-        work: &RefCell::new(work),
-    };
+    let work = Work { minimizers, point: vec![zero; dimension], geometry: Geometry::new(dimension), failure: None };
+    let system = RightHandSide { constants, work: &RefCell::new(work) };
     let state = DVector::from_column_slice(start);
     let mut model = ContinuousOutputModel::<T, DVector<T>>::new();
     let end = number(end);
@@ -60,15 +52,8 @@ where
     if let Some(failure) = shared.borrow_mut().failure.take() {
         return Err(failure);
     }
-    let statistics = outcome.map_err(|error| FlowError::Integrator {
-        reason: error.to_string(),
-    })?;
-    Ok(Flow {
-        model,
-        start: start.to_vec(),
-        end,
-        steps: statistics.accepted_steps,
-    })
+    let statistics = outcome.map_err(|error| FlowError::Integrator { reason: error.to_string() })?;
+    Ok(Flow { model, start: start.to_vec(), end, steps: statistics.accepted_steps })
 }
 
 impl<T> Flow<T>

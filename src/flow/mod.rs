@@ -25,11 +25,7 @@ pub struct FlowConstants {
 
 impl FlowConstants {
     /// The sharpness-reduction flow of gradient descent with weight decay; τ = t·ηλ.
-    pub const SHARPNESS_REDUCTION: Self = Self {
-        numerator: 2.0,
-        offset: 4.0,
-        slope: 1.0,
-    };
+    pub const SHARPNESS_REDUCTION: Self = Self { numerator: 2.0, offset: 4.0, slope: 1.0 };
 }
 
 /// Why a flow could not be integrated to its end.

@@ -25,9 +25,7 @@ impl<T: Base> LinearRegression<T> {
     pub fn new(data: &Dataset) -> Result<Self, DataError> {
         let centred = data.centred()?;
         let features = centred.features.as_ref();
-        let samples = Mat::from_fn(features.ncols(), features.nrows(), |j, i| {
-            T::from_f64(features[(i, j)])
-        });
+        let samples = Mat::from_fn(features.ncols(), features.nrows(), |j, i| T::from_f64(features[(i, j)]));
         let targets: Vec<T> = centred.targets.iter().map(|&y| T::from_f64(y)).collect();
         let square = dot(&targets, &targets);
         let length = square.sqrt();

@@ -90,10 +90,7 @@ impl Oscillation {
         let (from, to) = (earlier.edge_offset, reading.edge_offset);
         if from < 0.0 && to >= 0.0 {
             let part = from / (from - to);
-            let crossing = Crossing {
-                step: before as f64 + part * steps,
-                sums: at(part),
-            };
+            let crossing = Crossing { step: before as f64 + part * steps, sums: at(part) };
             match self.crossing {
                 None => self.crossing = Some(crossing),
                 Some(first) => {

@@ -55,10 +55,7 @@ pub fn mean(values: &[f64], level: f64) -> Result<Interval, StatisticsError> {
     let value = values.iter().sum::<f64>() / n as f64;
     let square = values.iter().map(|v| (v - value).powi(2)).sum::<f64>();
     let error = (square / ((n - 1) * n) as f64).sqrt();
-    Ok(Interval {
-        value,
-        half_width: student_quantile(n - 1, level) * error,
-    })
+    Ok(Interval { value, half_width: student_quantile(n - 1, level) * error })
 }
 
 /// The order a of error ≈ C·parameterᵃ, with its interval.
@@ -118,9 +115,7 @@ pub fn fit_order(
     let mut means = [0.0; 3];
     for start in &starts {
         let group = points.iter().filter(|p| p.start == *start);
-        let logs: Vec<[f64; 3]> = group
-            .map(|p| [p.parameter.ln(), p.parameter.sqrt(), p.error.ln()])
-            .collect();
+        let logs: Vec<[f64; 3]> = group.map(|p| [p.parameter.ln(), p.parameter.sqrt(), p.error.ln()]).collect();
         let mean = [0, 1, 2].map(|k| logs.iter().map(|row| row[k]).sum::<f64>() / logs.len() as f64);
         rows.extend(logs.iter().map(|row| [0, 1, 2].map(|k| row[k] - mean[k])));
         for k in 0..3 {
@@ -140,10 +135,7 @@ pub fn fit_order(
     let freedom = found - unknowns;
     let error = (residual / freedom as f64 / spread).sqrt();
     Ok(OrderFit {
-        order: Interval {
-            value: slope,
-            half_width: student_quantile(freedom, level) * error + moved,
-        },
+        order: Interval { value: slope, half_width: student_quantile(freedom, level) * error + moved },
         constant: (means[2] - slope * means[0]).exp(),
         points: found,
     })
@@ -178,11 +170,7 @@ fn check_ladder(points: &[LadderPoint], floor: f64) -> Result<(), StatisticsErro
             }
         }
         if error <= floor {
-            return Err(StatisticsError::RoundingFloor {
-                parameter,
-                error,
-                floor,
-            });
+            return Err(StatisticsError::RoundingFloor { parameter, error, floor });
         }
     }
     Ok(())
@@ -246,9 +234,15 @@ mod tests {
     fn what_gives_no_order_is_an_error() {
         let mut points: Vec<_> = ladder(0, 1.0, 1.0).take(3).collect();
         points[2].error = f64::NAN;
-        assert!(matches!(fit_order(&points, ErrorModel::Leading, 0.0, 0.99), Err(StatisticsError::NotPositive { index: 2, .. })));
+        assert!(matches!(
+            fit_order(&points, ErrorModel::Leading, 0.0, 0.99),
+            Err(StatisticsError::NotPositive { index: 2, .. })
+        ));
         points[2].error = 1e-16;
-        assert!(matches!(fit_order(&points, ErrorModel::Leading, 1e-15, 0.99), Err(StatisticsError::RoundingFloor { .. })));
+        assert!(matches!(
+            fit_order(&points, ErrorModel::Leading, 1e-15, 0.99),
+            Err(StatisticsError::RoundingFloor { .. })
+        ));
         assert!(matches!(fit_order(&points[..2], ErrorModel::Leading, 0.0, 0.99), Err(StatisticsError::TooFew { .. })));
         points.iter_mut().for_each(|p| (p.parameter, p.error) = (0.1, 0.1));
         assert_eq!(fit_order(&points, ErrorModel::Leading, 0.0, 0.99), Err(StatisticsError::OneParameter));

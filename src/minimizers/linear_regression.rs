@@ -142,10 +142,7 @@ impl<T: Float> LinearRegressionMinimizers<T> {
 
     /// The error that says Γ is a single point.
     pub fn single_point(&self) -> MinimizersError {
-        MinimizersError::SinglePoint {
-            rank: self.rank,
-            dimension: self.dimension(),
-        }
+        MinimizersError::SinglePoint { rank: self.rank, dimension: self.dimension() }
     }
 
     fn remove_normal(&mut self, v: &mut [T]) {
@@ -171,11 +168,7 @@ impl<T: Float> Minimizers<T> for LinearRegressionMinimizers<T> {
         self.remove_normal(point);
         project(point);
         let cosine = dot(point, &self.minimum_norm_direction).to_f64();
-        if cosine > 0.0 {
-            Ok(())
-        } else {
-            Err(MinimizersError::NoNearestPoint { cosine })
-        }
+        if cosine > 0.0 { Ok(()) } else { Err(MinimizersError::NoNearestPoint { cosine }) }
     }
 
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
@@ -201,15 +194,13 @@ fn normal_basis<T: Float>(svd: &Svd<T>, solution: &[T]) -> Result<Mat<T>, Minimi
     let one = T::from_f64(1.0);
     let mut mirror = solution.to_vec();
     let sign = if solution[0].to_f64() < 0.0 { -one } else { one };
-    mirror[0] = mirror[0] + sign;
+    mirror[0] += sign;
     let factor = T::from_f64(2.0) / dot(&mirror, &mirror);
     let mut image = vec![T::from_f64(0.0); d];
     for (k, &m) in mirror.iter().enumerate() {
         add_scaled(&mut image, m, &column(&svd.right, k));
     }
-    Ok(Mat::from_fn(d, rank - 1, |i, j| {
-        svd.right[(i, j + 1)] - factor * mirror[j + 1] * image[i]
-    }))
+    Ok(Mat::from_fn(d, rank - 1, |i, j| svd.right[(i, j + 1)] - factor * mirror[j + 1] * image[i]))
 }
 
 /// v₁ and the two largest eigenvalues μ of Xᵀ(I − f̂f̂ᵀ)X, from Σ(I − b̂b̂ᵀ)Σ in the right singular basis.

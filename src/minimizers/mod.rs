@@ -96,12 +96,10 @@ pub enum MinimizersError {
     SinglePoint { rank: usize, dimension: usize },
     #[error("no nearest point on Γ: the cosine to the minimum-norm solution is {cosine:.3}, not positive")]
     NoNearestPoint { cosine: f64 },
-    #[error("the nearest point on Γ was not found in {iterations} iterations (last step {step:e}, tolerance {tolerance:e})")]
-    NotConverged {
-        iterations: usize,
-        step: f64,
-        tolerance: f64,
-    },
+    #[error(
+        "the nearest point on Γ was not found in {iterations} iterations (last step {step:e}, tolerance {tolerance:e})"
+    )]
+    NotConverged { iterations: usize, step: f64, tolerance: f64 },
     #[error("not a minimum: the Hessian has the eigenvalue {eigenvalue:e} (rounding explains {noise:e})")]
     NotAMinimum { eigenvalue: f64, noise: f64 },
     #[error("the rank of the Hessian changed along Γ: {rank} here, {expected} at the first point")]

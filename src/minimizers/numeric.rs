@@ -106,11 +106,7 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
                 return Ok(());
             }
         }
-        Err(MinimizersError::NotConverged {
-            iterations: ITERATIONS,
-            step: length,
-            tolerance,
-        })
+        Err(MinimizersError::NotConverged { iterations: ITERATIONS, step: length, tolerance })
     }
 
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {

@@ -23,10 +23,7 @@ pub(super) fn spectral_rank<T: Real>(values: &[T], noise: f64) -> Result<usize, 
     if gap >= CLEAR {
         Ok(rank)
     } else if -least > floor && -least >= value(rank).abs() {
-        Err(MinimizersError::NotAMinimum {
-            eigenvalue: least,
-            noise: floor,
-        })
+        Err(MinimizersError::NotAMinimum { eigenvalue: least, noise: floor })
     } else {
         Err(MinimizersError::AmbiguousRank { rank, gap, noise })
     }

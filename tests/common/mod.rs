@@ -15,11 +15,13 @@ pub fn cases(cases: u32) -> ProptestConfig {
 }
 
 /// Random data with a kernel: 3 to 12 samples, 1 to 8 more features than samples.
+#[allow(dead_code, reason = "not every suite draws data")]
 pub fn data_with_kernel() -> impl Strategy<Value = Dataset> {
     (3usize..12, 1usize..8, any::<u64>()).prop_map(|(n, more, seed)| Dataset::random(n, n + more, seed))
 }
 
 /// A standard normal vector.
+#[allow(dead_code, reason = "not every suite draws vectors")]
 pub fn normal_vector(dimension: usize, seed: u64) -> Vec<f64> {
     let mut generator = generator(seed, 9);
     (0..dimension).map(|_| StandardNormal.sample(&mut generator)).collect()

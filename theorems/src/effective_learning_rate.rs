@@ -17,18 +17,12 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judge: Judge::Steps(judge),
 };
 
-const RECURSION: Recursion = Recursion {
-    shrinkage: 2,
-    square: 2,
-    sign: 1.0,
-};
+const RECURSION: Recursion = Recursion { shrinkage: 2, square: 2, sign: 1.0 };
 
 fn judge(draws: &[Draw]) -> Measurement {
     let bound = |what, ratio: &dyn Fn(&Draw) -> f64| Statement {
         what,
-        check: Check::Bound {
-            ratios: draws.iter().map(ratio).collect(),
-        },
+        check: Check::Bound { ratios: draws.iter().map(ratio).collect() },
     };
     let recursion = |what, recursion| bound(what, &|draw| draw.rate_ratio(recursion));
     Measurement {

@@ -29,16 +29,8 @@ fn judge(record: &HeldOutRecord) -> Measurement {
     let decay = fall(|s| &s.decay, error);
     let control = fall(|s| &s.control, error);
     let difference = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
-    let positive = |what, values: Vec<f64>| Statement {
-        what,
-        check: Check::Positive { values },
-    };
-    let reported = |what, values| Constant {
-        what,
-        theory: None,
-        values,
-        bias: 0.0,
-    };
+    let positive = |what, values: Vec<f64>| Statement { what, check: Check::Positive { values } };
+    let reported = |what, values| Constant { what, theory: None, values, bias: 0.0 };
     let fall_of_log = |path: fn(&SeedRecord) -> &Path| fall(path, |e| e.sharpness.ln());
     let mean_of = |path: fn(&SeedRecord) -> &Ending, of: fn(&Ending) -> f64| -> Vec<f64> {
         record.seeds.iter().map(|s| of(path(s))).collect()

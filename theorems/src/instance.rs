@@ -8,9 +8,7 @@ use serde::Serialize;
 use sharpflow::data::{DataError, Dataset, Digits, generator};
 use sharpflow::descent::StepError;
 use sharpflow::loss::{LinearRegression, Loss};
-use sharpflow::minimizers::{
-    Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers,
-};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
 use thiserror::Error;
 
 /// The digits instance, fixed beforehand: 3 against 8, 30 training images, started at 1.2 radians.
@@ -114,14 +112,7 @@ impl Instance {
         minimizers.geometry(&start, &mut geometry)?;
         let quartic = NumericMinimizers::through(&loss, &start)?.quartic_coefficient(&start)?;
         let plan = plan(angle, quartic, &geometry)?;
-        Ok(Self {
-            name,
-            loss,
-            minimizers,
-            start,
-            geometry,
-            plan,
-        })
+        Ok(Self { name, loss, minimizers, start, geometry, plan })
     }
 }
 
@@ -148,13 +139,7 @@ fn plan(angle: f64, quartic: f64, geometry: &Geometry<f64>) -> Result<Plan, Reje
     if !(gap > needed) {
         return Err(Rejected::Gap { gap, needed, top });
     }
-    Ok(Plan {
-        angle,
-        quartic,
-        horizon,
-        to_convergence: convergence_window(bottom).1 <= LONGEST_RUN * bottom,
-        rungs,
-    })
+    Ok(Plan { angle, quartic, horizon, to_convergence: convergence_window(bottom).1 <= LONGEST_RUN * bottom, rungs })
 }
 
 /// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.

@@ -5,6 +5,8 @@
 //!
 //! A claim is one file here, one line in the [`registry`], one note in `proofs-notes/` and one test, all of one name.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod cli;
 pub mod evidence;
 pub mod instance;

@@ -19,10 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "On linear regression with batch normalization the flow's angle φ to the minimum-norm solution obeys \
                 tan φ(τ) = tan φ(0)·e^(-τ), so λ₁(τ)/λ₁(∞) = 1 + tan²φ(0)·e^(-2τ); GD with weight decay follows it",
     latex: r"\tan\varphi(\tau)=\tan\varphi(0)\,e^{-\tau},\qquad \lambda_1(\tau)/\lambda_1(\infty)=1+\tan^2\varphi(0)\,e^{-2\tau}",
-    hypotheses: &[
-        "X has a kernel, so that Γ is no single point",
-        "those of the sharpness-reduction flow",
-    ],
+    hypotheses: &["X has a kernel, so that Γ is no single point", "those of the sharpness-reduction flow"],
     source: PAPER,
     judge: Judge::Ladder(judge),
 };
@@ -34,9 +31,8 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
     let angle = instance.plan.angle;
     let least = instance.geometry.sharpness * angle.cos().powi(2);
     let tangent = |run: &Run, k: usize| instance.minimizers.angle(run.point(k)).tan();
-    let by_angle = |law: fn(f64, f64) -> f64| {
-        move |run: &Run, k: usize| tangent(run, k) / law(angle, run.times[k]).tan() - 1.0
-    };
+    let by_angle =
+        |law: fn(f64, f64) -> f64| move |run: &Run, k: usize| tangent(run, k) / law(angle, run.times[k]).tan() - 1.0;
     let by_sharpness = |rate: f64| {
         move |run: &Run, k: usize| {
             let predicted = 1.0 + (angle.tan() * (-rate * run.times[k]).exp()).powi(2);
@@ -107,12 +103,7 @@ fn agreement(what: &'static str, instance: &Instance, law: impl Fn(f64) -> f64) 
             })
             .collect()
     };
-    Statement {
-        what,
-        check: Check::Bound {
-            ratios: integrated().unwrap_or_else(|_| vec![f64::NAN]),
-        },
-    }
+    Statement { what, check: Check::Bound { ratios: integrated().unwrap_or_else(|_| vec![f64::NAN]) } }
 }
 
 /// Each accepted step errs by at most √D·tolerance·(1 + ‖ζ‖) in norm, and the flow, whose slope has Lipschitz constant 1 in

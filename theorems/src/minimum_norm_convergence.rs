@@ -21,10 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
                 minimum-norm solution w*, the unique minimizer of spherical sharpness on Γ: from τ = ½ log(1/ηλ) on, \
                 ‖θ - w*/‖w*‖‖ vanishes with ηλ",
     latex: r"\|\theta_t-w^*/\|w^*\|\|\to 0\ (\eta\lambda\to 0,\ t\,\eta\lambda\ge\tfrac12\log\tfrac1{\eta\lambda}),\qquad w^*=X^+y=\arg\min_\Gamma\lambda_1",
-    hypotheses: &[
-        "X has a kernel, so that Γ is no single point",
-        "those of the sharpness-reduction flow",
-    ],
+    hypotheses: &["X has a kernel, so that Γ is no single point", "those of the sharpness-reduction flow"],
     source: PAPER,
     judge: Judge::Ladder(judge),
 };
@@ -91,16 +88,9 @@ fn flattest(what: &'static str, instance: &Instance, compare: fn(f64, f64) -> f6
             Ok(geometry.sharpness)
         };
         let least = sharpness(0.0)?;
-        (1..=PLACES)
-            .map(|k| Ok(compare(least, sharpness(instance.plan.angle * k as f64 / PLACES as f64)?)))
-            .collect()
+        (1..=PLACES).map(|k| Ok(compare(least, sharpness(instance.plan.angle * k as f64 / PLACES as f64)?))).collect()
     };
-    Statement {
-        what,
-        check: Check::Bound {
-            ratios: ratios().unwrap_or_else(|_| vec![f64::NAN]),
-        },
-    }
+    Statement { what, check: Check::Bound { ratios: ratios().unwrap_or_else(|_| vec![f64::NAN]) } }
 }
 
 /// The direction of the solution of least norm after every feature is scaled to variance 1: on Γ, but not the flattest point.
@@ -127,9 +117,8 @@ fn standardized_solution(instance: &Instance) -> Result<Vec<f64>, Rejected> {
 fn correlations(instance: &Instance) -> Vec<f64> {
     let features = instance.loss.features();
     let targets = instance.loss.targets().iter().enumerate();
-    let mut direction: Vec<f64> = (0..features.ncols())
-        .map(|j| targets.clone().map(|(i, y)| features[(i, j)] * y).sum())
-        .collect();
+    let mut direction: Vec<f64> =
+        (0..features.ncols()).map(|j| targets.clone().map(|(i, y)| features[(i, j)] * y).sum()).collect();
     project(&mut direction);
     direction
 }

@@ -19,9 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
 fn judge(draws: &[Draw]) -> Measurement {
     let with_power = |what, power| Statement {
         what,
-        check: Check::Bound {
-            ratios: draws.iter().map(|draw| draw.direction_ratio(power)).collect(),
-        },
+        check: Check::Bound { ratios: draws.iter().map(|draw| draw.direction_ratio(power)).collect() },
     };
     Measurement {
         instance: "random steps".into(),

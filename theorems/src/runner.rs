@@ -142,16 +142,15 @@ struct Found {
 /// What a claim makes of a record: a measurement, a reason why not, or nothing (a record of another kind).
 enum Judged {
     Measured(Measurement),
-    NotJudged(String),
+    Skipped(String),
     Other,
 }
 
 fn measure_steps(claim: &Theorem, arithmetic: &str, draws: &[Draw]) -> Judged {
     match claim.judge {
-        Judge::Steps(judge) => Judged::Measured(Measurement {
-            instance: format!("random steps in {arithmetic}"),
-            ..judge(draws)
-        }),
+        Judge::Steps(judge) => {
+            Judged::Measured(Measurement { instance: format!("random steps in {arithmetic}"), ..judge(draws) })
+        }
         _ => Judged::Other,
     }
 }
@@ -160,7 +159,7 @@ fn measure_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -
     match claim.judge {
         Judge::Ladder(judge) => match judge(instance, record) {
             Some(measurement) => Judged::Measured(measurement),
-            None => Judged::NotJudged(format!("{}: its runs are too long to reach the claim's window", instance.name)),
+            None => Judged::Skipped(format!("{}: its runs are too long to reach the claim's window", instance.name)),
         },
         _ => Judged::Other,
     }
@@ -180,7 +179,7 @@ impl Found {
         for (id, judged) in judged {
             match judged {
                 Judged::Measured(measurement) => self.measured.push((id, measurement)),
-                Judged::NotJudged(why) => self.not_judged.push((id, why)),
+                Judged::Skipped(why) => self.not_judged.push((id, why)),
                 Judged::Other => {}
             }
         }
@@ -300,10 +299,8 @@ fn admit(study: &Study, found: &mut Found) -> Result<Vec<Instance>, StudyError> 
 
 fn held_out_record(progress: &Progress) -> Result<Option<HeldOutRecord>, StudyError> {
     let run = |seed: u64| {
-        held_out_run(seed, progress).map_err(|source| StudyError::Rejected {
-            name: format!("digits (seed {seed})"),
-            source,
-        })
+        held_out_run(seed, progress)
+            .map_err(|source| StudyError::Rejected { name: format!("digits (seed {seed})"), source })
     };
     let seeds = (0..SEEDS).into_par_iter().map(run);
     let seeds: Option<Vec<_>> = seeds.collect::<Result<Vec<_>, _>>()?.into_iter().collect();

@@ -73,7 +73,11 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
     })
 }
 
+/// Which vector of a reading is compared: θ or p.
 type Read = fn(&Run, usize) -> &[f64];
+
+/// A flow with one constant a little more, and a little less.
+type Pair = (Flow<f64>, Flow<f64>);
 
 fn flow(instance: &Instance, constants: FlowConstants) -> Result<Flow<f64>, FlowError> {
     let mut minimizers = instance.minimizers.clone();
@@ -91,11 +95,7 @@ fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Re
             let gap = distance(read(run, k), &predicted);
             error = if gap.is_nan() { gap } else { error.max(gap) };
         }
-        LadderPoint {
-            start: run.start,
-            parameter: run.intrinsic_lr,
-            error,
-        }
+        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error }
     })
     .collect()
 }
@@ -111,7 +111,7 @@ fn constants(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>) -> Ve
             FlowConstants { slope: LAW.slope + by, ..LAW },
         ]
     };
-    let pairs: Result<Vec<(Flow<f64>, Flow<f64>)>, FlowError> = moved(STEP)
+    let pairs: Result<Vec<Pair>, FlowError> = moved(STEP)
         .into_iter()
         .zip(moved(-STEP))
         .map(|(more, less)| Ok((self::flow(instance, more)?, self::flow(instance, less)?)))
@@ -144,21 +144,10 @@ fn constants(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>) -> Ve
 /// and what is left is at most r/(1−r) < 3 times the last difference.
 pub(crate) fn constant(what: &'static str, theory: f64, values: Vec<f64>, next: &[f64]) -> Constant {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    Constant {
-        what,
-        theory: Some(theory),
-        bias: 3.0 * (mean(&values) - mean(next)).abs(),
-        values,
-    }
+    Constant { what, theory: Some(theory), bias: 3.0 * (mean(&values) - mean(next)).abs(), values }
 }
 
-fn fit_one(
-    instance: &Instance,
-    run: &Run,
-    flow: &Flow<f64>,
-    pairs: &[(Flow<f64>, Flow<f64>)],
-    width: f64,
-) -> [f64; 5] {
+fn fit_one(instance: &Instance, run: &Run, flow: &Flow<f64>, pairs: &[Pair], width: f64) -> [f64; 5] {
     let dimension = instance.loss.dimension();
     let mut residual = vec![0.0; dimension];
     let mut scratch = vec![0.0; dimension];

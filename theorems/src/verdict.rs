@@ -63,10 +63,7 @@ pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
     let hypotheses: Vec<DecidedHypothesis> = measurement
         .hypotheses
         .into_iter()
-        .map(|hypothesis| DecidedHypothesis {
-            holds: hypothesis.holds(),
-            hypothesis,
-        })
+        .map(|hypothesis| DecidedHypothesis { holds: hypothesis.holds(), hypothesis })
         .collect();
     let decide_all = |statements: Vec<Statement>| -> Vec<Decided> {
         statements.into_iter().map(|s| decide_check(s, level)).collect()
@@ -76,15 +73,7 @@ pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
     let constants = measurement.constants.into_iter();
     let estimates: Vec<Estimate> = constants.map(|c| estimate(c, level)).collect();
     let (verdict, reason) = weigh(&hypotheses, &statements, &twins);
-    InstanceEvidence {
-        instance: measurement.instance,
-        verdict,
-        reason,
-        hypotheses,
-        statements,
-        twins,
-        estimates,
-    }
+    InstanceEvidence { instance: measurement.instance, verdict, reason, hypotheses, statements, twins, estimates }
 }
 
 fn weigh(hypotheses: &[DecidedHypothesis], statements: &[Decided], twins: &[Decided]) -> (Verdict, String) {
@@ -118,22 +107,14 @@ fn decide_check(statement: Statement, level: f64) -> Decided {
         check: statement.check,
     };
     match &decided.check {
-        Check::Order {
-            points,
-            model,
-            above,
-            holding,
-            floor,
-        } => {
-            match fit_order(points, *model, *floor, level) {
-                Ok(fit) => {
-                    decided.outcome = order_outcome(&fit, *above, *holding);
-                    decided.shows = format!("order {:.3} ± {:.3}", fit.order.value, fit.order.half_width);
-                    decided.fit = Some(fit);
-                }
-                Err(error) => decided.shows = error.to_string(),
+        Check::Order { points, model, above, holding, floor } => match fit_order(points, *model, *floor, level) {
+            Ok(fit) => {
+                decided.outcome = order_outcome(&fit, *above, *holding);
+                decided.shows = format!("order {:.3} ± {:.3}", fit.order.value, fit.order.half_width);
+                decided.fit = Some(fit);
             }
-        }
+            Err(error) => decided.shows = error.to_string(),
+        },
         Check::Bound { ratios } => {
             let nan = ratios.iter().copied().find(|r| r.is_nan());
             let worst = nan.unwrap_or_else(|| ratios.iter().copied().fold(0.0, f64::max));
@@ -180,15 +161,8 @@ fn sign_outcome(interval: &Interval) -> Outcome {
 }
 
 fn estimate(constant: Constant, level: f64) -> Estimate {
-    let nothing = Interval {
-        value: f64::NAN,
-        half_width: f64::NAN,
-    };
+    let nothing = Interval { value: f64::NAN, half_width: f64::NAN };
     let mut estimate = mean(&constant.values, level).unwrap_or(nothing);
     estimate.half_width += constant.bias;
-    Estimate {
-        what: constant.what,
-        theory: constant.theory,
-        estimate,
-    }
+    Estimate { what: constant.what, theory: constant.theory, estimate }
 }

@@ -4,7 +4,10 @@ use clap::{Args, Parser, Subcommand};
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 confirmed or done, 1 refuted, 2 usage or bad input, 3 undecided, 130 interrupted.")]
+#[command(
+    version,
+    after_help = "Exit codes: 0 confirmed or done, 1 refuted, 2 usage or bad input, 3 undecided, 130 interrupted."
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -26,7 +29,9 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sharpflow verify\n  sharpflow verify sharpness_reduction_flow --seed 7\n  sharpflow verify --data mine.csv --target price")]
+#[command(
+    after_help = "Examples:\n  sharpflow verify\n  sharpflow verify sharpness_reduction_flow --seed 7\n  sharpflow verify --data mine.csv --target price"
+)]
 pub(super) struct VerifyArguments {
     /// Claims to judge, by name [default: all]
     pub claims: Vec<String>,
@@ -73,28 +78,28 @@ pub(super) struct TraceArguments {
     #[arg(long, value_name = "NAME", default_value = "digits", conflicts_with = "data")]
     pub instance: String,
     /// ηλ, the intrinsic learning rate [default: 1e-5]
-    #[arg(long, value_name = "ETA_LAMBDA", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ETA_LAMBDA", allow_hyphen_values = true)]
     pub intrinsic_lr: Option<f64>,
     /// η, the learning rate
-    #[arg(long, value_name = "ETA", default_value_t = 0.1, allow_negative_numbers = true)]
+    #[arg(long, value_name = "ETA", default_value_t = 0.1, allow_hyphen_values = true)]
     pub lr: f64,
     /// λ, in place of --intrinsic-lr; 0 runs without decay (and needs --steps)
-    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
+    #[arg(long, value_name = "LAMBDA", allow_hyphen_values = true)]
     pub weight_decay: Option<f64>,
     /// η̃₀λ₁ − 2, which sets the norm of the start
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
     pub edge_offset: f64,
     /// Angle of the start to the minimum-norm interpolant, in radians
-    #[arg(long, default_value_t = crate::instance::digits::ANGLE, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = crate::instance::digits::ANGLE, allow_hyphen_values = true)]
     pub angle: f64,
     /// Displacement of the start along v₁, in units of its equilibrium
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
     pub kick: f64,
     /// Seed of the instance and of the start's direction
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Length of the run, in τ = t·ηλ
-    #[arg(long, default_value_t = 2.0, allow_negative_numbers = true, conflicts_with = "steps")]
+    #[arg(long, default_value_t = 2.0, allow_hyphen_values = true, conflicts_with = "steps")]
     pub tau: f64,
     /// Length of the run, in steps
     #[arg(long)]

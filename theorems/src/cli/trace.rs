@@ -5,7 +5,9 @@ use super::arguments::TraceArguments;
 use super::verify::bar;
 use super::{BAD_INPUT, INTERRUPTED, UNDECIDED, print, stop_on_interrupt};
 use crate::records::Progress;
-use crate::trace::{Decay, Output, Request, Setup, Sinks, Source, TraceError, TraceStatus, TraceSummary, trace as follow};
+use crate::trace::{
+    Decay, Output, Request, Setup, Sinks, Source, TraceError, TraceStatus, TraceSummary, trace as follow,
+};
 
 const INTRINSIC_LR: f64 = 1e-5;
 
@@ -13,10 +15,7 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, String> {
     let request = request(arguments)?;
     let say = |error: TraceError| error.to_string();
     let setup = Setup::new(&request).map_err(say)?;
-    let output = Output {
-        folder: arguments.out.clone(),
-        json: arguments.json,
-    };
+    let output = Output { folder: arguments.out.clone(), json: arguments.json };
     let mut sinks = Sinks::open(&output, &request, &setup).map_err(say)?;
     for note in &setup.notes {
         eprintln!("sharpflow: note: {note}");
@@ -40,7 +39,8 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, String> {
     let written = sinks.finish(&setup, &summary).map_err(say)?;
     if !(arguments.quiet || arguments.json) {
         let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-        print(&format!("{}\nwritten: {}\n", describe(&setup, &summary), files.join(", "))).map_err(|e| e.to_string())?;
+        print(&format!("{}\nwritten: {}\n", describe(&setup, &summary), files.join(", ")))
+            .map_err(|e| e.to_string())?;
     }
     match (summary.status, outcome) {
         (TraceStatus::Interrupted, _) => {
@@ -61,17 +61,16 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, String> {
 
 fn request(arguments: &TraceArguments) -> Result<Request, String> {
     let source = match (&arguments.data.data, &arguments.data.target) {
-        (Some(path), Some(target)) => Source::File {
-            path: path.clone(),
-            target: target.clone(),
-        },
+        (Some(path), Some(target)) => Source::File { path: path.clone(), target: target.clone() },
         _ => Source::Named(arguments.instance.clone()),
     };
     let (intrinsic_lr, decay) = match (arguments.intrinsic_lr, arguments.weight_decay) {
         (given, None) => (given.unwrap_or(INTRINSIC_LR), Decay::On),
         (given, Some(0.0)) => (given.unwrap_or(INTRINSIC_LR), Decay::Off),
         (None, Some(decay)) => (decay * arguments.lr, Decay::On),
-        (Some(_), Some(_)) => return Err("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice".into()),
+        (Some(_), Some(_)) => {
+            return Err("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice".into());
+        }
     };
     Ok(Request {
         source,

@@ -82,12 +82,7 @@ fn study(arguments: &VerifyArguments) -> Result<Study, String> {
         claims = REGISTRY.to_vec();
     }
     let data = arguments.data.data.clone().zip(arguments.data.target.clone());
-    Ok(Study {
-        claims,
-        seed: arguments.seed,
-        random_instances: arguments.instances,
-        data,
-    })
+    Ok(Study { claims, seed: arguments.seed, random_instances: arguments.instances, data })
 }
 
 fn code(evidence: &StudyEvidence) -> u8 {

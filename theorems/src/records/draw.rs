@@ -72,11 +72,7 @@ impl Case {
         let n = generator.random_range(3..=12);
         let d = generator.random_range(2..=16);
         let mut power_of_ten = |from: f64, to: f64| 10f64.powf(generator.random_range(from..to));
-        let (norm, intrinsic_lr, turn) = (
-            power_of_ten(-3.0, 3.0),
-            power_of_ten(-4.0, -0.05),
-            power_of_ten(-1.5, 1.5),
-        );
+        let (norm, intrinsic_lr, turn) = (power_of_ten(-3.0, 3.0), power_of_ten(-4.0, -0.05), power_of_ten(-1.5, 1.5));
         Self {
             data: Dataset::random(n, d, seed),
             direction: (0..d).map(|_| StandardNormal.sample(&mut generator)).collect(),

@@ -70,11 +70,7 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
     let start = minimizers.at_angle(digits::ANGLE, &kernel_direction(loss.dimension(), seed))?;
     let mut geometry = Geometry::new(loss.dimension());
     minimizers.geometry(&start, &mut geometry)?;
-    let edge = EdgeStart {
-        intrinsic_lr: INTRINSIC_LR,
-        kick: 1.0,
-        edge_offset: 0.0,
-    };
+    let edge = EdgeStart { intrinsic_lr: INTRINSIC_LR, kick: 1.0, edge_offset: 0.0 };
     let weights = edge.weights(&start, &geometry, LEARNING_RATE);
     let prediction = Prediction {
         loss: &loss,
@@ -98,10 +94,7 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
         });
         let mut ends = ends.into_iter();
         match (whole, ends.next(), ends.next()) {
-            (true, Some(start), Some(end)) => Ok(Some(Path {
-                start: start?,
-                end: end?,
-            })),
+            (true, Some(start), Some(end)) => Ok(Some(Path { start: start?, end: end? })),
             _ => Ok(None),
         }
     };

@@ -9,7 +9,7 @@ use sharpflow::sphere::direction;
 
 use super::Progress;
 use crate::evidence::Hypothesis;
-use crate::instance::{Instance, STARTS, START_ENERGY, convergence_window};
+use crate::instance::{Instance, START_ENERGY, STARTS, convergence_window};
 
 /// Readings kept of the flow's window of a run.
 const READINGS: f64 = 1024.0;
@@ -70,17 +70,13 @@ impl LadderRecord {
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, StepError> {
         let rungs = &instance.plan.rungs;
         // Longest first, so that no thread is left with one at the end.
-        let tasks: Vec<(f64, usize)> = (rungs.iter().rev())
-            .flat_map(|&rung| (0..STARTS).map(move |start| (rung, start)))
-            .collect();
+        let tasks: Vec<(f64, usize)> =
+            (rungs.iter().rev()).flat_map(|&rung| (0..STARTS).map(move |start| (rung, start))).collect();
         let runs: Vec<Run> = tasks
             .into_par_iter()
             .map(|(rung, start)| one_run(instance, rung, start, progress))
             .collect::<Result<_, _>>()?;
-        Ok((!progress.stopped()).then(|| Self {
-            hypotheses: hypotheses(instance, &runs),
-            runs,
-        }))
+        Ok((!progress.stopped()).then(|| Self { hypotheses: hypotheses(instance, &runs), runs }))
     }
 
     /// How many steps the runs of an instance take.
@@ -100,11 +96,7 @@ impl LadderRecord {
 /// Steps and stride of a run.
 fn steps_of(instance: &Instance, rung: f64) -> (u64, u64) {
     let plan = &instance.plan;
-    let end = if plan.to_convergence {
-        plan.horizon.max(convergence_window(rung).1)
-    } else {
-        plan.horizon
-    };
+    let end = if plan.to_convergence { plan.horizon.max(convergence_window(rung).1) } else { plan.horizon };
     let stride = (plan.horizon / rung / READINGS) as u64 | 1;
     ((end / rung).ceil() as u64, stride)
 }
@@ -176,12 +168,7 @@ fn hypotheses(instance: &Instance, runs: &[Run]) -> Vec<Hypothesis> {
                 break;
             }
         }
-        Hypothesis {
-            what,
-            measured: found.0,
-            bound: 1.0,
-            place: found.1,
-        }
+        Hypothesis { what, measured: found.0, bound: 1.0, place: found.1 }
     };
     let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
     let unit = f64::EPSILON / 2.0;

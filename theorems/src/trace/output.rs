@@ -48,10 +48,7 @@ impl Sinks {
     /// A folder or file that cannot be created.
     pub fn open(output: &Output, request: &Request, setup: &Setup) -> Result<Self, TraceError> {
         let folder = output.folder.clone();
-        create_dir_all(&folder).map_err(|source| TraceError::Output {
-            path: folder.clone(),
-            source,
-        })?;
+        create_dir_all(&folder).map_err(|source| TraceError::Output { path: folder.clone(), source })?;
         let header = Header {
             schema: "sharpflow-trace/1",
             provenance: PROVENANCE,
@@ -79,12 +76,7 @@ impl Sinks {
             json.push((path, rows));
         }
         let points = Points::new(setup.descent_intrinsic_lr() > 0.0);
-        Ok(Self {
-            folder,
-            table,
-            json,
-            points,
-        })
+        Ok(Self { folder, table, json, points })
     }
 
     /// Writes one row everywhere.
@@ -126,10 +118,7 @@ fn create(path: &Path) -> Result<BufWriter<File>, TraceError> {
 }
 
 fn write_error(path: &Path) -> impl Fn(io::Error) -> TraceError + '_ {
-    move |source| TraceError::Output {
-        path: path.into(),
-        source,
-    }
+    move |source| TraceError::Output { path: path.into(), source }
 }
 
 /// A JSON object written piece by piece: the header's fields, then `rows`, then `summary`.

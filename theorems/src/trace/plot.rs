@@ -26,12 +26,7 @@ pub(super) struct Points {
 
 impl Points {
     pub(super) fn new(in_flow_time: bool) -> Self {
-        Self {
-            in_flow_time,
-            every: 1,
-            seen: 0,
-            rows: Vec::new(),
-        }
+        Self { in_flow_time, every: 1, seen: 0, rows: Vec::new() }
     }
 
     pub(super) fn add(&mut self, row: &Row) {
@@ -69,10 +64,7 @@ pub(super) fn draw(path: &Path, title: &str, points: &Points) -> Result<(), Trac
     } else {
         draw_on(BitMapBackend::new(path, SIZE).into_drawing_area(), title, points)
     };
-    drawn.map_err(|reason| TraceError::Plot {
-        path: path.into(),
-        reason,
-    })
+    drawn.map_err(|reason| TraceError::Plot { path: path.into(), reason })
 }
 
 fn draw_on<B: DrawingBackend>(area: DrawingArea<B, Shift>, title: &str, points: &Points) -> Result<(), String> {

@@ -86,11 +86,8 @@ impl Setup {
         let start = minimizers.at_angle(request.angle, &towards)?;
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
-        let edge = EdgeStart {
-            intrinsic_lr: request.intrinsic_lr,
-            kick: request.kick,
-            edge_offset: request.edge_offset,
-        };
+        let edge =
+            EdgeStart { intrinsic_lr: request.intrinsic_lr, kick: request.kick, edge_offset: request.edge_offset };
         let displacement = edge.displacement(&geometry).abs();
         if !(displacement <= NEAR) {
             let kick = request.kick;
@@ -99,7 +96,9 @@ impl Setup {
         let mut notes = Vec::new();
         if !minimizers.interpolates() {
             let correlation = minimizers.correlation();
-            notes.push(format!("the fit does not interpolate (R = {correlation:.4}): Γ is where the loss is least, not 0"));
+            notes.push(format!(
+                "the fit does not interpolate (R = {correlation:.4}): Γ is where the loss is least, not 0"
+            ));
         }
         let energy = edge.energy();
         if !(energy <= FOLLOWED) {

@@ -1,0 +1,312 @@
+//! The command line as its users meet it: results, exit codes, one clear line for every fault.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sharpflow::data::Dataset;
+
+/// A folder of its own for each test, removed with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sharpflow-cli-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sharpflow"));
+        command.args(arguments).current_dir(&self.0);
+        command
+    }
+
+    fn file(&self, name: &str, content: &str) {
+        fs::write(self.0.join(name), content).unwrap();
+    }
+
+    /// A file of random data with the target in the last column.
+    fn random(&self, name: &str, n: usize, d: usize, seed: u64) {
+        let data = Dataset::random(n, d, seed);
+        let row = |i: usize| {
+            let features = (0..d).map(|j| data.features[(i, j)].to_string());
+            features.chain([data.targets[i].to_string()]).collect::<Vec<_>>().join(",")
+        };
+        self.file(name, &((0..n).map(row).collect::<Vec<_>>().join("\n") + "\n"));
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.0.join(name)).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Fails with code 2 and one line that holds all of `said`.
+fn assert_refused(output: &Output, said: &[&str]) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for part in said {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+    assert!(!error.contains("panicked"));
+}
+
+#[test]
+fn list_and_explain_name_every_claim() {
+    let folder = Folder::new("list");
+    let listed = text(&folder.run(&["list"]).stdout);
+    assert_eq!(listed.lines().count(), 6);
+    for line in listed.lines() {
+        let id = line.split_whitespace().next().unwrap();
+        let explained = folder.run(&["explain", id]);
+        assert!(explained.status.success() && text(&explained.stdout).contains("Derivation: proofs-notes/"));
+    }
+    assert_refused(&folder.run(&["explain", "nothing"]), &["no claim \"nothing\"", "sharpness_reduction_flow"]);
+    assert_refused(&folder.run(&["verify", "nothing"]), &["no claim \"nothing\""]);
+}
+
+#[test]
+fn wrong_usage_is_refused() {
+    let folder = Folder::new("usage");
+    for arguments in [
+        &["trace", "--no-such-flag"][..],
+        &["trace", "--data", "x.csv"],
+        &["trace", "--stride", "0"],
+        &["trace", "--seed", "-1"],
+        &["verify", "--threads", "none"],
+        &["frobnicate"],
+    ] {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!text(&output.stderr).contains("panicked"));
+    }
+    assert_refused(&folder.run(&["verify", "--threads", "0"]), &["--threads"]);
+}
+
+#[test]
+fn numbers_out_of_their_domain_are_refused() {
+    let folder = Folder::new("domain");
+    let refused = |arguments: &[&str], said: &[&str]| {
+        let output = folder.run(&[&["trace"], arguments].concat());
+        assert_refused(&output, said);
+    };
+    refused(&["--intrinsic-lr", "1"], &["ηλ = 1"]);
+    refused(&["--intrinsic-lr", "-1e-3"], &["ηλ = -0.001"]);
+    refused(&["--intrinsic-lr", "nan"], &["ηλ = NaN"]);
+    refused(&["--lr", "0"], &["η = 0"]);
+    refused(&["--lr", "-1"], &["η = -1"]);
+    refused(&["--lr", "inf"], &["η = inf"]);
+    refused(&["--weight-decay", "-1"], &["ηλ = -0.1"]);
+    refused(&["--weight-decay", "20"], &["ηλ = 2"]);
+    refused(&["--weight-decay", "1", "--intrinsic-lr", "1e-3"], &["twice"]);
+    refused(&["--weight-decay", "0"], &["--steps"]);
+    refused(&["--angle", "1.6"], &["off Γ", "1.6"]);
+    refused(&["--angle", "-0.1"], &["off Γ"]);
+    refused(&["--angle", "nan"], &["off Γ"]);
+    refused(&["--kick", "1e6"], &["off Γ", "|h|"]);
+    refused(&["--kick", "nan"], &["off Γ"]);
+    refused(&["--edge-offset", "-2"], &["edge offset"]);
+    refused(&["--tau", "0"], &["τ = 0"]);
+    refused(&["--tau", "inf"], &["τ = inf"]);
+    refused(&["--intrinsic-lr", "1e-300"], &["too long"]);
+    refused(&["--instance", "nothing"], &["digits, random"]);
+}
+
+#[test]
+fn files_that_are_no_data_are_refused_with_line_and_column() {
+    let folder = Folder::new("files");
+    let refused = |name: &str, content: Option<&str>, said: &[&str]| {
+        if let Some(content) = content {
+            folder.file(name, content);
+        }
+        for command in ["trace", "verify"] {
+            assert_refused(&folder.run(&[command, "--data", name, "--target", "1"]), said);
+        }
+    };
+    refused("absent.csv", None, &["cannot read", "absent.csv"]);
+    refused("empty.csv", Some(""), &["no data rows"]);
+    refused("ragged.csv", Some("1,2\n3,4\n5\n"), &["line 3", "1 columns", "2"]);
+    refused("word.csv", Some("1,2\n3,four\n"), &["line 2", "column 2", "four"]);
+    refused("nan.csv", Some("1,2\n3,nan\n"), &["line 2", "column 2", "not finite"]);
+    refused("infinite.csv", Some("1,2\ninf,3\n"), &["line 2", "column 1", "not finite"]);
+    refused("constant.csv", Some("5,2\n5,3\n5,4\n"), &["constant"]);
+    refused("few.csv", Some("1,2\n3,4\n"), &["2 rows"]);
+}
+
+#[test]
+fn data_without_a_kernel_stand_still_and_say_so() {
+    let folder = Folder::new("kernel");
+    folder.random("tall.csv", 12, 4, 0);
+    let arguments = ["--data", "tall.csv", "--target", "5"];
+    let traced = folder.run(&[&["trace"], &arguments[..]].concat());
+    assert_refused(&traced, &["single point", "rank 4", "stands still"]);
+    let verified = folder.run(&[&["verify", "sharpness_reduction_flow", "--json"], &arguments[..]].concat());
+    assert_eq!(verified.status.code(), Some(3));
+    let evidence: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(evidence["claims"][0]["verdict"], "hypothesis-failed");
+    assert!(evidence["claims"][0]["reason"].as_str().unwrap().contains("single point"));
+}
+
+#[test]
+fn a_fit_without_interpolation_runs_and_says_so() {
+    let folder = Folder::new("fit");
+    // Each of three features twice: a kernel, and more samples than rank.
+    let narrow = Dataset::random(10, 3, 5);
+    let row = |i: usize| {
+        let f = |j: usize| narrow.features[(i, j)];
+        format!("{},{},{},{},{},{},{}\n", f(0), f(1), f(2), f(0), f(1), f(2), narrow.targets[i])
+    };
+    folder.file("tall.csv", &("a,b,c,d,e,f,y\n".to_string() + &(0..10).map(row).collect::<String>()));
+    let output = folder.run(&["trace", "--data", "tall.csv", "--target", "y", "--intrinsic-lr", "1e-4", "--quiet"]);
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("does not interpolate"));
+    let rows = folder.json("sharpflow-trace/trace.json");
+    assert!(rows["summary"]["largest_projected_distance_to_flow"].as_f64().unwrap() < 0.05);
+    assert!(rows["rows"][0]["loss"].as_f64().unwrap() > 0.01);
+}
+
+#[test]
+fn a_trace_is_written_whole_and_repeats_to_the_byte() {
+    let folder = Folder::new("trace");
+    let arguments = ["trace", "--instance", "random", "--intrinsic-lr", "1e-4", "--seed", "3", "--angle", "1"];
+    let run = |out: &str| {
+        let output = folder.run(&[&arguments[..], &["--out", out]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        fs::read(folder.0.join(out).join("trace.json")).unwrap()
+    };
+    assert!(run("a") == run("b"), "the same seed gave other bytes");
+    let trace = folder.json("a/trace.json");
+    let rows = trace["rows"].as_array().unwrap();
+    assert_eq!(trace["summary"]["status"], "complete");
+    assert_eq!(trace["summary"]["rows"].as_u64().unwrap() as usize, rows.len());
+    for field in ["version", "commit", "compiler", "crates", "generator"] {
+        assert!(trace["provenance"][field].as_str().is_some_and(|s| !s.is_empty()), "{field}");
+    }
+    // tan φ falls by e² and λ₁ with it, up to O(√(ηλ)).
+    let last = &rows[rows.len() - 1];
+    let of = |row: &Value, field: &str| row[field].as_f64().unwrap();
+    let fallen = of(&rows[0], "angle").tan() / of(last, "angle").tan();
+    assert!((fallen / 2f64.exp() - 1.0).abs() < 3.0 * 1e-4f64.sqrt(), "{fallen}");
+    assert!((of(last, "tau") - 2.0).abs() < 1e-9);
+    let csv = fs::read_to_string(folder.0.join("a/trace.csv")).unwrap();
+    assert_eq!(csv.lines().count(), rows.len() + 1);
+    assert!(csv.starts_with("step,tau,loss,weight_norm,effective_learning_rate,edge,sharpness,"));
+    assert!(fs::read(folder.0.join("a/trace.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(fs::read_to_string(folder.0.join("a/trace.svg")).unwrap().contains("<svg"));
+    let streamed = folder.run(&[&arguments[..], &["--json"]].concat());
+    assert_eq!(serde_json::from_slice::<Value>(&streamed.stdout).unwrap()["rows"], trace["rows"]);
+}
+
+#[test]
+fn without_weight_decay_the_sharpness_stays() {
+    let folder = Folder::new("control");
+    let output = folder.run(&["trace", "--weight-decay", "0", "--steps", "20000", "--quiet"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let trace = folder.json("sharpflow-trace/trace.json");
+    let rows = trace["rows"].as_array().unwrap();
+    let sharpness = |row: &Value| row["sharpness_on_gamma"].as_f64().unwrap();
+    let change = sharpness(&rows[rows.len() - 1]) / sharpness(&rows[0]) - 1.0;
+    assert!(change.abs() < 0.01, "{change}");
+    assert_eq!(rows[rows.len() - 1]["tau"], 0.0);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_before_the_work() {
+    let folder = Folder::new("unwritable");
+    folder.file("taken", "");
+    for command in ["trace", "verify"] {
+        let started = Instant::now();
+        assert_refused(&folder.run(&[command, "--out", "taken/inside"]), &["cannot write", "taken"]);
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[test]
+fn threads_change_no_byte_of_the_evidence() {
+    let folder = Folder::new("threads");
+    folder.random("wide.csv", 8, 12, 3);
+    let run = |threads: &str| {
+        let output = folder.run(&[
+            "verify",
+            "sharpness_reduction_flow",
+            "effective_learning_rate",
+            "--data",
+            "wide.csv",
+            "--target",
+            "13",
+            "--threads",
+            threads,
+            "--quiet",
+            "--out",
+            threads,
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        fs::read(folder.0.join(threads).join("evidence.json")).unwrap()
+    };
+    assert!(run("1") == run("3"));
+    let evidence = folder.json("1/evidence.json");
+    assert_eq!(evidence["status"], "complete");
+    assert_eq!(evidence["claims"].as_array().unwrap().len(), 2);
+    assert!(folder.json("1/circumstances.json")["seconds"].as_f64().unwrap() > 0.0);
+}
+
+/// Waits for a file to grow beyond `size` bytes, then interrupts the process as Ctrl-C does.
+#[cfg(unix)]
+fn interrupt(mut command: Command, watched: &Path, size: u64) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while fs::metadata(watched).map_or(0, |m| m.len()) < size {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} never grew", watched.display());
+        sleep(Duration::from_millis(20));
+    }
+    sleep(Duration::from_millis(300));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    child.wait_with_output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_trace_keeps_what_it_has() {
+    let folder = Folder::new("interrupt-trace");
+    let command = folder.command(&["trace", "--tau", "1000", "--stride", "101"]);
+    let output = interrupt(command, &folder.0.join("sharpflow-trace/trace.csv"), 10_000);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("interrupted"));
+    let trace = folder.json("sharpflow-trace/trace.json");
+    assert_eq!(trace["summary"]["status"], "interrupted");
+    assert!(trace["rows"].as_array().unwrap().len() > 10);
+    assert!(folder.0.join("sharpflow-trace/trace.png").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_verify_keeps_the_claims_it_has() {
+    let folder = Folder::new("interrupt-verify");
+    let command = folder.command(&["verify", "effective_learning_rate", "sharpness_reduction_flow"]);
+    let output = interrupt(command, &folder.0.join("sharpflow-evidence/evidence.json.part"), 0);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let evidence = folder.json("sharpflow-evidence/evidence.json");
+    assert_eq!(evidence["status"], "partial");
+    assert_eq!(evidence["claims"][0]["verdict"], "confirmed");
+    assert_eq!(evidence["claims"][1]["verdict"], "inconclusive");
+}

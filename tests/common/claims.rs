@@ -1,0 +1,49 @@
+//! Judging one claim on one instance, as the runner does.
+
+use proptest::prelude::*;
+use sharpflow::data::Dataset;
+use sharpflow_theorems::evidence::{InstanceEvidence, Measurement};
+use sharpflow_theorems::instance::{Instance, Rejected};
+use sharpflow_theorems::records::{LadderRecord, Progress, draws};
+use sharpflow_theorems::registry::find;
+use sharpflow_theorems::theorem::Judge;
+use sharpflow_theorems::verdict::{decide, level_of_one};
+
+/// As many intervals as a default study has, so that a single instance is held to the same confidence.
+const FAMILY: usize = 150;
+
+/// Decides at the confidence of a default study.
+pub fn decided(measurement: Measurement) -> InstanceEvidence {
+    decide(measurement, level_of_one(FAMILY))
+}
+
+/// What a claim about single steps measures, an arithmetic at a time.
+#[allow(dead_code, reason = "claims about ladders have no use for it")]
+pub fn measure_steps(claim: &str, seed: u64) -> Vec<Measurement> {
+    let Judge::Steps(judge) = find(claim).unwrap().judge else {
+        panic!("{claim} is not judged on steps");
+    };
+    draws(seed).unwrap().iter().map(|(_, draws)| judge(draws)).collect()
+}
+
+/// What a claim about ladders measures on one instance.
+#[allow(dead_code, reason = "claims about steps have no use for it")]
+pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
+    let Judge::Ladder(judge) = find(claim).unwrap().judge else {
+        panic!("{claim} is not judged on ladders");
+    };
+    let record = LadderRecord::new(instance, &Progress::default()).unwrap().unwrap();
+    judge(instance, &record).unwrap()
+}
+
+/// Instances over random shapes, data, angles and directions, as drawn; those not admitted are to be assumed away.
+#[allow(dead_code, reason = "claims about steps have no use for it")]
+pub fn instances() -> impl Strategy<Value = Result<Instance, String>> {
+    (6usize..12, 1usize..7, 0.8..1.25f64, any::<u64>()).prop_map(|(n, more, angle, seed)| {
+        let data = Dataset::random(n, n + more, seed);
+        let name = format!("random {n}×{} (seed {seed}, angle {angle})", n + more);
+        let instance = Instance::new(name, &data, angle, seed).map_err(|error: Rejected| error.to_string())?;
+        // Ladders that start lower cost more than a test may.
+        if instance.plan.rungs[0] < 3e-4 { Err("too slow for a test".into()) } else { Ok(instance) }
+    })
+}

@@ -1,0 +1,27 @@
+//! Each claim has its file, its note, its test, a citation and hypotheses.
+
+use std::fs;
+use std::path::Path;
+
+use sharpflow_theorems::registry::{REGISTRY, find};
+
+#[test]
+fn every_claim_is_complete() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (k, claim) in REGISTRY.into_iter().enumerate() {
+        let id = claim.id;
+        let file = fs::read_to_string(root.join(format!("theorems/src/{id}.rs"))).unwrap();
+        assert!(file.contains(&format!("id: \"{id}\"")), "{id}: the file names another claim");
+        let note = fs::read_to_string(root.join(claim.note())).unwrap();
+        for part in ["## Derivation", "## Tolerance", "## Twins"] {
+            assert!(note.contains(part), "{id}: the note has no part {part:?}");
+        }
+        let test = fs::read_to_string(root.join(format!("tests/{id}.rs"))).unwrap();
+        assert!(test.contains("#[test]"), "{id}: no test");
+        assert!(!claim.source.is_empty() && !claim.hypotheses.is_empty() && !claim.latex.is_empty());
+        assert!(!claim.statement.contains("  "), "{id}: the statement is broken by its line breaks");
+        assert!(REGISTRY[..k].iter().all(|earlier| earlier.id != id), "{id} stands twice");
+        assert_eq!(find(id).map(|found| found.title), Some(claim.title));
+    }
+    assert!(find("no_such_claim").is_none());
+}
