@@ -29,3 +29,8 @@ pub mod measure;
 pub mod minimizers;
 pub mod sharpness;
 pub mod sphere;
+
+/// The README's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

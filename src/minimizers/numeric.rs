@@ -31,7 +31,7 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         self.rank
     }
 
-    /// q = ∇⁴L[v₁⁴]/(3λ₁) − Σ_k ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k) at a point of Γ, over the normal eigenpairs (λ_k, u_k): an
+    /// q = ∇⁴L(v₁, v₁, v₁, v₁)/(3λ₁) − Σ_k ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k) at a point of Γ, over the normal eigenpairs (λ_k, u_k): an
     /// oscillation of amplitude h along v₁ centres δ = η̃λ₁ − 2 at −q h².
     ///
     /// # Errors
