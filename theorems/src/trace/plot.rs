@@ -78,11 +78,13 @@ fn draw_on<B: DrawingBackend>(area: DrawingArea<B, Shift>, title: &str, points: 
     if !(low <= high) {
         return Err("there is no finite point to draw".into());
     }
-    let margin = 0.05 * (high - low).max(1e-3 * high.abs());
+    // What hardly moves is drawn as such, not magnified to the height of the picture.
+    let margin = (0.05 * (high - low)).max(0.1 * high.abs()).max(f64::MIN_POSITIVE);
     area.fill(&WHITE).map_err(text)?;
     let mut chart = ChartBuilder::on(&area)
         .caption(format!("Spherical sharpness, {title}"), ("sans-serif", 36))
         .margin(24)
+        .margin_right(60)
         .x_label_area_size(80)
         .y_label_area_size(120)
         .build_cartesian_2d(0.0..end.max(f64::MIN_POSITIVE), low - margin..high + margin)
@@ -91,6 +93,8 @@ fn draw_on<B: DrawingBackend>(area: DrawingArea<B, Shift>, title: &str, points: 
         .configure_mesh()
         .x_desc(if points.in_flow_time { "τ = t·ηλ" } else { "step t" })
         .y_desc("λ₁")
+        .x_label_formatter(&plain)
+        .y_label_formatter(&plain)
         .axis_desc_style(("sans-serif", 32))
         .label_style(("sans-serif", 26))
         .light_line_style(TRANSPARENT)
@@ -124,4 +128,13 @@ fn draw_on<B: DrawingBackend>(area: DrawingArea<B, Shift>, title: &str, points: 
         .draw()
         .map_err(text)?;
     area.present().map_err(text)
+}
+
+/// A label without the digits that rounding adds.
+fn plain(label: &f64) -> String {
+    if *label != 0.0 && !(1e-3..1e7).contains(&label.abs()) {
+        return format!("{label:.2e}");
+    }
+    let text = format!("{label:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
