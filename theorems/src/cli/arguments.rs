@@ -47,8 +47,8 @@ pub(super) struct VerifyArguments {
     #[arg(long, value_name = "DIR", default_value = "sharpflow-evidence")]
     pub out: PathBuf,
     /// Threads to use; the results do not depend on it [default: all cores]
-    #[arg(long)]
-    pub threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Print the evidence as JSON instead of the table
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 //! 0 all confirmed (or done), 1 something refuted, 2 usage or bad input, 3 undecided, 130 interrupted.
 
 mod arguments;
+mod progress;
 mod table;
 mod trace;
 mod verify;

@@ -1,8 +1,7 @@
 use std::sync::Arc;
-use std::thread;
 
 use super::arguments::TraceArguments;
-use super::verify::bar;
+use super::progress::with_bar;
 use super::{BAD_INPUT, INTERRUPTED, UNDECIDED, print, stop_on_interrupt};
 use crate::records::Progress;
 use crate::trace::{
@@ -22,19 +21,9 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, String> {
     }
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress)?;
-    let bar = bar(arguments.quiet || arguments.json);
-    bar.set_length(setup.steps);
-    let (summary, outcome) = thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            while !bar.is_finished() {
-                bar.set_position(progress.steps());
-                thread::sleep(std::time::Duration::from_millis(100));
-            }
-        });
-        let done = follow(&setup, &progress, &mut |row| sinks.row(row));
-        bar.finish_and_clear();
-        watch.thread().unpark();
-        done
+    let (summary, outcome) = with_bar(arguments.quiet || arguments.json, &progress, |bar| {
+        bar.set_length(setup.steps);
+        follow(&setup, &progress, &mut |row| sinks.row(row))
     });
     let written = sinks.finish(&setup, &summary).map_err(say)?;
     if !(arguments.quiet || arguments.json) {

@@ -1,15 +1,14 @@
 use std::fs::{File, create_dir_all, rename};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
 use super::arguments::VerifyArguments;
+use super::progress::with_bar;
 use super::table::render;
 use super::{INTERRUPTED, UNDECIDED, print, stop_on_interrupt, unknown_claim};
 use crate::records::Progress;
@@ -27,11 +26,8 @@ struct Circumstances {
 
 pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, String> {
     let study = study(arguments)?;
-    if let Some(0) = arguments.threads {
-        return Err("--threads must be at least 1".into());
-    }
     let pool = ThreadPoolBuilder::new()
-        .num_threads(arguments.threads.unwrap_or(0))
+        .num_threads(arguments.threads.unwrap_or(0).into())
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
     let path = arguments.out.join("evidence.json");
@@ -44,7 +40,13 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, String> {
     stop_on_interrupt(&progress)?;
 
     let started = Instant::now();
-    let found = watched(&study, &progress, &pool, arguments.quiet || arguments.json);
+    let found = with_bar(arguments.quiet || arguments.json, &progress, |bar| {
+        let tell = |event| match event {
+            Event::Total(steps) => bar.set_length(steps),
+            Event::Now(what) => bar.set_message(what),
+        };
+        pool.install(|| run(&study, &progress, &tell))
+    });
     let evidence = found.map_err(|error| error.to_string())?;
     let text = serde_json::to_string_pretty(&evidence).map_err(|error| error.to_string())?;
     writeln!(file, "{text}")
@@ -92,40 +94,4 @@ fn code(evidence: &StudyEvidence) -> u8 {
         Some(Verdict::Refuted) => 1,
         _ => UNDECIDED,
     }
-}
-
-/// Runs a study with a bar that follows its steps.
-fn watched(
-    study: &Study,
-    progress: &Progress,
-    pool: &rayon::ThreadPool,
-    hidden: bool,
-) -> Result<StudyEvidence, crate::runner::StudyError> {
-    let bar = bar(hidden);
-    let tell = |event| match event {
-        Event::Total(steps) => bar.set_length(steps),
-        Event::Now(what) => bar.set_message(what),
-    };
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !bar.is_finished() {
-                bar.set_position(progress.steps());
-                thread::sleep(Duration::from_millis(100));
-            }
-        });
-        let found = pool.install(|| run(study, progress, &tell));
-        bar.finish_and_clear();
-        found
-    })
-}
-
-/// A bar counting steps, invisible unless standard error is a terminal.
-pub(super) fn bar(hidden: bool) -> ProgressBar {
-    let hidden = hidden || !std::io::stderr().is_terminal();
-    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3}%  {eta} left  {msg}") {
-        bar.set_style(style);
-    }
-    bar
 }
