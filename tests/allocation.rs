@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sharpflow::data::Dataset;
-use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent, run};
+use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent, every, run};
 use sharpflow::loss::LinearRegression;
 
 /// The system's allocator, counting its calls.
@@ -48,10 +48,16 @@ fn a_million_steps_stream_without_allocating() {
 
     let before = CALLS.load(Ordering::Relaxed);
     let mut observed = 0u64;
-    run(&mut descent, 1_000_000, 1001, |_, _, _, _| {
-        observed += 1;
-        true
-    });
+    run(
+        &mut descent,
+        1_000_000,
+        every(1001),
+        |_| true,
+        |_, _, _, _| {
+            observed += 1;
+            true
+        },
+    );
     assert_eq!(observed, 1000 + 1);
     // One buffer for the whole run, whatever its length.
     assert_eq!(CALLS.load(Ordering::Relaxed), before + 1);

@@ -129,6 +129,8 @@ fn numbers_out_of_their_domain_are_refused() {
     refused(&["--tau", "0"], &["τ = 0"]);
     refused(&["--tau", "inf"], &["τ = inf"]);
     refused(&["--intrinsic-lr", "1e-300"], &["too long"]);
+    refused(&["--steps", "18446744073709551615"], &["too long"]);
+    refused(&["--target", "1"], &["--data"]);
     refused(&["--instance", "nothing"], &["digits, random"]);
 }
 
@@ -151,6 +153,7 @@ fn files_that_are_no_data_are_refused_with_line_and_column() {
     refused("infinite.csv", Some("1,2\ninf,3\n"), &["line 2", "column 1", "not finite"]);
     refused("constant.csv", Some("5,2\n5,3\n5,4\n"), &["constant"]);
     refused("few.csv", Some("1,2\n3,4\n"), &["2 rows"]);
+    refused("large.csv", Some("1,2\n3,1e200\n"), &["line 2", "column 2", "too large"]);
 }
 
 #[test]
@@ -270,16 +273,19 @@ fn threads_change_no_byte_of_the_evidence() {
     assert!(folder.json("1/circumstances.json")["seconds"].as_f64().unwrap() > 0.0);
 }
 
-/// Waits for a file to grow beyond `size` bytes, then interrupts the process as Ctrl-C does.
+/// Waits for a file of `size` bytes in the folder, then interrupts the process as Ctrl-C does.
 #[cfg(unix)]
-fn interrupt(mut command: Command, watched: &Path, size: u64) -> Output {
+fn interrupt(mut command: Command, folder: &Path, size: u64) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
-    while fs::metadata(watched).map_or(0, |m| m.len()) < size {
-        assert!(started.elapsed() < Duration::from_secs(60), "{} never grew", watched.display());
+    let grown = || {
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).any(|m| m.len() >= size)
+    };
+    while !grown() {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing grew in {}", folder.display());
         sleep(Duration::from_millis(20));
     }
-    sleep(Duration::from_millis(300));
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     child.wait_with_output().unwrap()
@@ -290,7 +296,7 @@ fn interrupt(mut command: Command, watched: &Path, size: u64) -> Output {
 fn an_interrupted_trace_keeps_what_it_has() {
     let folder = Folder::new("interrupt-trace");
     let command = folder.command(&["trace", "--tau", "1000", "--stride", "101"]);
-    let output = interrupt(command, &folder.0.join("sharpflow-trace/trace.csv"), 10_000);
+    let output = interrupt(command, &folder.0.join("sharpflow-trace"), 10_000);
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("interrupted"));
     let trace = folder.json("sharpflow-trace/trace.json");
@@ -304,10 +310,66 @@ fn an_interrupted_trace_keeps_what_it_has() {
 fn an_interrupted_verify_keeps_the_claims_it_has() {
     let folder = Folder::new("interrupt-verify");
     let command = folder.command(&["verify", "effective_learning_rate", "sharpness_reduction_flow"]);
-    let output = interrupt(command, &folder.0.join("sharpflow-evidence/evidence.json.part"), 0);
+    let output = interrupt(command, &folder.0.join("sharpflow-evidence"), 0);
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
-    let evidence = folder.json("sharpflow-evidence/evidence.json");
+    let evidence = folder.json("sharpflow-evidence/evidence.partial.json");
     assert_eq!(evidence["status"], "partial");
-    assert_eq!(evidence["claims"][0]["verdict"], "confirmed");
     assert_eq!(evidence["claims"][1]["verdict"], "inconclusive");
+    assert!(evidence["claims"][1]["reason"].as_str().unwrap().contains("interrupted"));
+}
+
+/// Between rows too: this run has a single row in sight.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_is_heard_between_rows() {
+    let folder = Folder::new("interrupt-between");
+    let command = folder.command(&["trace", "--steps", "1000000000000", "--stride", "999999999999"]);
+    let started = Instant::now();
+    let output = interrupt(command, &folder.0.join("sharpflow-trace"), 0);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+/// A run that fails says why, with the code of what is undecided, and leaves no picture of nothing.
+#[test]
+fn the_first_cause_of_a_failure_is_told() {
+    let folder = Folder::new("cause");
+    let output = folder.run(&["trace", "--instance", "random", "--intrinsic-lr", "1e-3", "--tau", "100000"]);
+    assert_eq!(output.status.code(), Some(3));
+    let error = text(&output.stderr);
+    assert!(error.contains("the flow") && error.contains("0 rows"), "{error}");
+    assert!(!folder.0.join("sharpflow-trace/trace.png").exists());
+    assert_eq!(folder.json("sharpflow-trace/trace.json")["summary"]["status"], "failed");
+}
+
+#[test]
+fn a_users_file_is_read_by_every_claim_and_can_be_confirmed() {
+    let folder = Folder::new("users");
+    let absent = ["verify", "effective_learning_rate", "--data", "absent.csv", "--target", "1"];
+    assert_refused(&folder.run(&absent), &["cannot read"]);
+    assert!(fs::read_dir(folder.0.join("sharpflow-evidence")).unwrap().next().is_none(), "an empty file is left");
+    folder.random("wide.csv", 8, 12, 3);
+    let output = folder.run(&["verify", "--data", "wide.csv", "--target", "13"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let table = text(&output.stdout);
+    assert!(!table.contains("held_out_error") && table.contains("minimum_norm_convergence"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let twice = folder.run(&["verify", "effective_learning_rate", "effective_learning_rate", "--json"]);
+    let evidence: Value = serde_json::from_slice(&twice.stdout).unwrap();
+    assert_eq!(evidence["claims"].as_array().unwrap().len(), 1);
+}
+
+/// A second seed is a second experiment.
+#[test]
+fn neighbouring_seeds_share_no_draw() {
+    let folder = Folder::new("seeds");
+    let ratios = |seed: &str| -> Vec<u64> {
+        let output = folder.run(&["verify", "effective_learning_rate", "--json", "--seed", seed]);
+        let evidence: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = &evidence["claims"][0]["instances"][1]["statements"][0]["check"]["ratios"];
+        found.as_array().unwrap().iter().map(|r| r.as_f64().unwrap().to_bits()).collect()
+    };
+    let (first, second) = (ratios("0"), ratios("1"));
+    assert_eq!(first.len(), 100);
+    assert!(first.iter().all(|ratio| !second.contains(ratio)));
 }

@@ -6,7 +6,7 @@ use common::{cases, data_with_kernel, normal_vector};
 use proptest::prelude::*;
 use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
 use sharpflow::data::Dataset;
-use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, run};
+use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::flow::angle_at;
 use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::measure::{Oscillation, Tracker, slow_period};
@@ -84,7 +84,7 @@ proptest! {
             let mut theta = start.clone();
             let mut sup = 0.0f64;
             let mut flow = minimizers.clone();
-            let whole = run(&mut descent, (1.0 / intrinsic_lr) as u64, 13, |step, weights, _, _| {
+            let whole = run(&mut descent, (1.0 / intrinsic_lr) as u64, every(13), |_| true, |step, weights, _, _| {
                 direction(weights, &mut theta);
                 let point = flow.at_angle(angle_at(angle, step as f64 * intrinsic_lr), &start).unwrap();
                 sup = sup.max(distance(&theta, &point));
@@ -113,10 +113,16 @@ fn the_oscillation_at_the_edge_has_its_mean_square_and_period() {
     let mut descent = GradientDescent::new(&loss, 0.1, intrinsic_lr, &weights).unwrap();
     let mut tracker = Tracker::new(minimizers);
     let mut oscillation = Oscillation::default();
-    run(&mut descent, 40_000, 1, |step, weights, effective, _| {
-        oscillation.add(step, &tracker.read(weights, effective).unwrap());
-        true
-    });
+    run(
+        &mut descent,
+        40_000,
+        every(1),
+        |_| true,
+        |step, weights, effective, _| {
+            oscillation.add(step, &tracker.read(weights, effective).unwrap());
+            true
+        },
+    );
     let summary = oscillation.summary();
     assert!(summary.oscillations > 20);
     assert_eq!(summary.sign_failures, 0);

@@ -1,7 +1,7 @@
+use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::records::{Progress, SEEDS};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::runner::{Status, Study, run};
-use sharpflow_theorems::verdict::Verdict;
 
 #[test]
 fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {

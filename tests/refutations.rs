@@ -6,11 +6,11 @@ mod claims;
 use claims::{decided, measure_ladder, measure_steps};
 use sharpflow::data::Dataset;
 use sharpflow::measure::ErrorModel;
-use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
+use sharpflow::minimizers::MinimizersError;
+use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Outcome, Statement, Verdict};
 use sharpflow_theorems::instance::{Instance, Rejected};
 use sharpflow_theorems::registry::REGISTRY;
 use sharpflow_theorems::theorem::Judge;
-use sharpflow_theorems::verdict::{Outcome, Verdict};
 
 /// Every twin, put in its claim's place, is refuted by the claim's own data; and the claim, in a twin's place, is not rejected.
 #[test]
@@ -82,7 +82,8 @@ fn nan_and_nothing_never_pass() {
             assert_eq!(decided(measured).verdict, Verdict::Inconclusive);
         }
     }
-    for check in [Check::Bound { ratios: vec![] }, Check::Positive { values: vec![] }, order(vec![])] {
+    let missing = Check::Missing { reason: "lost".into() };
+    for check in [missing, Check::Bound { ratios: vec![] }, Check::Positive { values: vec![] }, order(vec![])] {
         let mut measured = measurement();
         measured.statements[0].check = check.clone();
         assert_eq!(decided(measured).verdict, Verdict::Inconclusive);
@@ -119,5 +120,48 @@ fn a_double_sharpness_is_not_admitted() {
     });
     let data = Dataset { features, targets: vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0] };
     let rejected = Instance::new("double".into(), &data, 1.0, 0).map(|_| ()).unwrap_err();
-    assert!(matches!(rejected, Rejected::Gap { gap, .. } if gap.abs() < 1e-12), "{rejected}");
+    assert!(matches!(rejected, Rejected::Minimizers(MinimizersError::NotSimple { .. })), "{rejected}");
+}
+
+/// Each hypothesis of the flow fails, by its name, on a record in which it is violated, and on no other account.
+#[test]
+fn planted_violations_are_named() {
+    use sharpflow_theorems::records::{LadderRecord, Progress, Run};
+    let Judge::Ladder(judge) = REGISTRY[2].judge else { panic!("no ladder") };
+    let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
+    let record = || LadderRecord::new(&instance, &Progress::default()).unwrap().unwrap();
+    let mut sound = record();
+    assert_eq!(decided(judge(&instance, &sound).unwrap()).verdict, Verdict::Confirmed);
+    // Every start has the energy it was given, ½, up to the second order that its h and δ leave out.
+    for run in &sound.runs {
+        assert!((run.energy - 0.5).abs() < 10.0 * run.intrinsic_lr.sqrt(), "{}", run.energy);
+    }
+    let violations: [(&str, fn(&mut Run)); 6] = [
+        ("scale invariance", |run| run.invariance = 1.01),
+        ("starting energy", |run| run.energy = 1.01),
+        ("near Γ", |run| run.oscillation.largest_distance = 5.0 * run.intrinsic_lr.sqrt()),
+        ("at the edge", |run| run.oscillation.largest_offset = 4.04 * run.intrinsic_lr.sqrt()),
+        ("λ₁ is simple", |run| run.oscillation.least_gap = 1e-9),
+        ("above rounding", |run| run.oscillation.least_displacement = 1e-13),
+    ];
+    for (name, violate) in violations {
+        let original = sound.runs.iter().map(|r| (r.invariance, r.energy, r.oscillation)).collect::<Vec<_>>();
+        violate(&mut sound.runs[11]);
+        let evidence = decided(judge(&instance, &sound).unwrap());
+        assert_eq!(evidence.verdict, Verdict::HypothesisFailed, "{name}");
+        assert!(evidence.reason.contains(name), "{name}: {}", evidence.reason);
+        for (run, was) in sound.runs.iter_mut().zip(original) {
+            (run.invariance, run.energy, run.oscillation) = was;
+        }
+    }
+}
+
+#[test]
+fn the_family_shares_its_confidence() {
+    use sharpflow_theorems::verdict::{intervals, level_of_one};
+    assert!((1.0 - level_of_one(146) - 1e-3 / 146.0).abs() < 1e-15);
+    let data = Dataset::random(8, 12, 3);
+    let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
+    // Two statements, eight twins, five constants.
+    assert_eq!(intervals(&measure_ladder("sharpness_reduction_flow", &instance)), 15);
 }

@@ -5,7 +5,7 @@ mod common;
 use claims::{decided, instances, measure_ladder};
 use common::cases;
 use proptest::prelude::*;
-use sharpflow_theorems::verdict::Verdict;
+use sharpflow_theorems::evidence::Verdict;
 
 proptest! {
     #![proptest_config(cases(4))]

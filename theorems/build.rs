@@ -10,7 +10,9 @@ const NUMERIC: [&str; 8] = ["faer", "nalgebra", "num-traits", "ode_solvers", "qd
 
 fn main() {
     let root = Path::new("..");
-    for watched in ["../.git/HEAD", "../.git/index", "../Cargo.lock"] {
+    // Whatever can make the working tree differ from its commit, and the commit itself.
+    let sources = ["../src", "../data", "../Cargo.toml", "../Cargo.lock", "src", "Cargo.toml", "build.rs"];
+    for watched in sources.into_iter().chain(["../.git/HEAD", "../.git/index", "../.git/refs"]) {
         if Path::new(watched).exists() {
             println!("cargo::rerun-if-changed={watched}");
         }

@@ -75,6 +75,7 @@ impl Base for Quad {
 
 impl Real for f32 {
     const UNIT_ROUNDOFF: f64 = 1.0 / (1u64 << 24) as f64;
+    const LARGEST: f64 = f32::MAX as f64;
 
     #[inline]
     fn to_f64(self) -> f64 {
@@ -84,6 +85,7 @@ impl Real for f32 {
 
 impl Real for f64 {
     const UNIT_ROUNDOFF: f64 = 1.0 / (1u64 << 53) as f64;
+    const LARGEST: f64 = f64::MAX;
 
     #[inline]
     fn to_f64(self) -> f64 {
@@ -94,6 +96,7 @@ impl Real for f64 {
 /// Double-double operations err by at most 10·2⁻¹⁰⁶ (the quotient; sums and products by less): 2⁻¹⁰² bounds them all.
 impl Real for Quad {
     const UNIT_ROUNDOFF: f64 = f64::UNIT_ROUNDOFF * f64::UNIT_ROUNDOFF * 16.0;
+    const LARGEST: f64 = f64::MAX;
 
     #[inline]
     fn to_f64(self) -> f64 {

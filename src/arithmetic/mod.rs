@@ -67,6 +67,8 @@ pub trait Base: Scalar<Base = Self> {
 pub trait Real: Base + PartialOrd {
     /// A bound on the relative error of one operation.
     const UNIT_ROUNDOFF: f64;
+    /// The largest finite number, nearly.
+    const LARGEST: f64;
 
     /// The nearest `f64`.
     fn to_f64(self) -> f64;

@@ -6,10 +6,13 @@ use faer::Mat;
 
 use super::{DataError, Dataset};
 
+/// Below the quarter of the exponent's range that a loss takes, with room for summing squares.
+const LARGEST: f64 = 1e70;
+
 impl Dataset {
     /// Reads a comma-separated file of numbers, with or without a header line.
     ///
-    /// The first line is a header when it names the target, or when none of its fields is a number. `target` is a column's
+    /// The first line is a header when it names the target, or when half of its fields or more are no numbers. `target` is a column's
     /// name, or its place counted from 1; all other columns are features.
     ///
     /// # Errors
@@ -26,7 +29,7 @@ impl Dataset {
         let empty = || DataError::Empty { path: path.into() };
         let first = records.next().ok_or_else(empty)??;
         let is_header = first.iter().any(|field| field == target && number(field).is_none())
-            || first.iter().all(|field| number(field).is_none());
+            || 2 * first.iter().filter(|field| number(field).is_none()).count() >= first.len();
         let header = is_header.then_some(&first);
         let columns = Columns::new(path, &first, header, target)?;
         let mut numbers = Vec::new();
@@ -75,6 +78,10 @@ impl<'a> Columns<'a> {
         target: &str,
     ) -> Result<Self, DataError> {
         let width = first.len();
+        let alike = header.map_or(0, |names| names.iter().filter(|name| *name == target).count());
+        if alike > 1 {
+            return Err(DataError::AmbiguousColumn { path: path.into(), target: target.into() });
+        }
         let by_name = header.and_then(|names| names.iter().position(|name| name == target));
         let by_place = || match target.parse::<usize>() {
             Ok(place) if (1..=width).contains(&place) => Some(place - 1),
@@ -111,6 +118,10 @@ impl<'a> Columns<'a> {
             })?;
             if !value.is_finite() {
                 return Err(DataError::NotFinite { path: path(), line, column: column + 1, name: name(), value });
+            }
+            // Named here, where line and column are known.
+            if value.abs() > LARGEST {
+                return Err(DataError::Overflow { path: path(), line, column: column + 1, name: name(), value });
             }
             numbers.push(value);
         }

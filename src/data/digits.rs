@@ -1,7 +1,7 @@
 use faer::Mat;
 use rand::seq::SliceRandom;
 
-use super::{DataError, Dataset, generator};
+use super::{DataError, Dataset, Stream, generator};
 
 const CSV: &str = include_str!("../../data/digits.csv");
 const PIXELS: usize = 64;
@@ -56,7 +56,7 @@ impl Digits {
             return Err(DataError::BadSplit { asked: n, available: self.len() });
         }
         let mut order: Vec<usize> = (0..self.len()).collect();
-        order.shuffle(&mut generator(seed, 0));
+        order.shuffle(&mut generator(seed, Stream::Data));
         let take = |chosen: &[usize]| Dataset {
             features: Mat::from_fn(chosen.len(), PIXELS, |i, j| self.images[chosen[i]].0[j]),
             targets: chosen.iter().map(|&i| self.images[i].1).collect(),

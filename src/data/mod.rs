@@ -7,8 +7,8 @@ use std::io;
 use std::path::PathBuf;
 
 use faer::Mat;
-use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
+use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
@@ -17,11 +17,36 @@ pub use digits::{Digits, DigitsSplit};
 /// The generator behind every seed of this library, as evidence names it.
 pub const GENERATOR: &str = "ChaCha12 (rand)";
 
-/// The generator for a seed; `stream` separates independent uses of one seed.
-pub fn generator(seed: u64, stream: u64) -> ChaCha12Rng {
+/// The independent uses of one seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Features and targets, and the choice of training images.
+    Data,
+    /// Shapes and angles of random instances.
+    Shape,
+    /// The direction of a start.
+    Direction,
+    /// Single steps.
+    Step,
+    /// Seeds of a study's instances.
+    Instances,
+    /// Seeds of a study's single steps.
+    Steps,
+    /// What tests draw beside these.
+    Test,
+}
+
+/// The generator for one use of a seed.
+pub fn generator(seed: u64, stream: Stream) -> ChaCha12Rng {
     let mut generator = ChaCha12Rng::seed_from_u64(seed);
-    generator.set_stream(stream);
+    generator.set_stream(stream as u64);
     generator
+}
+
+/// Seeds drawn from a seed, so that the parts of two studies of neighbouring seeds have nothing in common.
+pub fn seeds(seed: u64, stream: Stream) -> impl Iterator<Item = u64> {
+    let mut generator = generator(seed, stream);
+    std::iter::repeat_with(move || generator.next_u32().into())
 }
 
 /// What is wrong with a data set, and where. Lines and columns count from 1.
@@ -41,14 +66,22 @@ pub enum DataError {
     NotFinite { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
     #[error("{}: no target column {target:?}; there are {}", path.display(), available)]
     NoSuchColumn { path: PathBuf, target: String, available: String },
-    #[error("{}: the target is the only column; there is nothing to regress on", path.display())]
+    #[error("{}: more than one column is named {target:?}; give the target's place", path.display())]
+    AmbiguousColumn { path: PathBuf, target: String },
+    #[error("{}: the target is the only column (columns are separated by commas)", path.display())]
     NoFeatures { path: PathBuf },
     #[error("the targets are constant (all {value}): there is nothing to fit")]
     ConstantTargets { value: f64 },
     #[error("{rows} rows are too few: regression with batch normalization needs at least 3")]
     TooFewRows { rows: usize },
-    #[error("column {column} holds {value:e}, whose square is no finite number; rescale it")]
-    TooLarge { column: usize, value: f64 },
+    #[error("feature {feature} (or, beyond the last, the target) holds {value:e}, whose square is no finite number")]
+    TooLarge { feature: usize, value: f64 },
+    #[error("{rows} rows of features, {targets} targets")]
+    Lengths { rows: usize, targets: usize },
+    #[error("{}: line {line}, column {column}{}: {value:e} is too large to square; rescale the column", path.display(), named(name))]
+    Overflow { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
+    #[error("the centred {what} have the norm {norm:e}, which the arithmetic cannot square; rescale them")]
+    Range { what: &'static str, norm: f64 },
     #[error("{asked} training images of {available} leave none to hold out, or are fewer than 3")]
     BadSplit { asked: usize, available: usize },
 }
@@ -76,7 +109,7 @@ pub struct Centred {
 impl Dataset {
     /// Standard normal features and targets, drawn by the seed.
     pub fn random(n: usize, d: usize, seed: u64) -> Self {
-        let mut generator = generator(seed, 0);
+        let mut generator = generator(seed, Stream::Data);
         let mut normal = || StandardNormal.sample(&mut generator);
         let features = Mat::from_fn(n, d, |_, _| normal());
         let targets = (0..n).map(|_| normal()).collect();
@@ -89,6 +122,10 @@ impl Dataset {
     /// Fewer than 3 rows (the rank of the Hessian would be 0), constant targets, entries whose squares overflow.
     pub fn centred(&self) -> Result<Centred, DataError> {
         let (n, d) = (self.features.nrows(), self.features.ncols());
+        if n != self.targets.len() {
+            let targets = self.targets.len();
+            return Err(DataError::Lengths { rows: n, targets });
+        }
         if n < 3 {
             return Err(DataError::TooFewRows { rows: n });
         }
@@ -103,7 +140,8 @@ impl Dataset {
         let targets = self.targets.iter().map(|&y| (d + 1, y));
         // NaN compares with nothing, so it is found here too.
         if let Some((column, value)) = columns.chain(targets).find(|(_, x)| !(x.abs() <= limit)) {
-            return Err(DataError::TooLarge { column, value });
+            let feature = column;
+            return Err(DataError::TooLarge { feature, value });
         }
         let mean = |sum: f64| sum / n as f64;
         let feature_means: Vec<f64> = (0..d).map(|j| mean(column_of(j).sum())).collect();

@@ -31,20 +31,25 @@ pub trait Descent<T: Real> {
     fn effective_learning_rate(&self) -> T;
 }
 
-/// Runs `steps` steps and hands every `stride`-th state, from state 0 on and the last included, to `observe`: the step's
-/// number, the weights, the effective learning rate, what the next step saw. `observe` ends the run by returning `false`;
-/// whether the run came to its end is returned.
+/// Runs until state `steps` and hands the states that are `due`, by their number, to `observe`, the last one always: the
+/// step's number, the weights, the effective learning rate, what the next step saw. Either `observe` or `alive`, which is
+/// asked every 2¹⁴ steps, ends the run by returning `false`; whether it came to its end is returned.
 ///
-/// Constant memory. An odd stride meets both phases of an oscillation of period two.
+/// Constant memory. Afterwards the descent stands one step beyond the last state observed.
 pub fn run<T: Real>(
     descent: &mut impl Descent<T>,
     steps: u64,
-    stride: u64,
+    due: impl Fn(u64) -> bool,
+    mut alive: impl FnMut(u64) -> bool,
     mut observe: impl FnMut(u64, &[T], T, Seen<T>) -> bool,
 ) -> bool {
+    const PULSE: u64 = 1 << 14;
     let mut weights = descent.weights().to_vec();
     for step in 0..=steps {
-        if step % stride != 0 && step != steps {
+        if step.is_multiple_of(PULSE) && !alive(step) {
+            return false;
+        }
+        if !due(step) && step != steps {
             descent.step();
             continue;
         }
@@ -56,4 +61,9 @@ pub fn run<T: Real>(
         }
     }
     true
+}
+
+/// States at a stride; an odd one meets both phases of an oscillation of period two. Stride 0: state 0 alone.
+pub fn every(stride: u64) -> impl Fn(u64) -> bool {
+    move |step| step.is_multiple_of(stride)
 }

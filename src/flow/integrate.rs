@@ -23,7 +23,7 @@ pub struct Flow<T> {
 /// The right-hand side is taken at the nearest point of Γ, so the state cannot drift off Γ further than that tolerance.
 ///
 /// # Errors
-/// A right-hand side that fails, a state that is not finite, a step size that underflows.
+/// An interval or tolerance that is not positive; a right-hand side that fails, a state that is not finite, a step size that underflows.
 pub fn integrate<T, M>(
     minimizers: &mut M,
     constants: FlowConstants,
@@ -36,6 +36,9 @@ where
     f64: From<T>,
     M: Minimizers<T>,
 {
+    if !(end > 0.0 && end.is_finite() && tolerance > 0.0 && tolerance.is_finite()) {
+        return Err(FlowError::Domain { end, tolerance });
+    }
     let zero = <T as crate::arithmetic::Base>::from_f64(0.0);
     let number = <T as crate::arithmetic::Base>::from_f64;
     let dimension = start.len();
@@ -52,7 +55,7 @@ where
     if let Some(failure) = shared.borrow_mut().failure.take() {
         return Err(failure);
     }
-    let statistics = outcome.map_err(|error| FlowError::Integrator { reason: error.to_string() })?;
+    let statistics = outcome?;
     Ok(Flow { model, start: start.to_vec(), end, steps: statistics.accepted_steps })
 }
 

@@ -3,6 +3,7 @@
 mod closed_form;
 mod integrate;
 
+use ode_solvers::dop_shared::IntegrationError;
 use thiserror::Error;
 
 use crate::minimizers::MinimizersError;
@@ -29,7 +30,7 @@ impl FlowConstants {
 }
 
 /// Why a flow could not be integrated to its end.
-#[derive(Clone, Debug, Error, PartialEq)]
+#[derive(Debug, Error)]
 pub enum FlowError {
     /// The right-hand side failed.
     #[error("at τ = {tau}: {source}")]
@@ -37,7 +38,10 @@ pub enum FlowError {
     /// The state is NaN or infinite.
     #[error("at τ = {tau}: the state is not finite")]
     NotFinite { tau: f64 },
+    /// The interval or the tolerance is none.
+    #[error("the end τ = {end} and the tolerance {tolerance} must be positive and finite")]
+    Domain { end: f64, tolerance: f64 },
     /// The integrator gave up.
-    #[error("the integrator stopped: {reason}")]
-    Integrator { reason: String },
+    #[error("the integrator stopped: {0}")]
+    Integrator(#[from] IntegrationError),
 }

@@ -17,11 +17,11 @@ pub struct LinearRegression<T> {
     target_variance: T,
 }
 
-impl<T: Base> LinearRegression<T> {
+impl<T: Real> LinearRegression<T> {
     /// Centres a data set's columns and targets (in `f64`, then rounds to `T`).
     ///
     /// # Errors
-    /// [`DataError::ConstantTargets`] when the centred targets vanish.
+    /// Fewer than three rows, lengths that differ, constant targets; numbers too large or too small to square in `T`.
     pub fn new(data: &Dataset) -> Result<Self, DataError> {
         let centred = data.centred()?;
         let features = centred.features.as_ref();
@@ -29,6 +29,14 @@ impl<T: Base> LinearRegression<T> {
         let targets: Vec<T> = centred.targets.iter().map(|&y| T::from_f64(y)).collect();
         let square = dot(&targets, &targets);
         let length = square.sqrt();
+        let frobenius = norm(&samples.col_iter().flat_map(|column| column.iter().copied()).collect::<Vec<T>>());
+        for (what, norm) in [("targets", length), ("features", frobenius)] {
+            // A quarter of the exponent's range on either side leaves room for squares of products and quotients.
+            let norm = norm.to_f64();
+            if norm != 0.0 && !(T::LARGEST.powf(-0.25)..T::LARGEST.powf(0.25)).contains(&norm) {
+                return Err(DataError::Range { what, norm });
+            }
+        }
         Ok(Self {
             unit_targets: targets.iter().map(|&y| y / length).collect(),
             target_variance: square / T::from_f64(targets.len() as f64),
@@ -36,7 +44,9 @@ impl<T: Base> LinearRegression<T> {
             targets,
         })
     }
+}
 
+impl<T: Base> LinearRegression<T> {
     /// X, n×D, columns centred.
     pub fn features(&self) -> MatRef<'_, T> {
         self.samples.transpose()

@@ -1,4 +1,4 @@
-use super::Reading;
+use super::{Reading, worst};
 
 /// The period, in steps, of small slow oscillations at the edge of stability: π/√(2ηλ), whatever the loss.
 pub fn slow_period(intrinsic_lr: f64) -> f64 {
@@ -21,8 +21,6 @@ pub struct Oscillation {
 /// What an [`Oscillation`] has gathered.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct OscillationSummary {
-    /// Readings gathered.
-    pub readings: u64,
     /// Whole oscillations of δ seen: from one upward crossing of its own zero to a later one.
     pub oscillations: u64,
     /// ⟨K h²⟩ over them; theory: 2ηλ. NaN while there is none.
@@ -61,12 +59,12 @@ impl Oscillation {
         let size = reading.displacement.abs();
         let first = self.previous.is_none();
         let s = &mut self.summary;
-        s.readings += 1;
-        s.least_displacement = if first { size } else { s.least_displacement.min(size) };
-        s.largest_displacement = s.largest_displacement.max(size);
-        s.largest_offset = s.largest_offset.max(reading.edge_offset.abs());
-        s.largest_distance = s.largest_distance.max(reading.distance_to_manifold);
-        s.least_gap = if first { reading.relative_gap } else { s.least_gap.min(reading.relative_gap) };
+        let (least, gap) = if first { (size, reading.relative_gap) } else { (s.least_displacement, s.least_gap) };
+        s.least_displacement = -worst([-least, -size]);
+        s.largest_displacement = worst([s.largest_displacement, size]);
+        s.largest_offset = worst([s.largest_offset, reading.edge_offset.abs()]);
+        s.largest_distance = worst([s.largest_distance, reading.distance_to_manifold]);
+        s.least_gap = -worst([-gap, -reading.relative_gap]);
         if let Some((before, earlier)) = self.previous {
             self.advance(before, &earlier, step, reading);
         }
@@ -115,5 +113,39 @@ impl Oscillation {
             sign_failures: self.sign_failures,
             ..self.summary
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    /// δ = sin(2πt/10), h alternating with h² = 4 and K = 5: zero crossings every 10 steps, ⟨K h²⟩ = 20.
+    #[test]
+    fn a_made_up_oscillation_is_read_back() {
+        let mut oscillation = Oscillation::default();
+        for step in 0..=45u64 {
+            let size = if step == 17 { 1.0 } else { 2.0 };
+            oscillation.add(
+                step,
+                &Reading {
+                    sharpness: 1.0,
+                    relative_gap: if step == 20 { 0.3 } else { 0.5 },
+                    displacement: if step % 2 == 0 { size } else { -size },
+                    edge_offset: (std::f64::consts::TAU * step as f64 / 10.0 - 0.5).sin(),
+                    edge_stiffness: 5.0,
+                    distance_to_manifold: if step == 30 { 2.5 } else { 2.0 },
+                },
+            );
+        }
+        let summary = oscillation.summary();
+        assert_eq!((summary.oscillations, summary.sign_failures), (4, 0));
+        assert_relative_eq!(summary.period, 10.0, max_relative = 1e-12);
+        // One reading of h² = 1 among forty steps: the trapezoid rule sees 20 − 15/40.
+        assert_relative_eq!(summary.mean_square, 20.0 - 15.0 / 40.0, max_relative = 1e-12);
+        assert_eq!((summary.least_displacement, summary.largest_displacement), (1.0, 2.0));
+        assert_eq!((summary.least_gap, summary.largest_distance), (0.3, 2.5));
+        assert!(summary.largest_offset > 0.95 && summary.largest_offset <= 1.0);
     }
 }

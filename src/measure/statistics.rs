@@ -2,7 +2,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use thiserror::Error;
 
 /// An estimate with a symmetric confidence interval.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Interval {
     pub value: f64,
     pub half_width: f64,
@@ -23,6 +23,13 @@ impl Interval {
     pub fn contains(&self, x: f64) -> bool {
         self.lower() <= x && x <= self.upper()
     }
+}
+
+/// The largest of some values; NaN if any of them is NaN, −∞ if there are none.
+pub fn worst(values: impl IntoIterator<Item = f64>) -> f64 {
+    values
+        .into_iter()
+        .fold(f64::NEG_INFINITY, |worst, x| if worst.is_nan() || x.is_nan() { f64::NAN } else { worst.max(x) })
 }
 
 /// Why data give no estimate.
@@ -59,7 +66,7 @@ pub fn mean(values: &[f64], level: f64) -> Result<Interval, StatisticsError> {
 }
 
 /// The order a of error ≈ C·parameterᵃ, with its interval.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct OrderFit {
     pub order: Interval,
     /// C of the leading term, the geometric mean over the starts.
@@ -68,7 +75,7 @@ pub struct OrderFit {
 }
 
 /// One error of a ladder: the start it belongs to, the ladder's parameter, the error.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct LadderPoint {
     pub start: usize,
     pub parameter: f64,
@@ -76,7 +83,7 @@ pub struct LadderPoint {
 }
 
 /// What an error is taken to be, up to a constant C of each start's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorModel {
     /// C·parameterᵃ.
@@ -123,12 +130,14 @@ pub fn fit_order(
         }
     }
     let mut slope = regress(&rows)?;
-    let mut moved = 0.0;
+    let (mut moved, mut next) = (0.0, 0.0);
     if model == ErrorModel::NextOrder {
         let leading = slope;
-        remove_component(&mut rows, 1);
+        let removed = remove_component(&mut rows, 1);
         slope = regress(&rows)?;
         moved = (slope - leading).abs();
+        // The coefficient of √parameter: that of log error on it, less what the slope takes of it.
+        next = removed[2] - slope * removed[0];
     }
     let residual: f64 = rows.iter().map(|row| (row[2] - slope * row[0]).powi(2)).sum();
     let spread: f64 = rows.iter().map(|row| row[0] * row[0]).sum();
@@ -136,7 +145,7 @@ pub fn fit_order(
     let error = (residual / freedom as f64 / spread).sqrt();
     Ok(OrderFit {
         order: Interval { value: slope, half_width: student_quantile(freedom, level) * error + moved },
-        constant: (means[2] - slope * means[0]).exp(),
+        constant: (means[2] - slope * means[0] - next * means[1]).exp(),
         points: found,
     })
 }
@@ -151,15 +160,18 @@ fn regress(rows: &[[f64; 3]]) -> Result<f64, StatisticsError> {
     Ok(product(2) / spread)
 }
 
-/// Makes every column orthogonal to column `k`, which leaves the other regressors' coefficients as they were (Frisch–Waugh).
-fn remove_component(rows: &mut [[f64; 3]], k: usize) {
+/// Makes every column orthogonal to column `k`, which leaves the other regressors' coefficients as they were (Frisch–Waugh);
+/// returns each column's coefficient on column `k`.
+fn remove_component(rows: &mut [[f64; 3]], k: usize) -> [f64; 3] {
     let square: f64 = rows.iter().map(|row| row[k] * row[k]).sum();
-    for other in (0..3).filter(|&other| other != k) {
-        let along = rows.iter().map(|row| row[k] * row[other]).sum::<f64>() / square;
-        for row in rows.iter_mut() {
-            row[other] -= along * row[k];
+    let along = [0, 1, 2].map(|other| rows.iter().map(|row| row[k] * row[other]).sum::<f64>() / square);
+    for row in rows.iter_mut() {
+        let base = row[k];
+        for other in (0..3).filter(|&other| other != k) {
+            row[other] -= along[other] * base;
         }
     }
+    along
 }
 
 fn check_ladder(points: &[LadderPoint], floor: f64) -> Result<(), StatisticsError> {
@@ -228,6 +240,36 @@ mod tests {
         let order = |model| fit_order(&points, model, 0.0, 0.99).unwrap().order.value;
         assert!((order(ErrorModel::Leading) - 0.5).abs() > 1e-2);
         assert_relative_eq!(order(ErrorModel::NextOrder), 0.5, max_relative = 1e-12);
+        let fit = fit_order(&points, ErrorModel::NextOrder, 0.0, 0.99).unwrap();
+        assert_relative_eq!(fit.constant, 1.0, max_relative = 1e-10);
+        // Exact data: nothing but the shift widens the interval.
+        let moved = (order(ErrorModel::Leading) - 0.5).abs();
+        assert_relative_eq!(fit.order.half_width, moved, max_relative = 1e-6);
+    }
+
+    /// By hand: 1, 2, 3, 4 have mean 2.5 and standard error √(5/12); t(3) at 95 % is 3.182446305. Logs (0, 0), (1, 1), (2, 3)
+    /// have slope 3/2 and standard error √(1/12); t(1) at 95 % is 12.70620474.
+    #[test]
+    fn intervals_are_those_computed_by_hand() {
+        let interval = mean(&[1.0, 2.0, 3.0, 4.0], 0.95).unwrap();
+        assert_relative_eq!(interval.value, 2.5);
+        assert_relative_eq!(interval.half_width, 3.182_446_305 * (5.0f64 / 12.0).sqrt(), max_relative = 1e-8);
+        let point = |x: f64, y: f64| LadderPoint { start: 0, parameter: x.exp(), error: y.exp() };
+        let points = [point(0.0, 0.0), point(1.0, 1.0), point(2.0, 3.0)];
+        let order = fit_order(&points, ErrorModel::Leading, 0.0, 0.95).unwrap().order;
+        assert_relative_eq!(order.value, 1.5, max_relative = 1e-12);
+        assert_relative_eq!(order.half_width, 12.706_204_74 * (1.0f64 / 12.0).sqrt(), max_relative = 1e-8);
+    }
+
+    #[test]
+    fn the_worst_is_nan_wherever_a_nan_stands() {
+        for place in 0..3 {
+            let mut values = [1.0, 3.0, 2.0];
+            assert_eq!(worst(values), 3.0);
+            values[place] = f64::NAN;
+            assert!(worst(values).is_nan());
+        }
+        assert_eq!(worst([]), f64::NEG_INFINITY);
     }
 
     #[test]

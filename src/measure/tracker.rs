@@ -1,4 +1,4 @@
-use crate::arithmetic::{Float, dot};
+use crate::arithmetic::{Float, distance};
 use crate::minimizers::{Geometry, Minimizers, MinimizersError};
 use crate::sphere::direction;
 
@@ -17,8 +17,6 @@ pub struct Reading {
     pub edge_stiffness: f64,
     /// ‖θ − p‖.
     pub distance_to_manifold: f64,
-    /// sin of the angle between θ − p and v₁ ∈ [0, 1]; 0 where they line up.
-    pub misalignment: f64,
 }
 
 /// Reads iterates against Γ, reusing its buffers.
@@ -54,11 +52,6 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
         let zero = T::from_f64(0.0);
         let pairs = || self.theta.iter().zip(&self.point).map(|(&t, &p)| t - p);
         let along = pairs().zip(v).fold(zero, |sum, (gap, &v)| sum + gap * v);
-        let square = pairs().fold(zero, |sum, gap| sum + gap * gap).to_f64();
-        let across = pairs().zip(v).fold(zero, |sum, (gap, &v)| {
-            let rest = gap - along * v;
-            sum + rest * rest
-        });
         let sharpness = self.geometry.sharpness.to_f64();
         Ok(Reading {
             sharpness,
@@ -66,8 +59,7 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
             displacement: along.to_f64(),
             edge_offset: effective_learning_rate * sharpness - 2.0,
             edge_stiffness: self.geometry.edge_stiffness().to_f64(),
-            distance_to_manifold: square.sqrt(),
-            misalignment: if square > 0.0 { (across.to_f64() / square).sqrt() } else { 0.0 },
+            distance_to_manifold: distance(&self.theta, &self.point).to_f64(),
         })
     }
 
@@ -79,15 +71,5 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
     /// p of the latest reading.
     pub fn point(&self) -> &[T] {
         &self.point
-    }
-
-    /// Γ.
-    pub fn minimizers(&self) -> &M {
-        &self.minimizers
-    }
-
-    /// ⟨G, u⟩ for the G of the latest reading.
-    pub fn log_gradient_along(&self, u: &[T]) -> T {
-        dot(&self.geometry.log_gradient, u)
     }
 }

@@ -115,12 +115,11 @@ impl<T: Float> LinearRegressionMinimizers<T> {
     /// The point of Γ at angle φ ∈ [0, π/2) from ŵ*, towards the kernel part of `towards`.
     ///
     /// # Errors
-    /// [`MinimizersError::SinglePoint`] where X has no kernel and φ ≠ 0; [`MinimizersError::NoNearestPoint`] for an angle
-    /// off Γ.
+    /// [`MinimizersError::SinglePoint`] where X has no kernel and φ ≠ 0; [`MinimizersError::Angle`] for an angle off Γ;
+    /// [`MinimizersError::NoKernelPart`] where `towards` has none.
     pub fn at_angle(&mut self, angle: f64, towards: &[T]) -> Result<Vec<T>, MinimizersError> {
         if !(0.0..std::f64::consts::FRAC_PI_2).contains(&angle) {
-            let cosine = angle.cos();
-            return Err(MinimizersError::NoNearestPoint { cosine });
+            return Err(MinimizersError::Angle { angle });
         }
         let mut point = self.minimum_norm_direction.clone();
         if angle > 0.0 {
@@ -128,11 +127,15 @@ impl<T: Float> LinearRegressionMinimizers<T> {
                 return Err(self.single_point());
             }
             let mut kernel = towards.to_vec();
+            let whole = norm(&kernel).to_f64();
             // Twice: the first pass leaves rounding of the size of what it removed.
-            for _ in 0..2 {
+            for pass in 0..2 {
                 make_tangent(&self.minimum_norm_direction, &mut kernel);
                 self.remove_normal(&mut kernel);
-                project(&mut kernel);
+                let part = project(&mut kernel).to_f64();
+                if pass == 0 && !(part > 64.0 * self.dimension() as f64 * T::UNIT_ROUNDOFF * whole) {
+                    return Err(MinimizersError::NoKernelPart);
+                }
             }
             scale(&mut point, T::from_f64(angle.cos()));
             add_scaled(&mut point, T::from_f64(angle.sin()), &kernel);
@@ -183,7 +186,7 @@ impl<T: Float> Minimizers<T> for LinearRegressionMinimizers<T> {
         for (g, (&w, &p)) in slopes.zip(self.minimum_norm_direction.iter().zip(point)) {
             *g = minus_two * (w - cosine * p) / cosine;
         }
-        Ok(())
+        geometry.check_simple()
     }
 }
 

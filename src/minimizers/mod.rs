@@ -48,6 +48,13 @@ impl<T: Real> Geometry<T> {
         T::from_f64(4.0) + self.log_gradient_square()
     }
 
+    /// λ₁ must stand apart from λ₂ by more than rounding, or it has no derivative.
+    fn check_simple(&self) -> Result<(), MinimizersError> {
+        let relative_gap = self.relative_gap();
+        let noise = 64.0 * self.direction.len() as f64 * T::UNIT_ROUNDOFF;
+        if relative_gap > noise { Ok(()) } else { Err(MinimizersError::NotSimple { relative_gap }) }
+    }
+
     /// 1 − λ₂/λ₁ ∈ [0, 1]: 0 where λ₁ is not simple.
     pub fn relative_gap(&self) -> f64 {
         1.0 - (self.next_sharpness / self.sharpness).to_f64()
@@ -96,6 +103,10 @@ pub enum MinimizersError {
     SinglePoint { rank: usize, dimension: usize },
     #[error("no nearest point on Γ: the cosine to the minimum-norm solution is {cosine:.3}, not positive")]
     NoNearestPoint { cosine: f64 },
+    #[error("the angle {angle} is not in [0, π/2): no point of Γ is there")]
+    Angle { angle: f64 },
+    #[error("the direction has no part in the kernel beyond rounding: no point of Γ lies that way")]
+    NoKernelPart,
     #[error(
         "the nearest point on Γ was not found in {iterations} iterations (last step {step:e}, tolerance {tolerance:e})"
     )]

@@ -80,7 +80,12 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         project(&mut next);
         let length = distance(&next, point).to_f64();
         point.copy_from_slice(&next);
-        let condition = (eigen.values[0] / eigen.values[self.rank - 1]).to_f64();
+        let least = eigen.values[self.rank - 1].to_f64();
+        if !(least > 0.0) {
+            // The Newton step would climb: θ is too far from Γ for its Hessian to have Γ's signature.
+            return Err(MinimizersError::NotAMinimum { eigenvalue: least, noise: 0.0 });
+        }
+        let condition = eigen.values[0].to_f64() / least;
         Ok((length, 64.0 * point.len() as f64 * T::UNIT_ROUNDOFF * condition))
     }
 }
@@ -101,8 +106,12 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
         point.copy_from_slice(&unit);
         let (mut length, mut tolerance) = (f64::INFINITY, 0.0);
         for _ in 0..ITERATIONS {
+            let before = length;
             (length, tolerance) = self.step(&unit, point)?;
-            if length <= tolerance {
+            // Below √u a converging step at least halves; one that does not is rounding, which the gradient's own error can
+            // raise above the tolerance.
+            let stalled = before <= T::UNIT_ROUNDOFF.sqrt() && length > 0.5 * before && length <= before.max(tolerance);
+            if length <= tolerance || stalled {
                 return Ok(());
             }
         }
@@ -124,10 +133,7 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
         geometry.sharpness = sharpness.value;
         geometry.next_sharpness = sharpness.next;
         geometry.direction.copy_from_slice(&sharpness.vector);
-        let relative_gap = geometry.relative_gap();
-        if relative_gap <= noise::<T>(point.len()) {
-            return Err(MinimizersError::NotSimple { relative_gap });
-        }
+        geometry.check_simple()?;
         // ∇λ₁ = ∇³L[v₁, v₁] for a simple eigenvalue; its part along Γ is what is neither radial nor normal.
         let slope = &mut geometry.log_gradient;
         self.derivatives.third_derivative(point, &geometry.direction, slope);

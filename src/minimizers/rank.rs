@@ -1,10 +1,10 @@
 use super::MinimizersError;
 use crate::arithmetic::Real;
 
-/// How many of the descending `values` stand above the largest gap of their spectrum.
+/// How many of the descending `values` stand above the last clear gap of their spectrum.
 ///
-/// `noise` is the relative size that rounding gives a vanishing value. The smallest value kept must exceed the largest
-/// magnitude dropped, and the noise, a hundredfold.
+/// `noise` is the relative size that rounding gives a vanishing value. A gap is clear where the smallest value kept exceeds the
+/// largest magnitude dropped, and the noise, a hundredfold.
 pub(super) fn spectral_rank<T: Real>(values: &[T], noise: f64) -> Result<usize, MinimizersError> {
     const CLEAR: f64 = 100.0;
     let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64());
@@ -12,20 +12,16 @@ pub(super) fn spectral_rank<T: Real>(values: &[T], noise: f64) -> Result<usize, 
     let floor = noise * value(0);
     let dropped = |rank: usize| value(rank).abs().max(least.min(0.0).abs()).max(floor);
     let gap = |rank: usize| value(rank - 1) / dropped(rank);
-    let rank = (1..=values.len())
-        .filter(|&rank| value(rank - 1) > floor)
-        .max_by(|&a, &b| gap(a).total_cmp(&gap(b)))
-        .unwrap_or(0);
-    if rank == 0 {
-        return Err(MinimizersError::Flat { rank });
+    let above = values.iter().filter(|v| v.to_f64() > floor).count();
+    if let Some(rank) = (1..=above).rev().find(|&rank| gap(rank) >= CLEAR) {
+        return Ok(rank);
     }
-    let gap = gap(rank);
-    if gap >= CLEAR {
-        Ok(rank)
-    } else if -least > floor && -least >= value(rank).abs() {
+    if above == 0 {
+        Err(MinimizersError::Flat { rank: 0 })
+    } else if -least > floor {
         Err(MinimizersError::NotAMinimum { eigenvalue: least, noise: floor })
     } else {
-        Err(MinimizersError::AmbiguousRank { rank, gap, noise })
+        Err(MinimizersError::AmbiguousRank { rank: above, gap: gap(above), noise })
     }
 }
 
@@ -34,9 +30,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clear_gap_gives_the_rank() {
+    fn the_last_clear_gap_gives_the_rank() {
         assert_eq!(spectral_rank(&[3.0, 1.0, 1e-3, 1e-15, -1e-16], 1e-13), Ok(3));
         assert_eq!(spectral_rank(&[3.0, 1.0], 1e-13), Ok(2));
+        // One value far above the others hides none of them; noise a little above its estimate is still dropped.
+        assert_eq!(spectral_rank(&[1e9, 2.0, 1.0, 1e-13], 1e-16), Ok(3));
+        assert_eq!(spectral_rank(&[1.0, 1e-3, 1e-12, 1e-15], 1e-13), Ok(2));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use rand_distr::{Distribution, StandardNormal};
-use sharpflow::data::{Dataset, generator};
+use sharpflow::data::{Dataset, Stream, generator};
 
-/// `cases` cases; failing seeds are printed and kept in `proptest-regressions/` beside the suites.
+/// `cases` cases; failing seeds are printed, shrunk and kept beside the suites as `*.regressions`.
 pub fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
+        max_shrink_iters: 256,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
     }
@@ -23,6 +24,6 @@ pub fn data_with_kernel() -> impl Strategy<Value = Dataset> {
 /// A standard normal vector.
 #[allow(dead_code, reason = "not every suite draws vectors")]
 pub fn normal_vector(dimension: usize, seed: u64) -> Vec<f64> {
-    let mut generator = generator(seed, 9);
+    let mut generator = generator(seed, Stream::Test);
     (0..dimension).map(|_| StandardNormal.sample(&mut generator)).collect()
 }

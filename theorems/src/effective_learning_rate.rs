@@ -1,9 +1,9 @@
 //! The recursion of the effective learning rate, and of the norm behind it.
 
-use crate::evidence::{Check, Measurement, Statement};
-use crate::projected_gradient_descent::scale_invariance;
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::hypotheses::of_steps;
 use crate::records::{Draw, Recursion};
-use crate::theorem::{Judge, PAPER, Strength, Theorem};
+use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "effective_learning_rate",
@@ -27,7 +27,7 @@ fn judge(draws: &[Draw]) -> Measurement {
     let recursion = |what, recursion| bound(what, &|draw| draw.rate_ratio(recursion));
     Measurement {
         instance: "random steps".into(),
-        hypotheses: vec![scale_invariance(draws)],
+        hypotheses: vec![of_steps(draws)],
         statements: vec![
             recursion("η̃ after a step", RECURSION),
             bound("‖w‖² after a step", &|draw| draw.norm_ratio(2)),

@@ -1,10 +1,56 @@
 //! Evidence as plain data: what was measured, and what was decided of it.
 
+use std::fmt;
+
 use serde::Serialize;
 use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit};
 
-use crate::theorem::Strength;
-use crate::verdict::{Outcome, Verdict};
+/// How much a claim says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strength {
+    /// An algebraic identity, true for every input.
+    Exact,
+    /// True as ηλ → 0, with an order.
+    Limit,
+    /// Not a theorem of the paper's.
+    Beyond,
+}
+
+/// A claim's fate, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The data can tell the claim from its twins, and it loses.
+    Refuted,
+    /// A measured hypothesis does not hold.
+    HypothesisFailed,
+    /// The data cannot tell.
+    Inconclusive,
+    /// Every hypothesis holds, every check passes, every twin is rejected.
+    Confirmed,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Refuted => "refuted",
+            Verdict::HypothesisFailed => "hypothesis failed",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Confirmed => "confirmed",
+        })
+    }
+}
+
+/// What data say of one check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Passes,
+    Fails,
+    /// Neither at the confidence asked; also whatever is NaN or has no interval.
+    Undecided,
+}
 
 /// A hypothesis with its margin: it holds when `measured` ≤ `bound`.
 #[derive(Clone, Debug, Serialize)]
@@ -17,9 +63,9 @@ pub struct Hypothesis {
 }
 
 impl Hypothesis {
-    /// NaN never holds.
+    /// NaN never holds, nor does what was measured on nothing.
     pub fn holds(&self) -> bool {
-        self.measured <= self.bound
+        self.measured.is_finite() && self.measured <= self.bound
     }
 }
 
@@ -40,6 +86,8 @@ pub enum Check {
     Bound { ratios: Vec<f64> },
     /// The mean of independent values must be positive.
     Positive { values: Vec<f64> },
+    /// There are no data, and why: decides nothing.
+    Missing { reason: String },
 }
 
 /// A named check.
@@ -57,6 +105,18 @@ pub struct Constant {
     pub theory: Option<f64>,
     pub values: Vec<f64>,
     pub bias: f64,
+}
+
+impl Constant {
+    /// A constant from the finest rung of a ladder, with the bias that the next rung shows.
+    ///
+    /// If the bias falls at least like (ηλ)^¼, as the claims demand of their errors, then over a half decade it falls by
+    /// r ≤ 10^(−1/8), and what is left is at most r/(1−r) < 3 times the last difference.
+    pub fn of_rungs(what: &'static str, theory: f64, values: Vec<f64>, next: &[f64]) -> Self {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let bias = 3.0 * (mean(&values) - mean(next)).abs();
+        Self { what, theory: Some(theory), values, bias }
+    }
 }
 
 /// What one claim measured on one instance, before anything is decided.

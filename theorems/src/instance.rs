@@ -1,11 +1,9 @@
 //! Instances of linear regression with batch normalization, admitted by what is measured before they run.
 
-use std::path::Path;
-
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
-use sharpflow::data::{DataError, Dataset, Digits, generator};
+use sharpflow::data::{DataError, Dataset, Digits, DigitsSplit, Stream, generator};
 use sharpflow::descent::StepError;
 use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
@@ -19,6 +17,8 @@ pub mod digits {
     pub const ANGLE: f64 = 1.2;
 }
 
+/// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
+pub const LEARNING_RATE: f64 = 0.1;
 /// Rungs of every ladder: half decades, two decades in all.
 const RUNGS: i32 = 5;
 /// Starts a rung: phases of the slow oscillation, evenly spaced.
@@ -63,68 +63,130 @@ pub struct Plan {
     pub horizon: f64,
     /// Whether runs go on until the start is forgotten: τ = ½ log(1/ηλ) + ¼.
     pub to_convergence: bool,
+    /// What a reader should know of the instance.
+    pub notes: Vec<String>,
 }
 
-/// A loss with Γ, a point of Γ to start at, and the plan of its runs.
+/// A linear regression with its Γ and a point of Γ to start at.
 #[derive(Clone, Debug)]
-pub struct Instance {
+pub struct Prepared {
+    /// The data set, as evidence names it.
     pub name: String,
+    /// The loss.
     pub loss: LinearRegression<f64>,
+    /// Γ.
     pub minimizers: LinearRegressionMinimizers<f64>,
+    /// p(θ₀).
     pub start: Vec<f64>,
+    /// λ₁, v₁ and G at the start.
     pub geometry: Geometry<f64>,
-    pub plan: Plan,
 }
 
-impl Instance {
-    /// The built-in digits, training images drawn by the seed.
-    pub fn digits(seed: u64) -> Result<Self, Rejected> {
-        let images = Digits::pair(digits::POSITIVE, digits::NEGATIVE);
-        let split = images.split(digits::TRAINING, seed)?;
-        Self::new(format!("digits (seed {seed})"), &split.training, digits::ANGLE, seed)
-    }
-
-    /// A user's file.
-    pub fn file(path: &Path, target: &str, seed: u64) -> Result<Self, Rejected> {
-        let data = Dataset::from_csv(path, target)?;
-        Self::new(path.display().to_string(), &data, digits::ANGLE, seed)
-    }
-
-    /// A random draw: 8 to 16 normal samples, 2 to 8 more features than samples, an angle of 0.8 to 1.3.
-    pub fn random(seed: u64) -> Result<Self, Rejected> {
-        let mut generator = generator(seed, 1);
-        let n = generator.random_range(8..=16);
-        let d = n + generator.random_range(2..=8);
-        let angle = generator.random_range(0.8..1.3);
-        let name = format!("random {n}×{d} (seed {seed})");
-        Self::new(name, &Dataset::random(n, d, seed), angle, seed)
-    }
-
-    /// Admits a data set with a start at `angle` from its minimum-norm solution, towards a kernel direction drawn by the seed.
+impl Prepared {
+    /// A start at `angle` from the minimum-norm solution, towards a kernel direction drawn by the seed.
+    ///
+    /// # Errors
+    /// Data without a regression; a Γ that is a single point; an angle off Γ; λ₁ not simple.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
         let loss = LinearRegression::<f64>::new(data)?;
         let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
         if minimizers.manifold_dimension() == 0 {
             return Err(minimizers.single_point().into());
         }
-        let start = minimizers.at_angle(angle, &kernel_direction(loss.dimension(), seed))?;
+        let mut generator = generator(seed, Stream::Direction);
+        let towards: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        let start = minimizers.at_angle(angle, &towards)?;
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
-        let quartic = NumericMinimizers::through(&loss, &start)?.quartic_coefficient(&start)?;
-        let plan = plan(angle, quartic, &geometry)?;
-        Ok(Self { name, loss, minimizers, start, geometry, plan })
+        Ok(Self { name, loss, minimizers, start, geometry })
     }
 }
 
-/// A normal direction in ℝᴰ; its part in the kernel is what counts.
-pub fn kernel_direction(dimension: usize, seed: u64) -> Vec<f64> {
-    let mut generator = generator(seed, 2);
-    (0..dimension).map(|_| StandardNormal.sample(&mut generator)).collect()
+/// The digits, training images drawn by the seed, with their name.
+///
+/// # Errors
+/// None in practice: the split is fixed.
+pub fn digits(seed: u64) -> Result<(String, DigitsSplit), Rejected> {
+    let images = Digits::pair(digits::POSITIVE, digits::NEGATIVE);
+    Ok((format!("digits (seed {seed})"), images.split(digits::TRAINING, seed)?))
+}
+
+/// A random data set with its name and an angle to start at: 8 to 16 normal samples, 2 to 8 more features than samples, an
+/// angle of 0.8 to 1.3.
+pub fn random(seed: u64) -> (String, Dataset, f64) {
+    let mut generator = generator(seed, Stream::Shape);
+    let n = generator.random_range(8..=16);
+    let d = n + generator.random_range(2..=8);
+    let angle = generator.random_range(0.8..1.3);
+    (format!("random {n}×{d} (seed {seed})"), Dataset::random(n, d, seed), angle)
+}
+
+/// A prepared regression with the plan of its runs.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// The data set, as evidence names it.
+    pub name: String,
+    /// The loss.
+    pub loss: LinearRegression<f64>,
+    /// Γ.
+    pub minimizers: LinearRegressionMinimizers<f64>,
+    /// p(θ₀) of every run.
+    pub start: Vec<f64>,
+    /// λ₁, v₁ and G at the start.
+    pub geometry: Geometry<f64>,
+    /// What is run.
+    pub plan: Plan,
+}
+
+impl Instance {
+    /// The built-in digits, training images drawn by the seed.
+    ///
+    /// # Errors
+    /// The draw is not admitted.
+    pub fn digits(seed: u64) -> Result<Self, Rejected> {
+        let (name, split) = digits(seed)?;
+        Self::new(name, &split.training, digits::ANGLE, seed)
+    }
+
+    /// A user's data.
+    ///
+    /// # Errors
+    /// The data are not admitted.
+    pub fn user(name: String, data: &Dataset, seed: u64) -> Result<Self, Rejected> {
+        Self::new(name, data, digits::ANGLE, seed)
+    }
+
+    /// A random draw.
+    ///
+    /// # Errors
+    /// The draw is not admitted.
+    pub fn random(seed: u64) -> Result<Self, Rejected> {
+        let (name, data, angle) = random(seed);
+        Self::new(name, &data, angle, seed)
+    }
+
+    /// Admits a data set with a start at `angle` from its minimum-norm solution.
+    ///
+    /// # Errors
+    /// What is measured at the start puts the instance outside the theory, or its runs beyond the limit.
+    pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
+        let Prepared { name, loss, minimizers, start, geometry } = Prepared::new(name, data, angle, seed)?;
+        let quartic = NumericMinimizers::through(&loss, &start)?.quartic_coefficient(&start)?;
+        let mut plan = plan(angle, quartic, &geometry)?;
+        if !minimizers.interpolates() {
+            let correlation = minimizers.correlation();
+            plan.notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
+        }
+        Ok(Self { name, loss, minimizers, start, geometry, plan })
+    }
 }
 
 /// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
 /// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
 fn plan(angle: f64, quartic: f64, geometry: &Geometry<f64>) -> Result<Plan, Rejected> {
+    if !quartic.is_finite() {
+        return Err(Rejected::TooSlow { quartic, top: f64::NAN, steps: f64::NAN });
+    }
     let top = (geometry.edge_stiffness() / (2.0 * quartic)).powi(2).min(LARGEST_LR);
     let rungs: Vec<f64> = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
     let bottom = rungs[rungs.len() - 1];
@@ -139,7 +201,14 @@ fn plan(angle: f64, quartic: f64, geometry: &Geometry<f64>) -> Result<Plan, Reje
     if !(gap > needed) {
         return Err(Rejected::Gap { gap, needed, top });
     }
-    Ok(Plan { angle, quartic, horizon, to_convergence: convergence_window(bottom).1 <= LONGEST_RUN * bottom, rungs })
+    Ok(Plan {
+        angle,
+        quartic,
+        horizon,
+        to_convergence: convergence_window(bottom).1 <= LONGEST_RUN * bottom,
+        notes: vec![],
+        rungs,
+    })
 }
 
 /// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.

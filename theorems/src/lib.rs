@@ -1,6 +1,6 @@
 //! The claims of the theory of sharpness reduction as values, and their judgement on instances.
 //!
-//! Data go one way: an [`instance`] is drawn or read; a [`records`] run is made of it; a claim's file turns records into
+//! Data go one way: an [`instance`] is drawn or read; [`records`] of runs are made of it; a claim's file turns records into
 //! [`evidence::Measurement`]s; [`verdict`] decides them; [`runner`] does so for all claims; [`cli`] prints and writes.
 //!
 //! A claim is one file here, one line in the [`registry`], one note in `proofs-notes/` and one test, all of one name.
@@ -19,6 +19,7 @@ pub mod verdict;
 
 mod effective_learning_rate;
 mod held_out_error;
+mod hypotheses;
 mod linear_regression_flow;
 mod minimum_norm_convergence;
 mod projected_gradient_descent;

@@ -4,14 +4,15 @@ use faer::Mat;
 use sharpflow::arithmetic::distance;
 use sharpflow::data::Dataset;
 use sharpflow::loss::{LinearRegression, Loss};
-use sharpflow::measure::{ErrorModel, LadderPoint};
+use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
 use sharpflow::sphere::project;
 
-use crate::evidence::{Check, Measurement, Statement};
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::hypotheses::of_ladder;
 use crate::instance::{Instance, Rejected, convergence_window};
 use crate::records::LadderRecord;
-use crate::theorem::{Judge, PAPER, Strength, Theorem};
+use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "minimum_norm_convergence",
@@ -26,6 +27,8 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judge: Judge::Ladder(judge),
 };
 
+const OTHER_NORM: &str = "to the least norm of weighted features";
+
 fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
     if !instance.plan.to_convergence {
         return None;
@@ -34,28 +37,38 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
         what,
         check: Check::Order {
             points: distances(record, target),
-            model: ErrorModel::Leading,
+            model: ErrorModel::NextOrder,
             above: 0.25,
             holding: None,
             floor: f64::EPSILON,
         },
     };
-    let undefined = || vec![f64::NAN; instance.loss.dimension()];
-    let other_norm = standardized_solution(instance).unwrap_or_else(|_| undefined());
+    let other_norm = weighted_solution(instance);
     let solution = instance.minimizers.minimum_norm_direction();
+    let correlations = correlations(instance);
+    // A target so near w* that the coarsest runs could not tell them apart is no twin on these data.
+    let apart = |target: &[f64]| distance(target, solution) > 10.0 * instance.plan.rungs[0].sqrt();
+    let mut twins = vec![order("to the start", &instance.start)];
+    match &other_norm {
+        Ok(target) if apart(target) => twins.push(order(OTHER_NORM, target)),
+        Ok(_) => {}
+        Err(error) => {
+            let check = Check::Missing { reason: error.to_string() };
+            twins.push(Statement { what: OTHER_NORM, check });
+        }
+    }
+    if apart(&correlations) {
+        twins.push(order("to the correlations Xᵀy", &correlations));
+    }
+    twins.push(flattest("λ₁(w*) ≥ λ₁ on Γ", instance, |least, other| other / least));
     Some(Measurement {
         instance: instance.name.clone(),
-        hypotheses: record.hypotheses.clone(),
+        hypotheses: of_ladder(instance, record),
         statements: vec![
             order("distance to w*", solution),
             flattest("λ₁(w*) ≤ λ₁ on Γ", instance, |least, other| least / other),
         ],
-        twins: vec![
-            order("to the start", &instance.start),
-            order("to the least norm in standardized features", &other_norm),
-            order("to the first gradient's direction Xᵀy", &correlations(instance)),
-            flattest("λ₁(w*) ≥ λ₁ on Γ", instance, |least, other| other / least),
-        ],
+        twins,
         constants: vec![],
     })
 }
@@ -66,11 +79,7 @@ fn distances(record: &LadderRecord, target: &[f64]) -> Vec<LadderPoint> {
     runs.map(|run| {
         let (from, to) = convergence_window(run.intrinsic_lr);
         let readings = run.window(from, to).map(|k| distance(run.theta(k), target));
-        LadderPoint {
-            start: run.start,
-            parameter: run.intrinsic_lr,
-            error: readings.fold(f64::NAN, |worst, e| if e.is_nan() { e } else { worst.max(e) }),
-        }
+        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: worst(readings) }
     })
     .collect()
 }
@@ -90,27 +99,27 @@ fn flattest(what: &'static str, instance: &Instance, compare: fn(f64, f64) -> f6
         let least = sharpness(0.0)?;
         (1..=PLACES).map(|k| Ok(compare(least, sharpness(instance.plan.angle * k as f64 / PLACES as f64)?))).collect()
     };
-    Statement { what, check: Check::Bound { ratios: ratios().unwrap_or_else(|_| vec![f64::NAN]) } }
+    let check = match ratios() {
+        Ok(ratios) => Check::Bound { ratios },
+        Err(error) => Check::Missing { reason: error.to_string() },
+    };
+    Statement { what, check }
 }
 
-/// The direction of the solution of least norm after every feature is scaled to variance 1: on Γ, but not the flattest point.
-fn standardized_solution(instance: &Instance) -> Result<Vec<f64>, Rejected> {
+/// The direction of the solution of least norm after the features are scaled by 1 to 2, evenly: on Γ, not its flattest point.
+fn weighted_solution(instance: &Instance) -> Result<Vec<f64>, Rejected> {
     let features = instance.loss.features();
     let (n, d) = (features.nrows(), features.ncols());
-    let deviation = |j: usize| {
-        let square: f64 = (0..n).map(|i| features[(i, j)].powi(2)).sum();
-        if square > 0.0 { (square / n as f64).sqrt() } else { 1.0 }
-    };
-    let deviations: Vec<f64> = (0..d).map(deviation).collect();
-    let scaled = Dataset {
-        features: Mat::from_fn(n, d, |i, j| features[(i, j)] / deviations[j]),
+    let weight = |j: usize| 1.0 + j as f64 / (d - 1) as f64;
+    let weighted = Dataset {
+        features: Mat::from_fn(n, d, |i, j| features[(i, j)] * weight(j)),
         targets: instance.loss.targets().to_vec(),
     };
-    let minimizers = LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(&scaled)?)?;
+    let minimizers = LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(&weighted)?)?;
     let solution = minimizers.minimum_norm_direction().iter();
-    let mut unscaled: Vec<f64> = solution.zip(&deviations).map(|(w, s)| w / s).collect();
-    project(&mut unscaled);
-    Ok(unscaled)
+    let mut unweighted: Vec<f64> = solution.enumerate().map(|(j, w)| w * weight(j)).collect();
+    project(&mut unweighted);
+    Ok(unweighted)
 }
 
 /// Π(Xᵀy).

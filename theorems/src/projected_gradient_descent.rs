@@ -1,8 +1,9 @@
 //! Gradient descent with weight decay is projected gradient descent on the sphere.
 
-use crate::evidence::{Check, Hypothesis, Measurement, Statement};
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::hypotheses::of_steps;
 use crate::records::Draw;
-use crate::theorem::{Judge, PAPER, Strength, Theorem};
+use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "projected_gradient_descent",
@@ -23,7 +24,7 @@ fn judge(draws: &[Draw]) -> Measurement {
     };
     Measurement {
         instance: "random steps".into(),
-        hypotheses: vec![scale_invariance(draws)],
+        hypotheses: vec![of_steps(draws)],
         statements: vec![with_power("direction after a step", -1)],
         twins: vec![
             with_power("η̃ = η/‖w‖²", 0),
@@ -31,17 +32,5 @@ fn judge(draws: &[Draw]) -> Measurement {
             with_power("η̃ = η(1-ηλ)/‖w‖²", 1),
         ],
         constants: vec![],
-    }
-}
-
-/// The hypothesis of both exact claims.
-pub(crate) fn scale_invariance(draws: &[Draw]) -> Hypothesis {
-    let ratios: Vec<f64> = draws.iter().map(Draw::invariance_ratio).collect();
-    let nan = ratios.iter().copied().find(|r| r.is_nan());
-    Hypothesis {
-        what: "scale invariance: tangent gradient of degree -1, over rounding",
-        measured: nan.unwrap_or_else(|| ratios.iter().copied().fold(0.0, f64::max)),
-        bound: 1.0,
-        place: format!("worst of {} draws", ratios.len()),
     }
 }

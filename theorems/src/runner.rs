@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use sharpflow::data::DataError;
+use sharpflow::data::{DataError, Dataset, Stream, seeds};
 use sharpflow::descent::StepError;
 use thiserror::Error;
 
-use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance};
+use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
 use crate::instance::{Instance, Plan, Rejected};
 use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, draws, held_out_run};
 use crate::theorem::{Judge, Theorem};
-use crate::verdict::{Verdict, decide, intervals, level_of_one};
+use crate::verdict::{decide, intervals, level_of_one};
 
 /// Random draws tried for each instance wanted.
-const TRIES: u64 = 20;
+const TRIES: usize = 20;
 /// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
 
@@ -98,9 +98,17 @@ pub enum Event {
 pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) -> Result<StudyEvidence, StudyError> {
     let wants = |of: fn(&Judge) -> bool| study.claims.iter().any(|claim| of(&claim.judge));
     let mut found = Found::default();
+    // Read even where no claim needs it: a file that cannot be read is the user's to know.
+    let data = match &study.data {
+        Some((path, target)) => Some((path.display().to_string(), Dataset::from_csv(path, target)?)),
+        None => None,
+    };
     let mut instances = Vec::new();
     if wants(|judge| matches!(judge, Judge::Ladder(_))) {
-        instances = admit(study, &mut found)?;
+        instances = match &data {
+            Some((name, data)) => admit_data(name, data, study.seed, &mut found)?,
+            None => admit(study, progress, &mut found),
+        };
     }
     let held_out = study.data.is_none() && wants(|judge| matches!(judge, Judge::HeldOut(_)));
     let ladder_steps: u64 = instances.iter().map(LadderRecord::steps).sum();
@@ -108,12 +116,16 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
 
     if wants(|judge| matches!(judge, Judge::Steps(_))) {
         tell(Event::Now("exact identities".into()));
-        for (arithmetic, draws) in draws(study.seed)? {
+        let rejected = |source| StudyError::Rejected { name: "random steps".into(), source };
+        for (arithmetic, draws) in draws(study.seed).map_err(rejected)? {
             found.measure(study, |claim| measure_steps(claim, arithmetic, &draws));
         }
     }
     for instance in &instances {
         tell(Event::Now(instance.name.clone()));
+        if progress.stopped() {
+            break;
+        }
         if let Some(record) = LadderRecord::new(instance, progress)? {
             found.measure(study, |claim| measure_ladder(claim, instance, &record));
         }
@@ -195,7 +207,7 @@ impl Found {
                 instances.extend(self.failed.iter().cloned());
             }
             let not_judged = self.not_judged.iter().filter(|(id, _)| *id == claim.id);
-            claim_evidence(study, claim, instances, not_judged.map(|(_, why)| why.clone()).collect())
+            claim_evidence(study, status, claim, instances, not_judged.map(|(_, why)| why.clone()).collect())
         });
         StudyEvidence {
             schema: "sharpflow-evidence/1",
@@ -204,7 +216,7 @@ impl Found {
             claims: claims.collect(),
             parameters: Parameters {
                 seed: study.seed,
-                random_instances: study.random_instances,
+                random_instances: if study.data.is_some() { 0 } else { study.random_instances },
                 data: study.data.as_ref().map(|(path, _)| path.display().to_string()),
                 target: study.data.as_ref().map(|(_, target)| target.clone()),
                 intervals: family,
@@ -219,12 +231,13 @@ impl Found {
 /// The worst verdict over the instances whose hypotheses held, if there are enough of them.
 fn claim_evidence(
     study: &Study,
+    status: Status,
     claim: &Theorem,
     instances: Vec<InstanceEvidence>,
     not_judged: Vec<String>,
 ) -> ClaimEvidence {
     let least = match claim.judge {
-        Judge::Ladder(_) if study.data.is_none() => LEAST_INSTANCES.min(study.random_instances + 1),
+        Judge::Ladder(_) if study.data.is_none() => LEAST_INSTANCES,
         _ => 1,
     };
     let (held, failed): (Vec<_>, Vec<_>) = instances.iter().partition(|i| i.verdict != Verdict::HypothesisFailed);
@@ -235,7 +248,10 @@ fn claim_evidence(
         _ => match failed.first() {
             Some(first) => (Verdict::HypothesisFailed, said(first)),
             None => {
-                let reason = format!("judged on {} instances, {least} are needed", held.len());
+                let reason = match status {
+                    Status::Partial => "interrupted before it was judged".into(),
+                    Status::Complete => format!("judged on {} instances, {least} are needed", held.len()),
+                };
                 (Verdict::Inconclusive, reason)
             }
         },
@@ -255,46 +271,49 @@ fn claim_evidence(
     }
 }
 
-/// The instances of a study. A random draw is kept or dropped by what is measured at its start.
-fn admit(study: &Study, found: &mut Found) -> Result<Vec<Instance>, StudyError> {
-    if let Some((path, target)) = &study.data {
-        return match Instance::file(path, target, study.seed) {
-            Ok(instance) => Ok(vec![instance]),
-            Err(Rejected::Data(error)) => Err(error.into()),
-            Err(rejected) => {
-                found.failed.push(InstanceEvidence {
-                    instance: path.display().to_string(),
-                    verdict: Verdict::HypothesisFailed,
-                    reason: rejected.to_string(),
-                    hypotheses: vec![],
-                    statements: vec![],
-                    twins: vec![],
-                    estimates: vec![],
-                });
-                Ok(vec![])
-            }
-        };
+/// A user's data as the only instance, if it is admitted.
+fn admit_data(name: &str, data: &Dataset, seed: u64, found: &mut Found) -> Result<Vec<Instance>, StudyError> {
+    match Instance::user(name.into(), data, seed) {
+        Ok(instance) => Ok(vec![instance]),
+        Err(Rejected::Data(error)) => Err(error.into()),
+        Err(rejected) => {
+            found.failed.push(not_admitted(name.into(), &rejected));
+            Ok(vec![])
+        }
     }
+}
+
+/// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
+/// are not replaced, so their failure is evidence.
+fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance> {
     let mut instances = Vec::new();
     match Instance::digits(study.seed) {
         Ok(instance) => instances.push(instance),
-        Err(rejected) => found.dropped.push(format!("digits (seed {}): {rejected}", study.seed)),
+        Err(rejected) => found.failed.push(not_admitted(format!("digits (seed {})", study.seed), &rejected)),
     }
-    let mut random = 0;
-    for k in 0..TRIES * study.random_instances as u64 {
-        if random == study.random_instances {
+    let wanted = instances.len() + study.random_instances;
+    for seed in seeds(study.seed, Stream::Instances).take(TRIES * study.random_instances) {
+        if instances.len() == wanted || progress.stopped() {
             break;
         }
-        let seed = study.seed.wrapping_add(k);
         match Instance::random(seed) {
-            Ok(instance) => {
-                random += 1;
-                instances.push(instance);
-            }
+            Ok(instance) => instances.push(instance),
             Err(rejected) => found.dropped.push(format!("random (seed {seed}): {rejected}")),
         }
     }
-    Ok(instances)
+    instances
+}
+
+fn not_admitted(instance: String, rejected: &Rejected) -> InstanceEvidence {
+    InstanceEvidence {
+        instance,
+        verdict: Verdict::HypothesisFailed,
+        reason: rejected.to_string(),
+        hypotheses: vec![],
+        statements: vec![],
+        twins: vec![],
+        estimates: vec![],
+    }
 }
 
 fn held_out_record(progress: &Progress) -> Result<Option<HeldOutRecord>, StudyError> {

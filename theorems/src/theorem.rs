@@ -1,22 +1,8 @@
 //! What a claim is.
 
-use serde::Serialize;
-
-use crate::evidence::Measurement;
+use crate::evidence::{Measurement, Strength};
 use crate::instance::Instance;
 use crate::records::{Draw, HeldOutRecord, LadderRecord};
-
-/// How much a claim says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strength {
-    /// An algebraic identity, true for every input.
-    Exact,
-    /// True as ηλ → 0, with an order.
-    Limit,
-    /// Not a theorem of the paper's.
-    Beyond,
-}
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
 #[derive(Clone, Copy, Debug)]

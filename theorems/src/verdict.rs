@@ -1,56 +1,19 @@
 //! Decides measurements. Nothing here knows which claim it decides.
 
-use std::fmt;
-
-use serde::Serialize;
-use sharpflow::measure::{Interval, OrderFit, fit_order, mean};
+use sharpflow::measure::{Interval, OrderFit, fit_order, mean, worst};
 
 use crate::evidence::{
-    Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Statement,
+    Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Statement, Verdict,
 };
 
 /// The confidence of all intervals of a run together.
 pub const FAMILY_CONFIDENCE: f64 = 0.999;
 
-/// A claim's fate, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The data can tell the claim from its twins, and it loses.
-    Refuted,
-    /// A measured hypothesis does not hold.
-    HypothesisFailed,
-    /// The data cannot tell.
-    Inconclusive,
-    /// Every hypothesis holds, every check passes, every twin is rejected.
-    Confirmed,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Verdict::Refuted => "refuted",
-            Verdict::HypothesisFailed => "hypothesis failed",
-            Verdict::Inconclusive => "inconclusive",
-            Verdict::Confirmed => "confirmed",
-        })
-    }
-}
-
-/// What data say of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    Passes,
-    Fails,
-    /// Neither at the confidence asked; also whatever is NaN or has no interval.
-    Undecided,
-}
-
 /// How many intervals a measurement will ask for.
 pub fn intervals(measurement: &Measurement) -> usize {
     let checks = measurement.statements.iter().chain(&measurement.twins);
-    checks.filter(|s| !matches!(s.check, Check::Bound { .. })).count() + measurement.constants.len()
+    checks.filter(|s| matches!(s.check, Check::Order { .. } | Check::Positive { .. })).count()
+        + measurement.constants.len()
 }
 
 /// The level of one interval of a run that has `family` of them (Bonferroni).
@@ -116,8 +79,7 @@ fn decide_check(statement: Statement, level: f64) -> Decided {
             Err(error) => decided.shows = error.to_string(),
         },
         Check::Bound { ratios } => {
-            let nan = ratios.iter().copied().find(|r| r.is_nan());
-            let worst = nan.unwrap_or_else(|| ratios.iter().copied().fold(0.0, f64::max));
+            let worst = worst(ratios.iter().copied());
             decided.outcome = if ratios.is_empty() || worst.is_nan() {
                 Outcome::Undecided
             } else if worst <= 1.0 {
@@ -127,6 +89,7 @@ fn decide_check(statement: Statement, level: f64) -> Decided {
             };
             decided.shows = format!("measured/bound ≤ {worst:.2e} in {} trials", ratios.len());
         }
+        Check::Missing { reason } => decided.shows = reason.clone(),
         Check::Positive { values } => match mean(values, level) {
             Ok(interval) => {
                 decided.outcome = sign_outcome(&interval);

@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
 #[command(
+    name = "sharpflow",
     version,
     after_help = "Exit codes: 0 confirmed or done, 1 refuted, 2 usage or bad input, 3 undecided, 130 interrupted."
 )]
@@ -35,12 +36,12 @@ pub(super) enum Command {
 pub(super) struct VerifyArguments {
     /// Claims to judge, by name [default: all]
     pub claims: Vec<String>,
-    /// Seed of all random draws
+    /// Seed of all random draws (but those of held_out_error, which are fixed)
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Random instances, besides the digits
-    #[arg(long, default_value_t = 4)]
-    pub instances: usize,
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub instances: u16,
     #[command(flatten)]
     pub data: DataArguments,
     /// Folder of the evidence

@@ -7,20 +7,50 @@ mod table;
 mod trace;
 mod verify;
 
-use std::io::{self, Write};
+use std::io::{self, Write, stderr, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use rayon::ThreadPoolBuildError;
+use thiserror::Error;
 
+use crate::evidence::Strength;
 use crate::records::Progress;
 use crate::registry::{REGISTRY, find};
+use crate::runner::StudyError;
+use crate::theorem::Theorem;
+use crate::trace::TraceError;
 
 use arguments::{Arguments, Command};
 
 const BAD_INPUT: u8 = 2;
 const UNDECIDED: u8 = 3;
 const INTERRUPTED: u8 = 130;
+
+/// What ends a command before its work is done.
+#[derive(Debug, Error)]
+enum CliError {
+    #[error("no claim {id:?}; there are: {}", REGISTRY.map(|claim| claim.id).join(", "))]
+    NoSuchClaim { id: String },
+    #[error("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice")]
+    DecayTwice,
+    #[error("--target names a column of --data FILE, and there is none")]
+    TargetWithoutData,
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] ThreadPoolBuildError),
+    #[error("cannot listen for Ctrl-C: {0}")]
+    Interrupt(#[from] ctrlc::Error),
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -29,63 +59,69 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
-        Command::List => print(&list()).map(|()| 0).map_err(|e| e.to_string()),
-        Command::Explain { claim } => explain(&claim),
+        Command::List => print(&list()).map(|()| 0),
+        Command::Explain { claim } => claim_of(&claim).and_then(|claim| print(&explain(claim)).map(|()| 0)),
     };
-    match done {
-        Ok(code) => ExitCode::from(code),
-        Err(message) => {
-            // Nothing is left to do if standard error is gone too.
-            let _ = writeln!(io::stderr(), "sharpflow: error: {message}");
-            ExitCode::from(BAD_INPUT)
-        }
-    }
+    ExitCode::from(done.unwrap_or_else(|error| {
+        say(&format!("error: {error}"));
+        BAD_INPUT
+    }))
+}
+
+/// Prints a line to standard error; if that is gone there is nobody left to tell.
+fn say(line: &str) {
+    let _ = writeln!(stderr(), "sharpflow: {line}");
 }
 
 /// Prints to standard output; a reader that has gone away (`| head`) is no error.
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        done => done,
+        Err(source) => Err(CliError::Write { path: "standard output".into(), source }),
+        Ok(()) => Ok(()),
     }
 }
 
 /// Stops the work at Ctrl-C, the process at a second one.
-fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), String> {
+fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), CliError> {
     let progress = Arc::clone(progress);
     ctrlc::set_handler(move || {
         if progress.stopped() {
             std::process::exit(INTERRUPTED.into());
         }
+        say("stopping; once more to quit at once");
         progress.stop();
-    })
-    .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))
+    })?;
+    Ok(())
+}
+
+fn claim_of(id: &str) -> Result<&'static Theorem, CliError> {
+    find(id).ok_or_else(|| CliError::NoSuchClaim { id: id.into() })
+}
+
+fn strength(strength: Strength) -> &'static str {
+    match strength {
+        Strength::Exact => "exact",
+        Strength::Limit => "limit",
+        Strength::Beyond => "beyond",
+    }
 }
 
 fn list() -> String {
-    let line = |claim: &&crate::theorem::Theorem| {
-        format!("{:<28}{:<8}{}\n", claim.id, format!("{:?}", claim.strength).to_lowercase(), claim.title)
-    };
+    let line = |claim: &&Theorem| format!("{:<28}{:<8}{}\n", claim.id, strength(claim.strength), claim.title);
     REGISTRY.iter().map(line).collect()
 }
 
-fn unknown_claim(id: &str) -> String {
-    let known: Vec<&str> = REGISTRY.iter().map(|claim| claim.id).collect();
-    format!("no claim {id:?}; there are: {}", known.join(", "))
-}
-
-fn explain(id: &str) -> Result<u8, String> {
-    let claim = find(id).ok_or_else(|| unknown_claim(id))?;
+fn explain(claim: &Theorem) -> String {
     let hypotheses: String = claim.hypotheses.iter().map(|h| format!("  - {h}\n")).collect();
-    let text = format!(
+    format!(
         "{} ({})\n\n{}\n\n{}\n\nHypotheses, each measured:\n{hypotheses}\nDerivation: {}\nSource: {}\n",
         claim.title,
-        format!("{:?}", claim.strength).to_lowercase(),
+        strength(claim.strength),
         claim.statement,
         claim.latex,
         claim.note(),
         claim.source,
-    );
-    print(&text).map(|()| 0).map_err(|error| error.to_string())
+    )
 }

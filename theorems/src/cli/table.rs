@@ -1,10 +1,12 @@
 use std::env;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use sharpflow::measure::worst;
 
-use crate::evidence::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence};
+use super::strength;
+use crate::evidence::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Verdict};
 use crate::runner::StudyEvidence;
-use crate::verdict::{FAMILY_CONFIDENCE, Outcome, Verdict};
+use crate::verdict::FAMILY_CONFIDENCE;
 
 const WIDTH: u16 = 80;
 
@@ -14,8 +16,9 @@ pub(super) fn render(evidence: &StudyEvidence) -> String {
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH)
         .set_header(["claim", "verdict", "measured"]);
+    let width = table.width().map_or(WIDTH, |width| width.clamp(40, WIDTH));
+    table.set_width(width);
     if env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         table.force_no_tty();
     }
@@ -26,15 +29,19 @@ pub(super) fn render(evidence: &StudyEvidence) -> String {
             _ => (Color::Yellow, '?'),
         };
         let verdict = Cell::new(format!("{mark} {}", claim.verdict)).fg(colour).add_attribute(Attribute::Bold);
-        let strength = format!("{:?}", claim.strength).to_lowercase();
-        let name = Cell::new(format!("{}\n({strength})", claim.id));
+        let name = Cell::new(format!("{}\n({})", claim.id, strength(claim.strength)));
         table.add_row([name, verdict, Cell::new(measured(claim))]);
     }
     let parameters = &evidence.parameters;
-    let mut footer = format!(
-        "\nSeed {}. The {} intervals hold together with confidence {FAMILY_CONFIDENCE}.",
-        parameters.seed, parameters.intervals
-    );
+    let mut footer = format!("\nSeed {}.", parameters.seed);
+    if parameters.intervals > 0 {
+        footer += &format!(" {} Student intervals, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
+    }
+    for instance in &evidence.instances {
+        for note in &instance.plan.notes {
+            footer += &format!("\n{}: {note}.", instance.name);
+        }
+    }
     if !evidence.dropped.is_empty() {
         footer += &format!("\n{} draws dropped before they ran (reasons in the evidence).", evidence.dropped.len());
     }
@@ -75,7 +82,7 @@ fn statement(held: &[&InstanceEvidence], k: usize) -> String {
         (Some(fit), _) => fit.order.lower(),
         (_, Some(mean)) => mean.lower(),
         _ => match &d.check {
-            Check::Bound { ratios } => -ratios.iter().copied().fold(0.0, f64::max),
+            Check::Bound { ratios } => -worst(ratios.iter().copied()),
             _ => f64::NEG_INFINITY,
         },
     };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::arguments::TraceArguments;
 use super::progress::with_bar;
-use super::{BAD_INPUT, INTERRUPTED, UNDECIDED, print, stop_on_interrupt};
+use super::{BAD_INPUT, CliError, INTERRUPTED, UNDECIDED, print, say, stop_on_interrupt};
 use crate::records::Progress;
 use crate::trace::{
     Decay, Output, Request, Setup, Sinks, Source, TraceError, TraceStatus, TraceSummary, trace as follow,
@@ -10,56 +10,53 @@ use crate::trace::{
 
 const INTRINSIC_LR: f64 = 1e-5;
 
-pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, String> {
+pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
     let request = request(arguments)?;
-    let say = |error: TraceError| error.to_string();
-    let setup = Setup::new(&request).map_err(say)?;
-    let output = Output { folder: arguments.out.clone(), json: arguments.json };
-    let mut sinks = Sinks::open(&output, &request, &setup).map_err(say)?;
-    for note in &setup.notes {
-        eprintln!("sharpflow: note: {note}");
-    }
+    let setup = Setup::new(&request)?;
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress)?;
-    let (summary, outcome) = with_bar(arguments.quiet || arguments.json, &progress, |bar| {
+    let output = Output { folder: arguments.out.clone(), json: arguments.json };
+    let mut sinks = Sinks::open(&output, &request, &setup)?;
+    for note in &setup.notes {
+        say(&format!("note: {note}"));
+    }
+    let silent = arguments.quiet || arguments.json;
+    let (summary, outcome) = with_bar(silent, &progress, |bar| {
         bar.set_length(setup.steps);
         follow(&setup, &progress, &mut |row| sinks.row(row))
     });
-    let written = sinks.finish(&setup, &summary).map_err(say)?;
-    if !(arguments.quiet || arguments.json) {
-        let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-        print(&format!("{}\nwritten: {}\n", describe(&setup, &summary), files.join(", ")))
-            .map_err(|e| e.to_string())?;
-    }
-    match (summary.status, outcome) {
+    let written = sinks.finish(&summary);
+    // The first cause is told first; that the files could not be ended either comes after it.
+    let code = match (summary.status, outcome) {
         (TraceStatus::Interrupted, _) => {
-            eprintln!("sharpflow: interrupted: the {} rows before are kept, marked as interrupted", summary.rows);
-            Ok(INTERRUPTED)
-        }
-        (_, Err(error @ TraceError::Lost { .. })) => {
-            eprintln!("sharpflow: error: {error}; the {} rows before are kept, marked as failed", summary.rows);
-            Ok(UNDECIDED)
+            say(&format!("interrupted: the {} rows before are kept, marked as interrupted", summary.rows));
+            INTERRUPTED
         }
         (_, Err(error)) => {
-            eprintln!("sharpflow: error: {error}");
-            Ok(BAD_INPUT)
+            say(&format!("error: {error}; the {} rows before are kept, marked as failed", summary.rows));
+            if matches!(error, TraceError::Lost { .. } | TraceError::Flow(_)) { UNDECIDED } else { BAD_INPUT }
         }
-        (_, Ok(())) => Ok(0),
+        (_, Ok(())) => 0,
+    };
+    let written = written?;
+    if code == 0 && !silent {
+        let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        print(&format!("{}\nwritten: {}\n", describe(&setup, &summary), files.join(", ")))?;
     }
+    Ok(code)
 }
 
-fn request(arguments: &TraceArguments) -> Result<Request, String> {
+fn request(arguments: &TraceArguments) -> Result<Request, CliError> {
     let source = match (&arguments.data.data, &arguments.data.target) {
         (Some(path), Some(target)) => Source::File { path: path.clone(), target: target.clone() },
+        (None, Some(_)) => return Err(CliError::TargetWithoutData),
         _ => Source::Named(arguments.instance.clone()),
     };
     let (intrinsic_lr, decay) = match (arguments.intrinsic_lr, arguments.weight_decay) {
         (given, None) => (given.unwrap_or(INTRINSIC_LR), Decay::On),
         (given, Some(0.0)) => (given.unwrap_or(INTRINSIC_LR), Decay::Off),
         (None, Some(decay)) => (decay * arguments.lr, Decay::On),
-        (Some(_), Some(_)) => {
-            return Err("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice".into());
-        }
+        (Some(_), Some(_)) => return Err(CliError::DecayTwice),
     };
     Ok(Request {
         source,

@@ -1,6 +1,6 @@
-use std::fs::{File, create_dir_all, rename};
-use std::io::Write;
+use std::fs::{create_dir_all, remove_file, rename, write};
 use std::path::Path;
+use std::process;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,11 +10,12 @@ use serde::Serialize;
 use super::arguments::VerifyArguments;
 use super::progress::with_bar;
 use super::table::render;
-use super::{INTERRUPTED, UNDECIDED, print, stop_on_interrupt, unknown_claim};
+use super::{CliError, INTERRUPTED, UNDECIDED, claim_of, print, say, stop_on_interrupt};
+use crate::evidence::Verdict;
 use crate::records::Progress;
-use crate::registry::{REGISTRY, find};
+use crate::registry::REGISTRY;
 use crate::runner::{Event, Status, Study, StudyEvidence, run};
-use crate::verdict::Verdict;
+use crate::theorem::{Judge, Theorem};
 
 /// What stands beside the evidence because it differs from run to run.
 #[derive(Serialize)]
@@ -24,20 +25,16 @@ struct Circumstances {
     finished_unix: u64,
 }
 
-pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, String> {
+pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let study = study(arguments)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(arguments.threads.unwrap_or(0).into())
-        .build()
-        .map_err(|error| format!("cannot start threads: {error}"))?;
-    let path = arguments.out.join("evidence.json");
-    // Opened before anything is computed, so that a folder that cannot be written is known at once.
-    let unfinished = arguments.out.join("evidence.json.part");
-    let cannot = |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    create_dir_all(&arguments.out).map_err(|e| cannot(&arguments.out, e))?;
-    let mut file = File::create(&unfinished).map_err(|e| cannot(&unfinished, e))?;
+    let threads = arguments.threads.unwrap_or(0).into();
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress)?;
+    // Written to before anything is computed, so that a folder that cannot be is known at once.
+    let part = arguments.out.join(format!("evidence.{}.part", process::id()));
+    create_dir_all(&arguments.out).map_err(|source| CliError::Write { path: arguments.out.clone(), source })?;
+    write_file(&part, "")?;
 
     let started = Instant::now();
     let found = with_bar(arguments.quiet || arguments.json, &progress, |bar| {
@@ -47,44 +44,54 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, String> {
         };
         pool.install(|| run(&study, &progress, &tell))
     });
-    let evidence = found.map_err(|error| error.to_string())?;
-    let text = serde_json::to_string_pretty(&evidence).map_err(|error| error.to_string())?;
-    writeln!(file, "{text}")
-        .and_then(|()| file.sync_all())
-        .and_then(|()| rename(&unfinished, &path))
-        .map_err(|e| cannot(&path, e))?;
+    let evidence = found.inspect_err(|_| {
+        // An empty file is no evidence; if it cannot be removed, it does no harm.
+        let _ = remove_file(&part);
+    })?;
+    // What is partial does not take the place of what is whole.
+    let name = if evidence.status == Status::Partial { "evidence.partial.json" } else { "evidence.json" };
+    let path = arguments.out.join(name);
+    let text = serde_json::to_string_pretty(&evidence)? + "\n";
+    write_file(&part, &text)?;
+    rename(&part, &path).map_err(|source| CliError::Write { path: path.clone(), source })?;
     let circumstances = Circumstances {
         seconds: started.elapsed().as_secs_f64(),
         threads: pool.current_num_threads(),
         finished_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
     };
-    let beside = arguments.out.join("circumstances.json");
-    let text_beside = serde_json::to_string_pretty(&circumstances).map_err(|error| error.to_string())?;
-    std::fs::write(&beside, text_beside + "\n").map_err(|e| cannot(&beside, e))?;
+    write_file(&arguments.out.join("circumstances.json"), &(serde_json::to_string_pretty(&circumstances)? + "\n"))?;
 
     if arguments.json {
-        print(&format!("{text}\n")).map_err(|error| error.to_string())?;
+        print(&text)?;
     } else if !arguments.quiet {
-        let table = render(&evidence);
-        print(&format!("{table}\nEvidence: {}\n", path.display())).map_err(|error| error.to_string())?;
+        print(&format!("{}\nEvidence: {}\n", render(&evidence), path.display()))?;
     }
     if evidence.status == Status::Partial {
-        eprintln!("sharpflow: interrupted: what was whole is kept, marked as partial");
+        say("interrupted: what was whole is kept, marked as partial");
         return Ok(INTERRUPTED);
     }
     Ok(code(&evidence))
 }
 
-fn study(arguments: &VerifyArguments) -> Result<Study, String> {
-    let mut claims = Vec::new();
+fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+    write(path, text).map_err(|source| CliError::Write { path: path.into(), source })
+}
+
+fn study(arguments: &VerifyArguments) -> Result<Study, CliError> {
+    let data = arguments.data.data.clone().zip(arguments.data.target.clone());
+    let mut claims: Vec<&'static Theorem> = Vec::new();
     for id in &arguments.claims {
-        claims.push(find(id).ok_or_else(|| unknown_claim(id))?);
+        let claim = claim_of(id)?;
+        if claims.iter().all(|earlier| earlier.id != claim.id) {
+            claims.push(claim);
+        }
     }
     if claims.is_empty() {
-        claims = REGISTRY.to_vec();
+        // The digits' own experiment has nothing to say of a user's data.
+        let applies = |claim: &&Theorem| data.is_none() || !matches!(claim.judge, Judge::HeldOut(_));
+        claims = REGISTRY.into_iter().filter(applies).collect();
     }
-    let data = arguments.data.data.clone().zip(arguments.data.target.clone());
-    Ok(Study { claims, seed: arguments.seed, random_instances: arguments.instances, data })
+    Ok(Study { claims, seed: arguments.seed, random_instances: arguments.instances.into(), data })
 }
 
 fn code(evidence: &StudyEvidence) -> u8 {

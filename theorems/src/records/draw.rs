@@ -1,13 +1,15 @@
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use sharpflow::arithmetic::{Quad, Real, add_scaled, distance, dot, norm, scale};
-use sharpflow::data::{DataError, Dataset, generator};
+use sharpflow::data::{Dataset, Stream, generator, seeds};
 use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent};
-use sharpflow::loss::{Evaluator, GradientConditioning, LinearRegression, Loss};
+use sharpflow::loss::{Evaluator, GradientConditioning, LinearRegression};
 use sharpflow::sphere::{direction, project};
 
+use crate::instance::Rejected;
+
 /// Draws for each arithmetic.
-const DRAWS: u64 = 100;
+const DRAWS: usize = 100;
 
 /// One step of gradient descent with weight decay from random weights, over one of three arithmetics.
 ///
@@ -28,6 +30,8 @@ pub struct Step<T> {
     weights: Vec<T>,
     theta: Vec<T>,
     next: Vec<T>,
+    /// η̃ before the step and after it, as the descent says.
+    rates: (T, T),
     /// ∇L(w).
     gradient: Vec<T>,
     /// ∇L(θ).
@@ -47,9 +51,9 @@ pub struct Recursion {
 ///
 /// # Errors
 /// None in practice: random targets are not constant.
-pub fn draws(seed: u64) -> Result<[(&'static str, Vec<Draw>); 3], DataError> {
-    let cases: Vec<Case> = (0..DRAWS).map(|k| Case::new(seed.wrapping_add(k))).collect();
-    let all = |step: fn(&Case) -> Result<Draw, DataError>| cases.iter().map(step).collect::<Result<Vec<_>, _>>();
+pub fn draws(seed: u64) -> Result<[(&'static str, Vec<Draw>); 3], Rejected> {
+    let cases: Vec<Case> = seeds(seed, Stream::Steps).take(DRAWS).map(Case::new).collect();
+    let all = |step: fn(&Case) -> Result<Draw, Rejected>| cases.iter().map(step).collect::<Result<Vec<_>, _>>();
     Ok([
         ("f32", all(|case| Step::new(case).map(Draw::Single))?),
         ("f64", all(|case| Step::new(case).map(Draw::Double))?),
@@ -68,7 +72,7 @@ struct Case {
 
 impl Case {
     fn new(seed: u64) -> Self {
-        let mut generator = generator(seed, 3);
+        let mut generator = generator(seed, Stream::Step);
         let n = generator.random_range(3..=12);
         let d = generator.random_range(2..=16);
         let mut power_of_ten = |from: f64, to: f64| 10f64.powf(generator.random_range(from..to));
@@ -84,7 +88,7 @@ impl Case {
 }
 
 impl<T: Real> Step<T> {
-    fn new(case: &Case) -> Result<Self, DataError> {
+    fn new(case: &Case) -> Result<Self, Rejected> {
         let loss = LinearRegression::<T>::new(&case.data)?;
         let mut weights: Vec<T> = case.direction.iter().map(|&x| T::from_f64(x)).collect();
         let mut theta = weights.clone();
@@ -98,14 +102,12 @@ impl<T: Real> Step<T> {
         let learning_rate = effective * (1.0 - case.intrinsic_lr) * case.norm * case.norm;
         // Rates are rounded to T first: the identity is then about the very numbers the step uses.
         let (learning_rate, intrinsic_lr) = (T::from_f64(learning_rate), T::from_f64(case.intrinsic_lr));
-        let next = match GradientDescent::new(&loss, learning_rate.to_f64(), intrinsic_lr.to_f64(), &weights) {
-            Ok(mut descent) => {
-                descent.step();
-                descent.weights().to_vec()
-            }
-            // Out of its domain there is no step; NaN fails every check.
-            Err(_) => vec![T::from_f64(f64::NAN); loss.dimension()],
-        };
+        let mut descent = GradientDescent::new(&loss, learning_rate.to_f64(), intrinsic_lr.to_f64(), &weights)?;
+        let before = descent.effective_learning_rate();
+        descent.step();
+        let rates = (before, descent.effective_learning_rate());
+        let next = descent.weights().to_vec();
+        drop(descent);
         Ok(Self {
             conditioning: loss.conditioning(&theta),
             learning_rate,
@@ -113,6 +115,7 @@ impl<T: Real> Step<T> {
             weights,
             theta,
             next,
+            rates,
             gradient,
             spherical_gradient,
             loss,
@@ -145,7 +148,9 @@ impl<T: Real> Step<T> {
     }
 
     fn direction_residual(&self, power: i32) -> f64 {
-        let mut projected = ProjectedGradientDescent::new(&self.loss, self.effective(power), &self.theta);
+        // The claim's own η̃ is the descent's; a twin's is computed here.
+        let effective = if power == -1 { self.rates.0 } else { self.effective(power) };
+        let mut projected = ProjectedGradientDescent::new(&self.loss, effective, &self.theta);
         projected.step();
         let mut next = self.next.clone();
         direction(&self.next, &mut next);
@@ -154,8 +159,7 @@ impl<T: Real> Step<T> {
 
     fn rate_residual(&self, recursion: Recursion) -> f64 {
         let one = T::from_f64(1.0);
-        let after = self.learning_rate / (self.shrinkage() * dot(&self.next, &self.next));
-        let before = self.effective(-1);
+        let (before, after) = self.rates;
         let turn = before * norm(&self.spherical_gradient);
         let stretch = one + T::from_f64(recursion.sign) * integer_power(turn, recursion.square);
         let ratio = after * integer_power(self.shrinkage(), recursion.shrinkage) * stretch / before;

@@ -1,20 +1,18 @@
 use serde::Serialize;
 use sharpflow::arithmetic::apply;
-use sharpflow::data::{Dataset, Digits};
-use sharpflow::descent::{EdgeStart, GradientDescent, run};
-use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::data::Dataset;
+use sharpflow::descent::{EdgeStart, GradientDescent, every, run};
+use sharpflow::loss::LinearRegression;
 use sharpflow::measure::Tracker;
-use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
 
 use super::Progress;
-use crate::instance::{Rejected, digits, kernel_direction};
+use crate::instance::{LEARNING_RATE, Prepared, Rejected, digits};
 
 /// The seeds that draw training images are 0 to 19 whatever the study's own seed: fixed beforehand, like all else here.
 pub const SEEDS: u64 = 20;
 /// ηλ and τ of the run with weight decay; the control takes as many steps.
 const INTRINSIC_LR: f64 = 1e-5;
 const HORIZON: f64 = 4.0;
-const LEARNING_RATE: f64 = 0.1;
 
 /// The state at one end of a run.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -62,14 +60,9 @@ impl HeldOutRecord {
 /// # Errors
 /// The instance has no Γ to start at (or loses it).
 pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>, Rejected> {
-    let images = Digits::pair(digits::POSITIVE, digits::NEGATIVE);
-    let split = images.split(digits::TRAINING, seed)?;
+    let (name, split) = digits(seed)?;
     let centred = split.training.centred()?;
-    let loss = LinearRegression::<f64>::new(&split.training)?;
-    let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
-    let start = minimizers.at_angle(digits::ANGLE, &kernel_direction(loss.dimension(), seed))?;
-    let mut geometry = Geometry::new(loss.dimension());
-    minimizers.geometry(&start, &mut geometry)?;
+    let Prepared { loss, minimizers, start, geometry, .. } = Prepared::new(name, &split.training, digits::ANGLE, seed)?;
     let edge = EdgeStart { intrinsic_lr: INTRINSIC_LR, kick: 1.0, edge_offset: 0.0 };
     let weights = edge.weights(&start, &geometry, LEARNING_RATE);
     let prediction = Prediction {
@@ -83,14 +76,16 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
         let mut tracker = Tracker::new(minimizers.clone());
         let mut ends = Vec::new();
         let steps = (HORIZON / INTRINSIC_LR) as u64;
-        // A tenth at a time, to hear a request to stop.
-        let whole = run(&mut descent, steps, steps / 10, |step, weights, effective, seen| {
-            progress.add(steps / 10);
-            if step == 0 || step == steps {
-                let reading = tracker.read(weights, effective);
-                ends.push(reading.map(|reading| prediction.ending(weights, reading.sharpness, seen.loss)));
-            }
+        let mut last = 0;
+        let alive = |step: u64| {
+            progress.add(step - last);
+            last = step;
             !progress.stopped()
+        };
+        let whole = run(&mut descent, steps, every(0), alive, |_, weights, effective, seen| {
+            let reading = tracker.read(weights, effective);
+            ends.push(reading.map(|reading| prediction.ending(weights, reading.sharpness, seen.loss)));
+            true
         });
         let mut ends = ends.into_iter();
         match (whole, ends.next(), ends.next()) {
@@ -135,5 +130,33 @@ impl Prediction<'_> {
             held_out_error: error / images,
             accuracy: right as f64 / images,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the training images the prediction is the network's own output: its error is the training loss.
+    #[test]
+    fn on_its_training_images_the_prediction_errs_by_the_training_loss() {
+        let (name, split) = digits(0).unwrap();
+        let centred = split.training.centred().unwrap();
+        let Prepared { loss, start, .. } = Prepared::new(name, &split.training, 0.4, 0).unwrap();
+        let prediction = Prediction {
+            loss: &loss,
+            held_out: &split.training,
+            feature_means: &centred.feature_means,
+            target_mean: centred.target_mean,
+        };
+        // Off Γ, so that the error is no rounding.
+        let weights: Vec<f64> = start.iter().enumerate().map(|(j, w)| 3.0 * w + 0.01 * (j as f64).sin()).collect();
+        let value = sharpflow::loss::Evaluator::<_, f64>::new(&loss).evaluate(&weights).0;
+        let ending = prediction.ending(&weights, 1.0, value);
+        assert!(value > 1e-3);
+        assert!((ending.held_out_error / value - 1.0).abs() < 1e-9, "{} {value}", ending.held_out_error);
+        assert!((ending.training_error * loss.target_variance() / value - 1.0).abs() < 1e-12);
+        // Targets are ±1 and errors below 1 in size leave the sign right.
+        assert!(ending.accuracy > 1.0 - ending.held_out_error);
     }
 }

@@ -33,6 +33,11 @@ impl Progress {
         self.steps.load(Ordering::Relaxed)
     }
 
+    /// Sets the steps done.
+    pub(crate) fn reach(&self, steps: u64) {
+        self.steps.store(steps, Ordering::Relaxed);
+    }
+
     pub(crate) fn add(&self, steps: u64) {
         self.steps.fetch_add(steps, Ordering::Relaxed);
     }

@@ -8,17 +8,17 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sharpflow::arithmetic::distance;
+use sharpflow::arithmetic::{distance, norm};
 use sharpflow::data::DataError;
-use sharpflow::dense::DenseError;
 use sharpflow::descent::{GradientDescent, StepError, run};
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
 use sharpflow::loss::{Derivatives, LinearRegression, Loss};
-use sharpflow::measure::{Oscillation, OscillationSummary, Tracker};
+use sharpflow::measure::{Oscillation, OscillationSummary, Reading, Tracker, slow_period, worst};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError};
 use sharpflow::sharpness::{HessianKind, SharpnessError, spherical_sharpness};
 use thiserror::Error;
 
+use crate::instance::Rejected;
 use crate::records::Progress;
 
 pub use output::{Output, Sinks};
@@ -33,7 +33,7 @@ pub enum TraceError {
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]
-    Minimizers(#[from] MinimizersError),
+    Rejected(#[from] Rejected),
     #[error(transparent)]
     Step(#[from] StepError),
     #[error("the flow: {0}")]
@@ -46,7 +46,7 @@ pub enum TraceError {
     Kick { kick: f64, displacement: f64 },
     #[error("the edge offset {0} leaves no positive η̃₀λ₁ = 2 + offset")]
     EdgeOffset(f64),
-    #[error("ηλ = {0} is not in (0, 1)")]
+    #[error("ηλ = {0} is not in (0, 1); without decay: --weight-decay 0 --steps N")]
     IntrinsicLearningRate(f64),
     #[error("the length τ = {0} is not positive and finite")]
     Tau(f64),
@@ -69,8 +69,6 @@ pub enum Lost {
     Minimizers(#[from] MinimizersError),
     #[error(transparent)]
     Sharpness(#[from] SharpnessError),
-    #[error(transparent)]
-    Dense(#[from] DenseError),
     #[error("the weights are not finite")]
     NotFinite,
 }
@@ -122,7 +120,7 @@ pub struct TraceSummary {
     pub mean_square_ratio: Option<f64>,
     /// The slow period over π/√(2ηλ).
     pub period_ratio: Option<f64>,
-    /// Rows whose h had not the sign that period two gives it.
+    /// Readings whose h had not the sign that period two gives it.
     pub sign_failures: u64,
     pub largest_displacement: f64,
     pub largest_edge_offset: f64,
@@ -159,6 +157,12 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn row(&mut self, row: &Row) {
+        self.rows += 1;
+        self.raw = worst([self.raw, row.distance_to_flow]);
+        self.projected = worst([self.projected, row.projected_distance_to_flow]);
+    }
+
     fn summary(&self, setup: &Setup, status: TraceStatus) -> TraceSummary {
         let summary: OscillationSummary = self.oscillation.summary();
         let seen = |x: f64| (summary.oscillations > 0).then_some(x);
@@ -168,7 +172,7 @@ impl Gathered {
             rows: self.rows,
             oscillations: summary.oscillations,
             mean_square_ratio: seen(summary.mean_square / (2.0 * intrinsic_lr)),
-            period_ratio: seen(summary.period / sharpflow::measure::slow_period(intrinsic_lr)),
+            period_ratio: seen(summary.period / slow_period(intrinsic_lr)),
             sign_failures: summary.sign_failures,
             largest_displacement: summary.largest_displacement,
             largest_edge_offset: summary.largest_offset,
@@ -212,13 +216,19 @@ fn follow(
         geometry: Geometry::new(dimension),
         minimizers,
     };
+    // Rows at the stride asked for; the oscillation is read often enough whatever that is.
+    let swing = (slow_period(setup.nominal_intrinsic_lr()) / 32.0) as u64 | 1;
+    let due = |step: u64| step.is_multiple_of(setup.stride) || step.is_multiple_of(swing);
+    let alive = |step: u64| {
+        progress.reach(step);
+        !progress.stopped()
+    };
     let mut failure = None;
-    let whole = run(&mut descent, setup.steps, setup.stride, |step, weights, effective, seen| {
-        progress.add(setup.stride);
-        let row = reader.row(step, weights, effective, seen.loss, gathered);
-        let done = row.map_err(|source| TraceError::Lost { step, source }).and_then(|row| sink(&row));
-        match done {
-            Ok(()) => !progress.stopped(),
+    let whole = run(&mut descent, setup.steps, due, alive, |step, weights, effective, seen| {
+        let is_row = step.is_multiple_of(setup.stride) || step == setup.steps;
+        let state = State { step, weights, effective_learning_rate: effective, loss: seen.loss };
+        match reader.observe(&state, is_row, gathered, sink) {
+            Ok(()) => true,
             Err(error) => {
                 failure = Some(error);
                 false
@@ -231,29 +241,49 @@ fn follow(
     }
 }
 
+/// A state of the descent, before its step.
+struct State<'a> {
+    step: u64,
+    weights: &'a [f64],
+    effective_learning_rate: f64,
+    loss: f64,
+}
+
 impl Reader<'_> {
-    fn row(
+    fn observe(
         &mut self,
-        step: u64,
-        weights: &[f64],
-        effective: f64,
-        loss: f64,
+        state: &State<'_>,
+        is_row: bool,
         gathered: &mut Gathered,
-    ) -> Result<Row, Lost> {
-        if !(effective.is_finite() && loss.is_finite()) {
-            return Err(Lost::NotFinite);
+        sink: &mut dyn FnMut(&Row) -> Result<(), TraceError>,
+    ) -> Result<(), TraceError> {
+        let lost = |source: Lost| TraceError::Lost { step: state.step, source };
+        if !(state.effective_learning_rate.is_finite() && state.loss.is_finite()) {
+            return Err(lost(Lost::NotFinite));
         }
-        let tau = step as f64 * self.setup.descent_intrinsic_lr();
-        let reading = self.tracker.read(weights, effective)?;
+        let reading = self.tracker.read(state.weights, state.effective_learning_rate);
+        let reading = reading.map_err(|error| lost(error.into()))?;
+        gathered.oscillation.add(state.step, &reading);
+        if is_row {
+            let row = self.row(state, &reading).map_err(lost)?;
+            gathered.row(&row);
+            sink(&row)?;
+        }
+        Ok(())
+    }
+
+    /// The row of the latest reading.
+    fn row(&mut self, state: &State<'_>, reading: &Reading) -> Result<Row, Lost> {
+        let tau = state.step as f64 * self.setup.descent_intrinsic_lr();
         let (theta, point) = (self.tracker.theta(), self.tracker.point());
         self.flow.at(tau, &mut self.predicted);
         self.minimizers.geometry(&self.predicted, &mut self.geometry)?;
-        let row = Row {
-            step,
+        Ok(Row {
+            step: state.step,
             tau,
-            loss,
-            weight_norm: sharpflow::arithmetic::norm(weights),
-            effective_learning_rate: effective,
+            loss: state.loss,
+            weight_norm: norm(state.weights),
+            effective_learning_rate: state.effective_learning_rate,
             edge: reading.edge_offset + 2.0,
             sharpness: spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value,
             sharpness_on_gamma: reading.sharpness,
@@ -262,11 +292,6 @@ impl Reader<'_> {
             angle: self.minimizers.angle(point),
             distance_to_flow: distance(theta, &self.predicted),
             projected_distance_to_flow: distance(point, &self.predicted),
-        };
-        gathered.rows += 1;
-        gathered.oscillation.add(step, &reading);
-        gathered.raw = gathered.raw.max(row.distance_to_flow);
-        gathered.projected = gathered.projected.max(row.projected_distance_to_flow);
-        Ok(row)
+        })
     }
 }

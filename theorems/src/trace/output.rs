@@ -1,15 +1,17 @@
-use std::fs::{File, create_dir_all};
-use std::io::{self, BufWriter, Write};
+use std::fs::{File, create_dir_all, rename};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use serde::Serialize;
 
 use super::plot::{Points, draw};
-use super::{Decay, Request, Row, Setup, TraceError, TraceSummary};
+use super::{Decay, Request, Row, Setup, Source, TraceError, TraceStatus, TraceSummary};
 use crate::evidence::{PROVENANCE, Provenance};
 
 /// Where a trace goes.
 pub struct Output {
+    /// The folder of its files.
     pub folder: PathBuf,
     /// Also the JSON, to standard output.
     pub json: bool,
@@ -21,8 +23,11 @@ struct Header<'a> {
     schema: &'static str,
     provenance: Provenance,
     instance: &'a str,
+    /// The target column of a user's file.
+    target: Option<&'a str>,
     seed: u64,
     learning_rate: f64,
+    /// ηλ; without weight decay it only sized the kick.
     intrinsic_lr: f64,
     weight_decay: Decay,
     edge_offset: f64,
@@ -33,12 +38,22 @@ struct Header<'a> {
     notes: &'a [String],
 }
 
-/// The open files of a trace. Rows are written as they come; memory does not grow with them.
+/// The open files of a trace. Rows are written as they come, memory does not grow with them, and the files take their names
+/// when they are whole: an earlier trace in the folder stays until then.
 pub struct Sinks {
+    table: Part<csv::Writer<BufWriter<File>>>,
+    json: Part<JsonRows<BufWriter<File>>>,
+    /// Standard output, until its reader goes away.
+    stream: Option<JsonRows<BufWriter<io::Stdout>>>,
     folder: PathBuf,
-    table: csv::Writer<BufWriter<File>>,
-    json: Vec<(PathBuf, JsonRows<Box<dyn Write>>)>,
     points: Points,
+}
+
+/// A file under a name of this process's own, and the name it is to have.
+struct Part<W> {
+    writer: W,
+    at: PathBuf,
+    name: PathBuf,
 }
 
 impl Sinks {
@@ -53,9 +68,13 @@ impl Sinks {
             schema: "sharpflow-trace/1",
             provenance: PROVENANCE,
             instance: &setup.name,
+            target: match &request.source {
+                Source::File { target, .. } => Some(target),
+                Source::Named(_) => None,
+            },
             seed: request.seed,
             learning_rate: request.learning_rate,
-            intrinsic_lr: setup.descent_intrinsic_lr(),
+            intrinsic_lr: setup.nominal_intrinsic_lr(),
             weight_decay: request.decay,
             edge_offset: request.edge_offset,
             angle: request.angle,
@@ -64,19 +83,13 @@ impl Sinks {
             stride: setup.stride,
             notes: &setup.notes,
         };
-        let table = csv::Writer::from_writer(create(&folder.join("trace.csv"))?);
-        let path = folder.join("trace.json");
-        let mut writers: Vec<(PathBuf, Box<dyn Write>)> = vec![(path.clone(), Box::new(create(&path)?))];
-        if output.json {
-            writers.push(("standard output".into(), Box::new(BufWriter::new(io::stdout()))));
-        }
-        let mut json = Vec::new();
-        for (path, writer) in writers {
-            let rows = JsonRows::begin(writer, &header).map_err(write_error(&path))?;
-            json.push((path, rows));
-        }
-        let points = Points::new(setup.descent_intrinsic_lr() > 0.0);
-        Ok(Self { folder, table, json, points })
+        let table = Part::create(&folder, "trace.csv", |file| Ok(csv::Writer::from_writer(file)))?;
+        let json = Part::create(&folder, "trace.json", |file| JsonRows::begin(file, &header))?;
+        let stream = match output.json {
+            true => until_gone(JsonRows::begin(BufWriter::new(io::stdout()), &header))?,
+            false => None,
+        };
+        Ok(Self { table, json, stream, folder, points: Points::new(setup) })
     }
 
     /// Writes one row everywhere.
@@ -84,41 +97,73 @@ impl Sinks {
     /// # Errors
     /// A file that cannot be written.
     pub fn row(&mut self, row: &Row) -> Result<(), TraceError> {
-        let table = self.folder.join("trace.csv");
-        self.table.serialize(row).map_err(|error| write_error(&table)(error.into()))?;
-        for (path, json) in &mut self.json {
-            json.row(row).map_err(write_error(path))?;
+        self.table.writer.serialize(row).map_err(|error| write_error(&self.table.at)(error.into()))?;
+        self.json.writer.row(row).map_err(write_error(&self.json.at))?;
+        if let Some(mut stream) = self.stream.take() {
+            self.stream = until_gone(stream.row(row).map(|()| stream))?;
         }
         self.points.add(row);
         Ok(())
     }
 
-    /// Ends all files and draws the pictures; returns what was written.
+    /// Ends all files, names them and, if there is a row, draws the pictures; returns what was written.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn finish(mut self, setup: &Setup, summary: &TraceSummary) -> Result<Vec<PathBuf>, TraceError> {
-        let table = self.folder.join("trace.csv");
-        self.table.flush().map_err(write_error(&table))?;
-        for (path, json) in self.json {
-            json.end(summary).map_err(write_error(&path))?;
+    pub fn finish(self, summary: &TraceSummary) -> Result<Vec<PathBuf>, TraceError> {
+        let Self { mut table, json, stream, folder, points } = self;
+        table.writer.flush().map_err(write_error(&table.at))?;
+        let mut written = vec![table.name()?];
+        let Part { writer, at, name } = json;
+        writer.end(summary).map_err(write_error(&at))?;
+        written.push(Part { writer: (), at, name }.name()?);
+        if let Some(stream) = stream {
+            until_gone(stream.end(summary))?;
         }
-        let mut written = vec![table, self.folder.join("trace.json")];
-        for name in ["trace.svg", "trace.png"] {
-            let path = self.folder.join(name);
-            draw(&path, &setup.name, &self.points)?;
-            written.push(path);
+        let mark = match summary.status {
+            TraceStatus::Complete => "",
+            TraceStatus::Interrupted => ", interrupted",
+            TraceStatus::Failed => ", failed",
+        };
+        if summary.rows > 0 {
+            for name in ["trace.svg", "trace.png"] {
+                let path = folder.join(name);
+                draw(&path, mark, &points)?;
+                written.push(path);
+            }
         }
         Ok(written)
     }
 }
 
-fn create(path: &Path) -> Result<BufWriter<File>, TraceError> {
-    File::create(path).map(BufWriter::new).map_err(write_error(path))
+impl<W> Part<W> {
+    fn create(
+        folder: &Path,
+        name: &str,
+        begin: impl FnOnce(BufWriter<File>) -> io::Result<W>,
+    ) -> Result<Self, TraceError> {
+        let at = folder.join(format!("{name}.{}.part", process::id()));
+        let writer = File::create(&at).and_then(|file| begin(BufWriter::new(file))).map_err(write_error(&at))?;
+        Ok(Self { writer, at, name: folder.join(name) })
+    }
+
+    fn name(self) -> Result<PathBuf, TraceError> {
+        rename(&self.at, &self.name).map_err(write_error(&self.name))?;
+        Ok(self.name)
+    }
 }
 
 fn write_error(path: &Path) -> impl Fn(io::Error) -> TraceError + '_ {
     move |source| TraceError::Output { path: path.into(), source }
+}
+
+/// A write to standard output; `None` once its reader has gone away, which is no error.
+fn until_gone<T>(written: io::Result<T>) -> Result<Option<T>, TraceError> {
+    match written {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
+        Err(source) => Err(TraceError::Output { path: "standard output".into(), source }),
+    }
 }
 
 /// A JSON object written piece by piece: the header's fields, then `rows`, then `summary`.

@@ -5,10 +5,12 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::{Row, TraceError};
+use super::{Row, Setup, TraceError};
 
 /// Points kept for a picture; beyond them every second is dropped, again and again.
 const KEPT: usize = 4096;
+/// Characters of an instance's name in the title.
+const TITLE: usize = 40;
 const SIZE: (u32, u32) = (1600, 1000);
 /// Okabe and Ito's palette, told apart by every kind of colour vision.
 const SKY: RGBColor = RGBColor(86, 180, 233);
@@ -19,14 +21,21 @@ const VERMILION: RGBColor = RGBColor(213, 94, 0);
 pub(super) struct Points {
     /// Whether the abscissa is τ, rather than steps.
     in_flow_time: bool,
+    title: String,
     every: u64,
     seen: u64,
     rows: Vec<Row>,
 }
 
 impl Points {
-    pub(super) fn new(in_flow_time: bool) -> Self {
-        Self { in_flow_time, every: 1, seen: 0, rows: Vec::new() }
+    pub(super) fn new(setup: &Setup) -> Self {
+        let intrinsic_lr = setup.descent_intrinsic_lr();
+        // The end of a long path says more than its beginning.
+        let name: Vec<char> = setup.name.chars().collect();
+        let shown: String = name[name.len().saturating_sub(TITLE)..].iter().collect();
+        let decay = if intrinsic_lr > 0.0 { format!("ηλ = {intrinsic_lr:.1e}") } else { "no weight decay".into() };
+        let title = format!("Spherical sharpness, {shown}, {decay}");
+        Self { in_flow_time: intrinsic_lr > 0.0, title, every: 1, seen: 0, rows: Vec::new() }
     }
 
     pub(super) fn add(&mut self, row: &Row) {
@@ -53,16 +62,17 @@ impl Points {
 }
 
 /// Draws λ₁ against τ: at the iterates, on Γ, and as the flow predicts, into an SVG or PNG by the path's ending.
-pub(super) fn draw(path: &Path, title: &str, points: &Points) -> Result<(), TraceError> {
+pub(super) fn draw(path: &Path, mark: &str, points: &Points) -> Result<(), TraceError> {
     static FONTS: Once = Once::new();
     FONTS.call_once(|| {
         // A font that cannot be read shows as an error of the drawing below.
         let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
+    let title = format!("{}{mark}", points.title);
     let drawn = if path.extension().is_some_and(|extension| extension == "svg") {
-        draw_on(SVGBackend::new(path, SIZE).into_drawing_area(), title, points)
+        draw_on(SVGBackend::new(path, SIZE).into_drawing_area(), &title, points)
     } else {
-        draw_on(BitMapBackend::new(path, SIZE).into_drawing_area(), title, points)
+        draw_on(BitMapBackend::new(path, SIZE).into_drawing_area(), &title, points)
     };
     drawn.map_err(|reason| TraceError::Plot { path: path.into(), reason })
 }
@@ -82,7 +92,7 @@ fn draw_on<B: DrawingBackend>(area: DrawingArea<B, Shift>, title: &str, points: 
     let margin = (0.05 * (high - low)).max(0.1 * high.abs()).max(f64::MIN_POSITIVE);
     area.fill(&WHITE).map_err(text)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption(format!("Spherical sharpness, {title}"), ("sans-serif", 36))
+        .caption(title, ("sans-serif", 34))
         .margin(24)
         .margin_right(60)
         .x_label_area_size(80)
@@ -116,7 +126,7 @@ fn draw_on<B: DrawingBackend>(area: DrawingArea<B, Shift>, title: &str, points: 
         .draw_series(DashedLineSeries::new(predicted, 14, 10, VERMILION.stroke_width(4)))
         .map_err(text)?
         .label("predicted by the flow")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 40, y)], VERMILION.stroke_width(4)));
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], VERMILION.stroke_width(4)));
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)

@@ -1,18 +1,17 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sharpflow::data::{Dataset, Digits};
-use sharpflow::descent::EdgeStart;
-use sharpflow::loss::{LinearRegression, Loss};
-use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
+use sharpflow::arithmetic::scale;
+use sharpflow::data::Dataset;
+use sharpflow::descent::{EdgeStart, StepError};
+use sharpflow::loss::LinearRegression;
+use sharpflow::minimizers::LinearRegressionMinimizers;
 
 use super::TraceError;
-use crate::instance::{digits, kernel_direction};
+use crate::instance::{Prepared, digits, random};
 
 /// Rows of a trace whose stride is not given.
 const ROWS: u64 = 1000;
-/// Samples and features of the built-in random instance.
-const RANDOM: (usize, usize) = (20, 32);
 /// The largest |h| that still counts as near Γ.
 const NEAR: f64 = 0.5;
 /// The energy at which |h| dips to the rounding of f64: e^(−e−½) ≈ 2⁻⁵³/10⁻³ (theory: `proofs-notes/sharpness_reduction_flow.md`).
@@ -77,15 +76,8 @@ impl Setup {
     pub fn new(request: &Request) -> Result<Self, TraceError> {
         check(request)?;
         let (name, data) = load(&request.source, request.seed)?;
-        let loss = LinearRegression::<f64>::new(&data)?;
-        let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
-        if minimizers.manifold_dimension() == 0 {
-            return Err(minimizers.single_point().into());
-        }
-        let towards = kernel_direction(loss.dimension(), request.seed);
-        let start = minimizers.at_angle(request.angle, &towards)?;
-        let mut geometry = Geometry::new(loss.dimension());
-        minimizers.geometry(&start, &mut geometry)?;
+        let Prepared { name, loss, minimizers, start, geometry } =
+            Prepared::new(name, &data, request.angle, request.seed)?;
         let edge =
             EdgeStart { intrinsic_lr: request.intrinsic_lr, kick: request.kick, edge_offset: request.edge_offset };
         let displacement = edge.displacement(&geometry).abs();
@@ -103,13 +95,23 @@ impl Setup {
         let energy = edge.energy();
         if !(energy <= FOLLOWED) {
             notes.push(format!(
-                "the start's energy e₀ = {energy:.1} exceeds {FOLLOWED}: |h| may sink into rounding, where the trace leaves the theory"
+                "the start's energy e₀ = {energy:.3e} exceeds {FOLLOWED}: |h| may sink into rounding, where the trace leaves the theory"
             ));
         }
         let steps = steps(request)?;
+        let stride = request.stride.unwrap_or((steps / ROWS) | 1);
+        if stride.is_multiple_of(2) {
+            notes.push(format!("the stride {stride} is even: rows meet one phase of the period-two oscillation only"));
+        }
+        let mut weights = edge.weights(&start, &geometry, request.learning_rate);
+        if matches!(request.decay, Decay::Off) {
+            // η̃ = η/((1−ηλ)‖w‖²) with λ = 0: the norm that puts the start where the offset says.
+            scale(&mut weights, (1.0 - request.intrinsic_lr).sqrt());
+            notes.push("without weight decay τ stands still, and the flow at its start".into());
+        }
         Ok(Self {
-            weights: edge.weights(&start, &geometry, request.learning_rate),
-            stride: request.stride.unwrap_or((steps / ROWS) | 1),
+            weights,
+            stride,
             learning_rate: request.learning_rate,
             intrinsic_lr: request.intrinsic_lr,
             decay: request.decay,
@@ -120,6 +122,11 @@ impl Setup {
             steps,
             notes,
         })
+    }
+
+    /// The nominal ηλ, which sized the kick.
+    pub fn nominal_intrinsic_lr(&self) -> f64 {
+        self.intrinsic_lr
     }
 
     /// ηλ of the descent: 0 without weight decay.
@@ -133,6 +140,10 @@ impl Setup {
 
 fn check(request: &Request) -> Result<(), TraceError> {
     let Request { intrinsic_lr, angle, edge_offset, tau, .. } = *request;
+    let learning_rate = request.learning_rate;
+    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+        return Err(StepError::LearningRate(learning_rate).into());
+    }
     if !(intrinsic_lr > 0.0 && intrinsic_lr < 1.0) {
         return Err(TraceError::IntrinsicLearningRate(intrinsic_lr));
     }
@@ -145,16 +156,13 @@ fn check(request: &Request) -> Result<(), TraceError> {
     if !(tau > 0.0 && tau.is_finite()) {
         return Err(TraceError::Tau(tau));
     }
-    let learning_rate = request.learning_rate;
-    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
-        return Err(sharpflow::descent::StepError::LearningRate(learning_rate).into());
-    }
     Ok(())
 }
 
 fn steps(request: &Request) -> Result<u64, TraceError> {
     const LIMIT: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
     match (request.steps, request.decay) {
+        (Some(steps), _) if steps as f64 >= LIMIT => Err(TraceError::TooLong(steps as f64)),
         (Some(steps), _) => Ok(steps),
         (None, Decay::Off) => Err(TraceError::StepsNeeded),
         (None, Decay::On) => {
@@ -168,14 +176,10 @@ fn load(source: &Source, seed: u64) -> Result<(String, Dataset), TraceError> {
     match source {
         Source::File { path, target } => Ok((path.display().to_string(), Dataset::from_csv(path, target)?)),
         Source::Named(name) => match name.as_str() {
-            "digits" => {
-                let images = Digits::pair(digits::POSITIVE, digits::NEGATIVE);
-                let split = images.split(digits::TRAINING, seed)?;
-                Ok((format!("digits (seed {seed})"), split.training))
-            }
+            "digits" => digits(seed).map(|(name, split)| (name, split.training)).map_err(TraceError::from),
             "random" => {
-                let (n, d) = RANDOM;
-                Ok((format!("random {n}×{d} (seed {seed})"), Dataset::random(n, d, seed)))
+                let (name, data, _) = random(seed);
+                Ok((name, data))
             }
             _ => Err(TraceError::NoSuchInstance(name.clone())),
         },

@@ -1,0 +1,105 @@
+//! Hypotheses that several claims share, measured on their records.
+
+use sharpflow::descent::EdgeStart;
+use sharpflow::flow::angle_at;
+use sharpflow::loss::Loss;
+use sharpflow::measure::{slow_period, worst};
+use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::sphere::direction;
+
+use crate::evidence::Hypothesis;
+use crate::instance::{Instance, START_ENERGY};
+use crate::records::{Draw, LadderRecord, Run};
+
+/// Of the exact claims: the gradient is tangent and of degree −1.
+pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
+    Hypothesis {
+        what: "scale invariance: tangent gradient of degree -1, over rounding",
+        measured: worst(draws.iter().map(Draw::invariance_ratio)),
+        bound: 1.0,
+        place: format!("worst of {} draws", draws.len()),
+    }
+}
+
+/// The hypotheses of the flow, measured along every run of a record; bounds derived in
+/// `proofs-notes/sharpness_reduction_flow.md`.
+pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypothesis> {
+    let runs = &record.runs;
+    let failed = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
+    let place_of_failure = |(run, (tau, error)): (&Run, (f64, MinimizersError))| {
+        format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
+    };
+    // The largest value over runs of measured/bound, and where it is.
+    let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| {
+        let measured = worst(runs.iter().map(ratio));
+        let at = runs.iter().find(|run| ratio(run).total_cmp(&measured).is_eq());
+        let place = at.map_or(String::new(), |run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start));
+        Hypothesis { what, measured, bound: 1.0, place }
+    };
+    let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
+    let unit = f64::EPSILON / 2.0;
+    let mut hypotheses = vec![
+        Hypothesis {
+            what: "every run keeps a nearest point on Γ",
+            measured: failed.clone().count() as f64,
+            bound: 0.0,
+            place: failed.clone().next().map_or(String::new(), place_of_failure),
+        },
+        largest("scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| run.invariance),
+        largest("bounded starting energy: e₀", &|run| run.energy),
+        largest("near Γ: ‖θ − p‖ over twice the swing of the start's energy", &|run| {
+            let swing = highest * (run.intrinsic_lr / 2.0).sqrt();
+            run.oscillation.largest_distance / (2.0 * swing)
+        }),
+        largest("at the edge: |η̃λ₁ − 2| over 4√(ηλ)", &|run| {
+            run.oscillation.largest_offset / (4.0 * run.intrinsic_lr.sqrt())
+        }),
+        largest("λ₁ is simple: η̃λ₂ over 2", &|run| {
+            (2.0 + run.oscillation.largest_offset) * (1.0 - run.oscillation.least_gap) / 2.0
+        }),
+        largest("|h| above rounding: its noise, a thousandfold, over min |h|", &|run| {
+            let noise = unit * (run.dimension as f64 * slow_period(run.intrinsic_lr)).sqrt();
+            1e3 * noise / run.oscillation.least_displacement
+        }),
+    ];
+    hypotheses.push(rank_hypothesis(instance));
+    hypotheses
+}
+
+/// The rank of ∇²L along the flow, and λ₁ there, by the route that knows only derivatives.
+fn rank_hypothesis(instance: &Instance) -> Hypothesis {
+    const PLACES: usize = 5;
+    let mut minimizers = instance.minimizers.clone();
+    let dimension = instance.loss.dimension();
+    let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start);
+    let (mut closed, mut other) = (Geometry::new(dimension), Geometry::new(dimension));
+    let mut unit = vec![0.0; dimension];
+    let mut hypothesis = Hypothesis {
+        what: "constant rank, and λ₁ of the Hessian as in the closed form, over its rounding bound",
+        measured: 0.0,
+        bound: 1.0,
+        place: format!("rank {} of {dimension}", instance.minimizers.rank() - 1),
+    };
+    for k in 0..PLACES {
+        let tau = instance.plan.horizon * k as f64 / (PLACES - 1) as f64;
+        let angle = angle_at(instance.plan.angle, tau);
+        let measured = numeric.as_mut().map_err(|e| *e).and_then(|numeric| {
+            let point = minimizers.at_angle(angle, &instance.start)?;
+            direction(&point, &mut unit);
+            numeric.geometry(&point, &mut other)?;
+            minimizers.geometry(&point, &mut closed)?;
+            let conditioning = instance.loss.conditioning(&point);
+            // Entries of ∇²L are sums of terms of the size of `curvature`, with the gradient's relative error each.
+            let relative = conditioning.rounding * conditioning.condition / closed.sharpness;
+            Ok((other.sharpness / closed.sharpness - 1.0).abs() / (3.0 * relative))
+        });
+        let (ratio, place) = match measured {
+            Ok(ratio) => (ratio, format!("at angle {angle:.3}")),
+            Err(error) => (f64::INFINITY, format!("at angle {angle:.3}: {error}")),
+        };
+        if !(ratio <= hypothesis.measured) {
+            (hypothesis.measured, hypothesis.place) = (worst([ratio, hypothesis.measured]), place);
+        }
+    }
+    hypothesis
+}
