@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sharpflow::data::Dataset;
 
+/// The combining mark of η̃, which takes no column.
+const TILDE: char = '\u{303}';
+
 /// A folder of its own for each test, removed with the value.
 struct Folder(PathBuf);
 
@@ -130,7 +133,6 @@ fn numbers_out_of_their_domain_are_refused() {
     refused(&["--tau", "inf"], &["τ = inf"]);
     refused(&["--intrinsic-lr", "1e-300"], &["too long"]);
     refused(&["--steps", "18446744073709551615"], &["too long"]);
-    refused(&["--target", "1"], &["--data"]);
     refused(&["--instance", "nothing"], &["digits, random"]);
 }
 
@@ -323,7 +325,8 @@ fn an_interrupted_verify_keeps_the_claims_it_has() {
 #[test]
 fn an_interrupt_is_heard_between_rows() {
     let folder = Folder::new("interrupt-between");
-    let command = folder.command(&["trace", "--steps", "1000000000000", "--stride", "999999999999"]);
+    let command =
+        folder.command(&["trace", "--weight-decay", "0", "--steps", "1000000000000", "--stride", "999999999999"]);
     let started = Instant::now();
     let output = interrupt(command, &folder.0.join("sharpflow-trace"), 0);
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
@@ -353,7 +356,7 @@ fn a_users_file_is_read_by_every_claim_and_can_be_confirmed() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     let table = text(&output.stdout);
     assert!(!table.contains("held_out_error") && table.contains("minimum_norm_convergence"), "{table}");
-    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    assert!(table.lines().all(|line| line.chars().filter(|c| *c != TILDE).count() <= 80), "{table}");
     let twice = folder.run(&["verify", "effective_learning_rate", "effective_learning_rate", "--json"]);
     let evidence: Value = serde_json::from_slice(&twice.stdout).unwrap();
     assert_eq!(evidence["claims"].as_array().unwrap().len(), 1);
@@ -371,5 +374,6 @@ fn neighbouring_seeds_share_no_draw() {
     };
     let (first, second) = (ratios("0"), ratios("1"));
     assert_eq!(first.len(), 100);
-    assert!(first.iter().all(|ratio| !second.contains(ratio)));
+    // A residual of exactly 0 can happen to any draw.
+    assert!(first.iter().all(|ratio| *ratio == 0 || !second.contains(ratio)));
 }

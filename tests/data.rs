@@ -113,7 +113,7 @@ proptest! {
     /// A rectangle of numbers is read as it stands; with one field spoilt, the error names that field's line and column.
     #[test]
     fn a_spoilt_field_is_found(
-        rows in 1usize..6, columns in 2usize..5, seed: u64, spoil: bool, word in prop::sample::select(vec!["x", "", "1,", "nan", "1e99"]),
+        rows in 1usize..6, columns in 2usize..5, seed: u64, spoil: bool, word in prop::sample::select(vec!["x", "", "nan", "1e99"]),
     ) {
         let data = Dataset::random(rows, columns, seed);
         let (row, column) = (seed as usize % rows, (seed >> 8) as usize % columns);
@@ -138,7 +138,7 @@ proptest! {
             }
             // A longer first line makes the others too short; half a line of words is a header.
             (Err(DataError::Ragged { .. } | DataError::NoSuchColumn { .. } | DataError::Empty { .. }), true) => {}
-            (Ok(_), true) => prop_assert!(row == 0 && columns == 2 || word == "1,", "{:?} was read", text),
+            (Ok(_), true) => prop_assert!(row == 0 && columns == 2, "{:?} was read", text),
             (outcome, _) => prop_assert!(false, "{:?} gave {:?}", text, outcome.map(|_| ())),
         }
     }

@@ -80,8 +80,8 @@ pub enum DataError {
     Lengths { rows: usize, targets: usize },
     #[error("{}: line {line}, column {column}{}: {value:e} is too large to square; rescale the column", path.display(), named(name))]
     Overflow { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
-    #[error("the centred {what} have the norm {norm:e}, which the arithmetic cannot square; rescale them")]
-    Range { what: &'static str, norm: f64 },
+    #[error("the centred {what} reach {largest:e}, too small or too large for the arithmetic to square; rescale them")]
+    Range { what: &'static str, largest: f64 },
     #[error("{asked} training images of {available} leave none to hold out, or are fewer than 3")]
     BadSplit { asked: usize, available: usize },
 }

@@ -29,12 +29,13 @@ impl<T: Real> LinearRegression<T> {
         let targets: Vec<T> = centred.targets.iter().map(|&y| T::from_f64(y)).collect();
         let square = dot(&targets, &targets);
         let length = square.sqrt();
-        let frobenius = norm(&samples.col_iter().flat_map(|column| column.iter().copied()).collect::<Vec<T>>());
-        for (what, norm) in [("targets", length), ("features", frobenius)] {
+        let entries = samples.col_iter().flat_map(|column| column.iter().copied());
+        let largest = |values: &mut dyn Iterator<Item = T>| values.map(|x| x.to_f64().abs()).fold(0.0, f64::max);
+        let largest_feature = largest(&mut entries.into_iter());
+        for (what, largest) in [("targets", largest(&mut targets.iter().copied())), ("features", largest_feature)] {
             // A quarter of the exponent's range on either side leaves room for squares of products and quotients.
-            let norm = norm.to_f64();
-            if norm != 0.0 && !(T::LARGEST.powf(-0.25)..T::LARGEST.powf(0.25)).contains(&norm) {
-                return Err(DataError::Range { what, norm });
+            if largest != 0.0 && !(T::LARGEST.powf(-0.25)..T::LARGEST.powf(0.25)).contains(&largest) {
+                return Err(DataError::Range { what, largest });
             }
         }
         Ok(Self {

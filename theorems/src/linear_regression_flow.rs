@@ -69,7 +69,7 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
 struct SharpnessPath {
     start: usize,
     parameter: f64,
-    /// (τ, λ₁), at every 64th reading and so at about sixteen places.
+    /// (τ, λ₁), at every 16th reading.
     values: Vec<(f64, f64)>,
 }
 
@@ -78,7 +78,7 @@ fn numeric_sharpness(instance: &Instance, record: &LadderRecord) -> Result<Vec<S
     let mut geometry = Geometry::new(instance.loss.dimension());
     let runs = record.runs.iter();
     runs.map(|run| {
-        let places = run.window(0.0, instance.plan.horizon).step_by(64);
+        let places = run.window(0.0, instance.plan.horizon).step_by(16);
         let values = places.map(|k| {
             numeric.geometry(run.point(k), &mut geometry)?;
             Ok((run.times[k], geometry.sharpness))

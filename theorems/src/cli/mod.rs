@@ -36,8 +36,6 @@ enum CliError {
     NoSuchClaim { id: String },
     #[error("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice")]
     DecayTwice,
-    #[error("--target names a column of --data FILE, and there is none")]
-    TargetWithoutData,
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]

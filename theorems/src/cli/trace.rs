@@ -49,7 +49,6 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
 fn request(arguments: &TraceArguments) -> Result<Request, CliError> {
     let source = match (&arguments.data.data, &arguments.data.target) {
         (Some(path), Some(target)) => Source::File { path: path.clone(), target: target.clone() },
-        (None, Some(_)) => return Err(CliError::TargetWithoutData),
         _ => Source::Named(arguments.instance.clone()),
     };
     let (intrinsic_lr, decay) = match (arguments.intrinsic_lr, arguments.weight_decay) {

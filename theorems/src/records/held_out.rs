@@ -150,7 +150,7 @@ mod tests {
             target_mean: centred.target_mean,
         };
         // Off Γ, so that the error is no rounding.
-        let weights: Vec<f64> = start.iter().enumerate().map(|(j, w)| 3.0 * w + 0.01 * (j as f64).sin()).collect();
+        let weights: Vec<f64> = start.iter().enumerate().map(|(j, w)| 3.0 * w + 0.3 * (j as f64).sin()).collect();
         let value = sharpflow::loss::Evaluator::<_, f64>::new(&loss).evaluate(&weights).0;
         let ending = prediction.ending(&weights, 1.0, value);
         assert!(value > 1e-3);
