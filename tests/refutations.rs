@@ -136,7 +136,8 @@ fn planted_violations_are_named() {
     for run in &sound.runs {
         assert!((run.energy - 0.5).abs() < 10.0 * run.intrinsic_lr.sqrt(), "{}", run.energy);
     }
-    let violations: [(&str, fn(&mut Run)); 6] = [
+    type Violation = (&'static str, fn(&mut Run));
+    let violations: [Violation; 6] = [
         ("scale invariance", |run| run.invariance = 1.01),
         ("starting energy", |run| run.energy = 1.01),
         ("near Γ", |run| run.oscillation.largest_distance = 5.0 * run.intrinsic_lr.sqrt()),
