@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sharpflow::data::Dataset;
-use sharpflow_theorems::evidence::{InstanceEvidence, Measurement};
+use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
 use sharpflow_theorems::instance::{Instance, Rejected};
 use sharpflow_theorems::records::{LadderRecord, Progress, draws};
 use sharpflow_theorems::registry::find;
@@ -46,4 +46,33 @@ pub fn instances() -> impl Strategy<Value = Result<Instance, String>> {
         // Ladders that start lower cost more than a test may.
         if instance.plan.rungs[0] < 3e-4 { Err("too slow for a test".into()) } else { Ok(instance) }
     })
+}
+
+/// The claim is confirmed in every arithmetic.
+#[allow(dead_code, reason = "claims about ladders have no use for it")]
+pub fn check_steps(claim: &str, seed: u64) -> Result<(), TestCaseError> {
+    let measured = measure_steps(claim, seed);
+    prop_assert_eq!(measured.len(), 3);
+    for measurement in measured {
+        let evidence = decided(measurement);
+        prop_assert_eq!(evidence.verdict, Verdict::Confirmed, "{}", evidence.reason);
+        prop_assert!(evidence.twins.len() >= 2);
+    }
+    Ok(())
+}
+
+/// The claim is confirmed on an admitted instance, with as many constants, each interval holding the theory's and little else.
+#[allow(dead_code, reason = "claims about steps have no use for it")]
+pub fn check_ladder(claim: &str, instance: Result<Instance, String>, constants: usize) -> Result<(), TestCaseError> {
+    prop_assume!(instance.is_ok());
+    let evidence = decided(measure_ladder(claim, &instance.unwrap()));
+    prop_assert_eq!(evidence.verdict, Verdict::Confirmed, "{}", evidence.reason);
+    prop_assert!(evidence.twins.len() >= 2);
+    prop_assert_eq!(evidence.estimates.len(), constants);
+    for constant in &evidence.estimates {
+        let (theory, estimate) = (constant.theory.unwrap(), constant.estimate);
+        prop_assert!(estimate.contains(theory), "{} = {:?}", constant.what, estimate);
+        prop_assert!(estimate.half_width < 0.1 * theory, "{} = {:?}", constant.what, estimate);
+    }
+    Ok(())
 }

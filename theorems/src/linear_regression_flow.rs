@@ -30,10 +30,16 @@ const TOLERANCE: f64 = 1e-9;
 fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
     let angle = instance.plan.angle;
     let flow = numeric_flow(instance);
-    let sharpness = numeric_sharpness(instance, record);
+    let least = instance.geometry.sharpness * angle.cos().powi(2);
     let tangent = |run: &Run, k: usize| instance.minimizers.angle(run.point(k)).tan();
     let by_angle =
         |law: fn(f64, f64) -> f64| move |run: &Run, k: usize| tangent(run, k) / law(angle, run.times[k]).tan() - 1.0;
+    let by_sharpness = |rate: f64| {
+        move |run: &Run, k: usize| {
+            let predicted = 1.0 + (angle.tan() * (-rate * run.times[k]).exp()).powi(2);
+            run.sharpness[k] / least / predicted - 1.0
+        }
+    };
     let order = |what, deviation: &dyn Fn(&Run, usize) -> f64| Statement {
         what,
         check: Check::Order {
@@ -50,7 +56,8 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
         hypotheses: of_ladder(instance, record),
         statements: vec![
             order("tan φ along GD+WD", &by_angle(angle_at)),
-            by_sharpness("λ₁ of the Hessian along GD+WD", instance, &sharpness, 1.0),
+            order("λ₁ along GD+WD", &by_sharpness(1.0)),
+            sharpness_law("λ₁ of the Hessian there: λ₁(w*)/cos²φ", instance, record, 2),
             agreement("flow on the numeric Γ", instance, &flow, |tau| angle_at(angle, tau)),
         ],
         twins: vec![
@@ -58,61 +65,37 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
             order("tan φ ∝ e^(-τ/2)", &by_angle(|angle, tau| angle_at(angle, tau / 2.0))),
             order("φ ∝ e^(-τ)", &by_angle(|angle, tau| angle * (-tau).exp())),
             order("sin φ ∝ e^(-τ)", &by_angle(|angle, tau| (angle.sin() * (-tau).exp()).asin())),
-            by_sharpness("λ₁ law with e^(-τ)", instance, &sharpness, 0.5),
+            order("λ₁ law with e^(-τ)", &by_sharpness(0.5)),
+            sharpness_law("λ₁ of the Hessian: λ₁(w*)/cos φ", instance, record, 1),
             agreement("flow: φ ∝ e^(-τ)", instance, &flow, |tau| angle * (-tau).exp()),
         ],
         constants: vec![rate(instance, record)],
     })
 }
 
-/// λ₁ along one run, by the route that knows only derivatives.
-struct SharpnessPath {
-    start: usize,
-    parameter: f64,
-    /// (τ, λ₁), at every 16th reading.
-    values: Vec<(f64, f64)>,
-}
-
-fn numeric_sharpness(instance: &Instance, record: &LadderRecord) -> Result<Vec<SharpnessPath>, MinimizersError> {
-    let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start)?;
-    let mut geometry = Geometry::new(instance.loss.dimension());
-    let runs = record.runs.iter();
-    runs.map(|run| {
-        let places = run.window(0.0, instance.plan.horizon).step_by(16);
-        let values = places.map(|k| {
-            numeric.geometry(run.point(k), &mut geometry)?;
-            Ok((run.times[k], geometry.sharpness))
-        });
-        let values = values.collect::<Result<_, MinimizersError>>()?;
-        Ok(SharpnessPath { start: run.start, parameter: run.intrinsic_lr, values })
-    })
-    .collect()
-}
-
-/// λ₁(τ)/λ₁(0) against (1 + tan²φ(0)·e^(−2·rate·τ))/(1 + tan²φ(0)).
-fn by_sharpness(
-    what: &'static str,
-    instance: &Instance,
-    paths: &Result<Vec<SharpnessPath>, MinimizersError>,
-    rate: f64,
-) -> Statement {
-    let square = instance.plan.angle.tan().powi(2);
-    let deviation = |path: &SharpnessPath| {
-        let first = path.values.first().map_or(f64::NAN, |v| v.1);
-        let of = |&(tau, sharpness): &(f64, f64)| {
-            let predicted = (1.0 + square * (-2.0 * rate * tau).exp()) / (1.0 + square);
-            (sharpness / first / predicted - 1.0).abs()
+/// λ₁ at the projected iterates, by the route that knows only derivatives, against λ₁(w*)/cosᵖφ by the same route; over rounding.
+fn sharpness_law(what: &'static str, instance: &Instance, record: &LadderRecord, power: i32) -> Statement {
+    let ratios = || -> Result<Vec<f64>, MinimizersError> {
+        let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start)?;
+        let mut geometry = Geometry::new(instance.loss.dimension());
+        // λ₁ at a point and its relative error: entries of ∇²L err like the gradient, times the condition.
+        let mut known = |point: &[f64]| -> Result<(f64, f64), MinimizersError> {
+            numeric.geometry(point, &mut geometry)?;
+            let conditioning = instance.loss.conditioning(point);
+            Ok((geometry.sharpness, 3.0 * conditioning.rounding * conditioning.condition / geometry.sharpness))
         };
-        LadderPoint { start: path.start, parameter: path.parameter, error: worst(path.values.iter().map(of)) }
+        let (least, error_of_least) = known(instance.minimizers.minimum_norm_direction())?;
+        let places =
+            record.runs.iter().flat_map(|run| run.window(0.0, instance.plan.horizon).step_by(64).map(|k| run.point(k)));
+        let ratio = |point: &[f64]| {
+            let (sharpness, error) = known(point)?;
+            let law = least / instance.minimizers.angle(point).cos().powi(power);
+            Ok((sharpness / law - 1.0).abs() / (error + error_of_least))
+        };
+        places.map(ratio).collect()
     };
-    let check = match paths {
-        Ok(paths) => Check::Order {
-            points: paths.iter().map(deviation).collect(),
-            model: ErrorModel::Leading,
-            above: 0.25,
-            holding: None,
-            floor: 64.0 * f64::EPSILON / instance.plan.angle.cos(),
-        },
+    let check = match ratios() {
+        Ok(ratios) => Check::Bound { ratios },
         Err(error) => Check::Missing { reason: error.to_string() },
     };
     Statement { what, check }

@@ -68,6 +68,9 @@ fn measured(claim: &ClaimEvidence) -> String {
     }
     let of = claim.instances.len();
     let mut counted = format!("{} of {of} instances within the hypotheses", held.len());
+    for outside in claim.instances.iter().filter(|i| i.verdict == Verdict::HypothesisFailed) {
+        counted += &format!("\noutside: {}", outside.instance);
+    }
     if !claim.not_judged.is_empty() {
         counted += &format!(", {} not judged", claim.not_judged.len());
     }
