@@ -4,7 +4,7 @@ mod common;
 
 use common::{cases, data_with_kernel, normal_vector};
 use proptest::prelude::*;
-use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
+use sharpflow::arithmetic::{Float, add_scaled, distance, dot, norm, scale};
 use sharpflow::data::Dataset;
 use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::flow::angle_at;
@@ -131,6 +131,46 @@ fn the_oscillation_at_the_edge_has_its_mean_square_and_period() {
     assert!((summary.mean_square / (2.0 * intrinsic_lr) - 1.0).abs() < tolerance, "{summary:?}");
     let period = summary.period / slow_period(intrinsic_lr);
     assert!((period - 1.0).abs() < 0.05 / 6.0 + tolerance, "{period}");
+}
+
+/// A whole run in one float: start, steps, readings against Γ. tan φ falls by e over τ = 1 and δ stays in its window, up to the
+/// O(√(ηλ)) of the theory; rounding of 1000 steps is far below it in either float.
+fn check_a_run<T: Float>() {
+    let intrinsic_lr = 1e-3;
+    let data = Dataset::random(12, 20, 2);
+    let loss = LinearRegression::<T>::new(&data).unwrap();
+    let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+    let towards: Vec<T> = normal_vector(20, 2).into_iter().map(T::from_f64).collect();
+    let start = minimizers.at_angle(1.0, &towards).unwrap();
+    let mut geometry = Geometry::new(20);
+    minimizers.geometry(&start, &mut geometry).unwrap();
+    let weights = EdgeStart::at_energy(intrinsic_lr, 0.1, 0.0).weights(&start, &geometry, 0.1);
+    let mut descent = GradientDescent::new(&loss, 0.1, intrinsic_lr, &weights).unwrap();
+    let mut tracker = Tracker::new(minimizers.clone());
+    let mut oscillation = Oscillation::default();
+    let mut angle = f64::NAN;
+    let whole = run(
+        &mut descent,
+        1000,
+        every(1),
+        |_| true,
+        |step, weights, effective, _| {
+            oscillation.add(step, &tracker.read(weights, effective.to_f64()).unwrap());
+            angle = minimizers.angle(tracker.point());
+            true
+        },
+    );
+    let summary = oscillation.summary();
+    let scale = intrinsic_lr.sqrt();
+    assert!(whole && summary.sign_failures == 0, "{summary:?}");
+    assert!((1f64.tan() / angle.tan() / 1f64.exp() - 1.0).abs() < 2.0 * scale, "{angle}");
+    assert!(summary.largest_offset < 4.0 * scale && summary.least_displacement > 1e-3 * scale, "{summary:?}");
+}
+
+#[test]
+fn a_run_follows_the_flow_in_either_float() {
+    check_a_run::<f32>();
+    check_a_run::<f64>();
 }
 
 #[test]

@@ -212,3 +212,17 @@ pub const PROVENANCE: Provenance = Provenance {
     crates: env!("SHARPFLOW_CRATES"),
     generator: sharpflow::data::GENERATOR,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The series of what is left after the last rung: r/(1−r) of the last difference, r = 10^(−1/8).
+    #[test]
+    fn the_bias_left_is_the_sum_of_the_differences_to_come() {
+        let constant = Constant::of_rungs("c", 2.0, vec![1.9, 2.1], &[2.3, 1.9]);
+        let ratio = 10f64.powf(-0.125);
+        let left: f64 = (1..200).map(|k| 0.1 * ratio.powi(k)).sum();
+        assert!(constant.bias >= left && constant.bias < 1.001 * left, "{} {left}", constant.bias);
+    }
+}
