@@ -15,7 +15,7 @@ pub struct Theorem {
     pub statement: &'static str,
     /// The statement in LaTeX.
     pub latex: &'static str,
-    /// The hypotheses, each measured on every run.
+    /// The hypotheses, each measured; the note says at which readings.
     pub hypotheses: &'static [&'static str],
     /// What is cited.
     pub source: &'static str,
