@@ -10,6 +10,7 @@
 //! * [`dense`] — eigenvalues and singular values (faer);
 //! * [`data`] — the data sets: digits, CSV, seeded random draws;
 //! * [`loss`] — scale-invariant losses and every derivative of them;
+//! * [`network`] — losses as data: a graph that is read, evaluated and differentiated;
 //! * [`sphere`] — projection on the sphere and its tangent space;
 //! * [`sharpness`] — spherical sharpness, in both senses it has off Γ;
 //! * [`minimizers`] — Γ: its nearest point, its sharpness, ∇_Γ log λ₁;
@@ -27,6 +28,7 @@ pub mod flow;
 pub mod loss;
 pub mod measure;
 pub mod minimizers;
+pub mod network;
 pub mod sharpness;
 pub mod sphere;
 

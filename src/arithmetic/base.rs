@@ -4,18 +4,23 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use qd::Quad;
 
-use super::{Base, Real, Scalar};
+use super::{Base, Real, Scalar, Transcendental};
 
-pub(super) fn naive_product<B: Base>(mut out: MatMut<'_, B>, a: MatRef<'_, B>, b: MatRef<'_, B>) {
+pub(super) fn naive_product<B: Base>(mut out: MatMut<'_, B>, accumulate: bool, a: MatRef<'_, B>, b: MatRef<'_, B>) {
     for j in 0..b.ncols() {
         for i in 0..a.nrows() {
-            out[(i, j)] = (0..a.ncols()).fold(B::from_f64(0.0), |sum, k| sum + a[(i, k)] * b[(k, j)]);
+            let start = if accumulate { out[(i, j)] } else { B::from_f64(0.0) };
+            out[(i, j)] = (0..a.ncols()).fold(start, |sum, k| sum + a[(i, k)] * b[(k, j)]);
         }
     }
 }
 
+fn accumulation(accumulate: bool) -> Accum {
+    if accumulate { Accum::Add } else { Accum::Replace }
+}
+
 macro_rules! scalar_of_one_plane {
-    ($real:ty, $sqrt:path) => {
+    ($real:ty, $sqrt:path, $transcendental:path) => {
         impl Scalar for $real {
             type Base = Self;
             const PLANES: usize = 1;
@@ -36,13 +41,17 @@ macro_rules! scalar_of_one_plane {
             fn planes_mut(slice: &mut [Self]) -> &mut [Self] {
                 slice
             }
+            #[inline]
+            fn transcendental(self, function: Transcendental) -> Self {
+                $transcendental(function, self)
+            }
         }
     };
 }
 
-scalar_of_one_plane!(f32, f32::sqrt);
-scalar_of_one_plane!(f64, f64::sqrt);
-scalar_of_one_plane!(Quad, Quad::sqrt);
+scalar_of_one_plane!(f32, f32::sqrt, Transcendental::single);
+scalar_of_one_plane!(f64, f64::sqrt, Transcendental::double);
+scalar_of_one_plane!(Quad, Quad::sqrt, Transcendental::quad);
 
 impl Base for f32 {
     #[inline]
@@ -50,8 +59,12 @@ impl Base for f32 {
         x as f32
     }
 
-    fn matrix_product(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>) {
-        matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+    fn is_positive(self) -> bool {
+        self > 0.0
+    }
+
+    fn matrix_product(out: MatMut<'_, f32>, accumulate: bool, a: MatRef<'_, f32>, b: MatRef<'_, f32>) {
+        matmul(out, accumulation(accumulate), a, b, 1.0, Par::Seq);
     }
 }
 
@@ -61,8 +74,12 @@ impl Base for f64 {
         x
     }
 
-    fn matrix_product(out: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
-        matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+    fn is_positive(self) -> bool {
+        self > 0.0
+    }
+
+    fn matrix_product(out: MatMut<'_, f64>, accumulate: bool, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+        matmul(out, accumulation(accumulate), a, b, 1.0, Par::Seq);
     }
 }
 
@@ -70,6 +87,10 @@ impl Base for Quad {
     #[inline]
     fn from_f64(x: f64) -> Self {
         Quad::from_f64(x)
+    }
+
+    fn is_positive(self) -> bool {
+        self.0 > 0.0
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use bytemuck::TransparentWrapper;
 
-use super::Scalar;
+use super::{Scalar, Transcendental};
 
 /// c₀ + c₁ε + … with N coefficients, modulo εᴺ.
 ///
@@ -102,6 +102,22 @@ impl<T: Scalar, const N: usize> Scalar for Jet<T, N> {
     #[inline]
     fn planes_mut(slice: &mut [Self]) -> &mut [T::Base] {
         T::planes_mut(Self::peel_slice_mut(slice).as_flattened_mut())
+    }
+
+    #[inline]
+    fn transcendental(self, function: Transcendental) -> Self {
+        function.series(self)
+    }
+
+    #[inline]
+    fn plane_products(visit: &mut impl FnMut(usize, usize, usize)) {
+        for k in 0..N {
+            for i in 0..=k {
+                T::plane_products(&mut |a, b, c| {
+                    visit(i * T::PLANES + a, (k - i) * T::PLANES + b, k * T::PLANES + c);
+                });
+            }
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The numbers a loss is evaluated over.
 //!
 //! [`Scalar`] is what a gradient needs: field operations and a square root. [`Base`] is a scalar that can hold data and
-//! multiply matrices; every other scalar ([`Jet`]) is a fixed number of *planes* of its base, so that multiplication by a
-//! data matrix is one product of the base whatever the scalar. [`Real`] adds order and magnitude, [`Float`] the
-//! decompositions and integrators that exist for `f32` and `f64` alone.
+//! multiply matrices: floats, double-double, a [`PrimeField`]. Every other scalar ([`Jet`]) is a fixed number of *planes* of
+//! its base, so that products of matrices are products of the base whatever the scalar ([`product`]). [`Real`] adds order
+//! and magnitude, [`Float`] the decompositions and integrators that exist for `f32` and `f64` alone.
 
 mod base;
 mod jet;
+mod prime;
+pub mod product;
+mod transcendental;
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -14,8 +17,10 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use faer::{MatMut, MatRef};
 
 pub use jet::Jet;
+pub use prime::{FirstField, PrimeField, SecondField};
 /// Double-double arithmetic, about 31 decimal digits.
 pub use qd::Quad;
+pub use transcendental::Transcendental;
 
 /// An element of a field with square roots, stored as a fixed number of base numbers.
 pub trait Scalar:
@@ -45,6 +50,24 @@ pub trait Scalar:
     /// Mutable [`Scalar::planes`].
     fn planes_mut(slice: &mut [Self]) -> &mut [Self::Base];
 
+    /// The function's value; not a number (undefined) where the base has none, as in a prime field.
+    #[inline]
+    fn transcendental(self, _function: Transcendental) -> Self {
+        Self::constant(f64::NAN)
+    }
+
+    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j.
+    #[inline]
+    fn plane_products(visit: &mut impl FnMut(usize, usize, usize)) {
+        visit(0, 0, 0);
+    }
+
+    /// The first plane: the value without its infinitesimals.
+    #[inline]
+    fn leading(self) -> Self::Base {
+        Self::planes(std::slice::from_ref(&self))[0]
+    }
+
     /// The constant `x`, rounded to the base.
     #[inline]
     fn constant(x: f64) -> Self {
@@ -57,9 +80,17 @@ pub trait Base: Scalar<Base = Self> {
     /// The nearest representable number.
     fn from_f64(x: f64) -> Self;
 
-    /// `out ← a·b`. Shapes m×n, m×k, k×n.
-    fn matrix_product(out: MatMut<'_, Self>, a: MatRef<'_, Self>, b: MatRef<'_, Self>) {
-        base::naive_product(out, a, b);
+    /// Whether this is positive; in a prime field, whether it is a square other than 0.
+    fn is_positive(self) -> bool;
+
+    /// Whether [`Scalar::transcendental`] has values here.
+    fn has_transcendentals() -> bool {
+        transcendental::has_transcendentals::<Self>()
+    }
+
+    /// `out ← a·b`, or `out ← out + a·b`. Shapes m×n, m×k, k×n.
+    fn matrix_product(out: MatMut<'_, Self>, accumulate: bool, a: MatRef<'_, Self>, b: MatRef<'_, Self>) {
+        base::naive_product(out, accumulate, a, b);
     }
 }
 
@@ -85,7 +116,7 @@ pub fn apply<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], out: &mut [S]) {
     let b = MatRef::from_row_major_slice(S::planes(x), x.len(), S::PLANES);
     let rows = out.len();
     let out = MatMut::from_row_major_slice_mut(S::planes_mut(out), rows, S::PLANES);
-    S::Base::matrix_product(out, a, b);
+    S::Base::matrix_product(out, false, a, b);
 }
 
 /// Σ term(i) for i < n, in eight interleaved parts, so that compilers vectorize it and rounding grows with n/8.

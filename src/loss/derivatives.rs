@@ -17,11 +17,10 @@ where
 {
     /// Allocates the buffers.
     pub fn new(loss: &'a L) -> Self {
-        Self {
-            loss,
-            gradient: vec![S::constant(0.0); loss.dimension()],
-            scratch: vec![S::constant(0.0); loss.scratch()],
-        }
+        let zero = S::constant(0.0);
+        let (gradient, mut scratch) = (vec![zero; loss.dimension()], vec![zero; loss.scratch()]);
+        loss.prepare(&mut scratch);
+        Self { loss, gradient, scratch }
     }
 
     /// L(w) and ∇L(w). Allocates nothing.

@@ -18,7 +18,10 @@ pub trait Loss<T: Base>: Sync {
     /// How many scalars of scratch [`Loss::evaluate`] needs.
     fn scratch(&self) -> usize;
 
-    /// Returns L(w) and writes ∇L(w). `w` and `gradient` have length D, `scratch` the length asked for (contents
-    /// arbitrary). Allocates nothing. Outside the domain of L the result is not finite.
+    /// Writes what every evaluation reads from its scratch (of the length asked for), once and for all.
+    fn prepare<S: Scalar<Base = T>>(&self, _scratch: &mut [S]) {}
+
+    /// Returns L(w) and writes ∇L(w). `w` and `gradient` have length D, `scratch` the length asked for; it
+    /// was prepared, and nothing else has written there. Allocates nothing. Outside the domain of L the result is not finite.
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S;
 }

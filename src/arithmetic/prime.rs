@@ -1,0 +1,198 @@
+//! Prime fields: exact arithmetic in which an algebraic identity holds or does not.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::{Base, Scalar};
+
+/// An element of F(P) for a prime P < 2⁶¹ with P ≡ 3 (mod 4), or *undefined*, which absorbs every operation as NaN does.
+///
+/// Squares play the positive numbers: −1 is no square, and the canonical root a^((P+1)/4) of a square is itself a square,
+/// so that √(ab) = √a·√b. Undefined are quotients by 0, roots of non-squares and every transcendental function.
+#[derive(Clone, Copy)]
+pub struct PrimeField<const P: u64>(u64);
+
+/// F(2⁶¹ − 1).
+pub type FirstField = PrimeField<{ (1 << 61) - 1 }>;
+/// F(2⁶¹ − 229): a second prime, since one can divide a coefficient of a wrong identity.
+pub type SecondField = PrimeField<{ (1 << 61) - 229 }>;
+
+const UNDEFINED: u64 = u64::MAX;
+
+impl<const P: u64> PrimeField<P> {
+    /// The number of elements.
+    pub const ORDER: u64 = P;
+
+    /// `n` modulo P.
+    pub fn new(n: u64) -> Self {
+        Self(n % P)
+    }
+
+    /// Whether no operation on the way here was undefined.
+    pub fn is_defined(self) -> bool {
+        self.0 != UNDEFINED
+    }
+
+    /// Whether this is a square other than 0.
+    pub fn is_square(self) -> bool {
+        self.is_defined() && self.power((P - 1) / 2).0 == 1
+    }
+
+    fn power(self, mut exponent: u64) -> Self {
+        let (mut base, mut power) = (self, Self(1));
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                power = power * base;
+            }
+            base = base * base;
+            exponent >>= 1;
+        }
+        power
+    }
+
+    fn defined(self, other: Self, value: impl FnOnce(u64, u64) -> u64) -> Self {
+        if self.is_defined() && other.is_defined() { Self(value(self.0, other.0)) } else { Self(UNDEFINED) }
+    }
+}
+
+/// Undefined equals nothing, itself included.
+impl<const P: u64> PartialEq for PrimeField<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_defined() && self.0 == other.0
+    }
+}
+
+impl<const P: u64> fmt::Debug for PrimeField<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_defined() { write!(f, "{}", self.0) } else { f.write_str("undefined") }
+    }
+}
+
+impl<const P: u64> Neg for PrimeField<P> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(0) - self
+    }
+}
+
+impl<const P: u64> Add for PrimeField<P> {
+    type Output = Self;
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        self.defined(other, |a, b| (a + b) % P)
+    }
+}
+
+impl<const P: u64> Sub for PrimeField<P> {
+    type Output = Self;
+    #[inline]
+    fn sub(self, other: Self) -> Self {
+        self.defined(other, |a, b| (a + (P - b)) % P)
+    }
+}
+
+impl<const P: u64> Mul for PrimeField<P> {
+    type Output = Self;
+    #[inline]
+    fn mul(self, other: Self) -> Self {
+        self.defined(other, |a, b| (u128::from(a) * u128::from(b) % u128::from(P)) as u64)
+    }
+}
+
+impl<const P: u64> Div for PrimeField<P> {
+    type Output = Self;
+    /// By Fermat, 1/a = a^(P−2).
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "the inverse is a power")]
+    fn div(self, other: Self) -> Self {
+        if other.0 == 0 { Self(UNDEFINED) } else { self * other.power(P - 2) }
+    }
+}
+
+impl<const P: u64> Scalar for PrimeField<P> {
+    type Base = Self;
+    const PLANES: usize = 1;
+
+    #[inline]
+    fn from_base(x: Self) -> Self {
+        x
+    }
+
+    fn sqrt(self) -> Self {
+        let root = self.power(P.div_ceil(4));
+        if root * root == self { root } else { Self(UNDEFINED) }
+    }
+
+    #[inline]
+    fn planes(slice: &[Self]) -> &[Self] {
+        slice
+    }
+
+    #[inline]
+    fn planes_mut(slice: &mut [Self]) -> &mut [Self] {
+        slice
+    }
+}
+
+impl<const P: u64> Base for PrimeField<P> {
+    /// Exact: a finite `f64` is an integer times a power of two.
+    fn from_f64(x: f64) -> Self {
+        const { assert!(P < 1 << 61 && P % 4 == 3, "roots are canonical for these primes alone") };
+        if !x.is_finite() {
+            return Self(UNDEFINED);
+        }
+        let exponent_bits = ((x.to_bits() >> 52) & 0x7ff) as i32;
+        let fraction = x.to_bits() & ((1 << 52) - 1);
+        let (mantissa, exponent) =
+            if exponent_bits == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent_bits - 1075) };
+        let scale = Self(2).power(exponent.unsigned_abs().into());
+        let magnitude = if exponent < 0 { Self::new(mantissa) / scale } else { Self::new(mantissa) * scale };
+        if x < 0.0 { -magnitude } else { magnitude }
+    }
+
+    fn is_positive(self) -> bool {
+        self.is_square()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check<const P: u64>(a: u64, b: u64, x: f64, y: f64) {
+        let (a, b) = (PrimeField::<P>::new(a), PrimeField::<P>::new(b));
+        // Products and sums of integers below P are those of u128, reduced.
+        assert_eq!((a * b).0, (u128::from(a.0) * u128::from(b.0) % u128::from(P)) as u64);
+        assert_eq!((a + b).0, ((u128::from(a.0) + u128::from(b.0)) % u128::from(P)) as u64);
+        assert!(a - b + b == a && (b == PrimeField::new(0) || a / b * b == a));
+        // Of a and −a one is a square; the root of a square is a square, and multiplicative.
+        if a.0 != 0 {
+            assert!(a.is_square() ^ (-a).is_square());
+        }
+        let (a, b) = (a * a, b * b);
+        assert!(a.sqrt() * a.sqrt() == a && (a * b).sqrt() == a.sqrt() * b.sqrt());
+        assert!(a.0 == 0 || a.sqrt().is_square());
+        // Dyadic rationals map exactly: sums of two 20-bit numbers do not round.
+        let of = PrimeField::<P>::from_f64;
+        assert!(of(x) + of(y) == of(x + y) && of(x) * of(y) == of(x * y));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_field_with_roots(a: u64, b: u64, x in -1_000_000i32..1_000_000, y in -1_000_000i32..1_000_000) {
+            let (x, y) = (f64::from(x) / 1024.0, f64::from(y) / 1024.0);
+            check::<{ FirstField::ORDER }>(a, b, x, y);
+            check::<{ SecondField::ORDER }>(a, b, x, y);
+        }
+    }
+
+    #[test]
+    fn what_is_undefined_stays_so_and_equals_nothing() {
+        let zero = FirstField::new(0);
+        let undefined = [FirstField::new(1) / zero, FirstField::from_f64(f64::NAN), (-FirstField::new(1)).sqrt()];
+        for x in undefined {
+            assert!(!x.is_defined() && x != x && !(x * zero).is_defined() && !(-x).is_defined() && !x.is_square());
+        }
+        assert!(zero.sqrt() == zero);
+    }
+}

@@ -1,0 +1,98 @@
+//! Products of matrices over any scalar, as products of the planes of their base.
+
+use faer::{MatMut, MatRef};
+use faer_ext::IntoFaer;
+use nalgebra::{Dyn, MatrixView, MatrixViewMut};
+
+use super::{Base, Scalar};
+
+/// A row-major matrix, read as it lies or transposed.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a, S: Scalar> {
+    entries: Entries<'a, S>,
+    transposed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Entries<'a, S: Scalar> {
+    Scalars(&'a [S]),
+    Data(&'a [S::Base]),
+}
+
+impl<'a, S: Scalar> Operand<'a, S> {
+    /// A matrix of scalars.
+    pub fn scalars(entries: &'a [S]) -> Self {
+        Self { entries: Entries::Scalars(entries), transposed: false }
+    }
+
+    /// A matrix of base numbers, which costs one plane whatever the scalar.
+    pub fn data(entries: &'a [S::Base]) -> Self {
+        Self { entries: Entries::Data(entries), transposed: false }
+    }
+
+    /// The transpose.
+    pub fn transposed(self) -> Self {
+        self.transposed_if(true)
+    }
+
+    /// The transpose where `transpose` says so.
+    pub fn transposed_if(self, transpose: bool) -> Self {
+        Self { transposed: self.transposed ^ transpose, ..self }
+    }
+
+    /// Plane `plane` as a matrix of the given shape (that of the transpose where it is read transposed).
+    fn plane(&self, plane: usize, rows: usize, columns: usize) -> MatRef<'a, S::Base> {
+        let (stored_rows, stored_columns) = if self.transposed { (columns, rows) } else { (rows, columns) };
+        let stored = match self.entries {
+            Entries::Scalars(entries) => {
+                let (rows, columns, strides) = (Dyn(stored_rows), Dyn(stored_columns), strides::<S>(stored_columns));
+                let planes = &S::planes(entries)[plane..];
+                MatrixView::from_slice_with_strides_generic(planes, rows, columns, strides.0, strides.1).into_faer()
+            }
+            Entries::Data(entries) => MatRef::from_row_major_slice(entries, stored_rows, stored_columns),
+        };
+        if self.transposed { stored.transpose() } else { stored }
+    }
+}
+
+/// From one number of a plane to that of the next row, and of the next column.
+fn strides<S: Scalar>(columns: usize) -> (Dyn, Dyn) {
+    (Dyn(columns * S::PLANES), Dyn(S::PLANES))
+}
+
+/// `out ← a·b`, or `out ← out + a·b`, with shapes m×n, m×k and k×n; `out` is row-major.
+pub fn multiply<S: Scalar>(
+    out: &mut [S],
+    accumulate: bool,
+    (m, k, n): (usize, usize, usize),
+    a: Operand<'_, S>,
+    b: Operand<'_, S>,
+) {
+    // Where the first plane written is to replace, later ones of the same place add.
+    let mut product = |i: usize, j: usize, plane: usize, first: bool| {
+        let planes = &mut S::planes_mut(out)[plane..];
+        let (row, column) = strides::<S>(n);
+        let out: MatMut<'_, S::Base> =
+            MatrixViewMut::from_slice_with_strides_generic(planes, Dyn(m), Dyn(n), row, column).into_faer();
+        S::Base::matrix_product(out, accumulate || !first, a.plane(i, m, k), b.plane(j, k, n));
+    };
+    match (a.entries, b.entries) {
+        (Entries::Data(_), Entries::Data(_)) => product(0, 0, 0, true),
+        (Entries::Data(_), Entries::Scalars(entries)) if !b.transposed => {
+            // All planes at once, as more columns.
+            let b = MatRef::from_row_major_slice(S::planes(entries), k, n * S::PLANES);
+            let out = MatMut::from_row_major_slice_mut(S::planes_mut(out), m, n * S::PLANES);
+            S::Base::matrix_product(out, accumulate, a.plane(0, m, k), b);
+        }
+        (Entries::Data(_), Entries::Scalars(_)) => (0..S::PLANES).for_each(|p| product(0, p, p, true)),
+        (Entries::Scalars(_), Entries::Data(_)) => (0..S::PLANES).for_each(|p| product(p, 0, p, true)),
+        (Entries::Scalars(_), Entries::Scalars(_)) => {
+            let mut written = 0usize;
+            S::plane_products(&mut |i, j, plane| {
+                // Planes are met in ascending order of their target.
+                product(i, j, plane, written <= plane);
+                written = written.max(plane + 1);
+            });
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Functions that are no root of a polynomial: a field of characteristic p has none of them.
+
+use super::{Base, Jet, Quad, Scalar};
+
+/// A transcendental function of one variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transcendental {
+    /// eˣ.
+    Exponential,
+    /// log x, x > 0.
+    Logarithm,
+    /// tanh x.
+    Tanh,
+    /// 1/(1 + e⁻ˣ).
+    Logistic,
+    /// log(1 + eˣ).
+    Softplus,
+}
+
+impl Transcendental {
+    #[inline]
+    pub(super) fn double(self, x: f64) -> f64 {
+        match self {
+            Self::Exponential => x.exp(),
+            Self::Logarithm => x.ln(),
+            Self::Tanh => x.tanh(),
+            Self::Logistic => 1.0 / (1.0 + (-x).exp()),
+            Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        }
+    }
+
+    /// Rounded from `f64`: nothing of `f32` is lost on the way.
+    #[inline]
+    pub(super) fn single(self, x: f32) -> f32 {
+        self.double(x.into()) as f32
+    }
+
+    /// The function over double-double numbers, from their exponential and logarithm.
+    pub(super) fn quad(self, x: Quad) -> Quad {
+        let one = Quad::from_f64(1.0);
+        match self {
+            Self::Exponential => x.exp(),
+            Self::Logarithm => x.ln(),
+            Self::Tanh => {
+                // With e = e^{2|x|} − 1: tanh|x| = e/(e + 2).
+                let e = exponential_minus_one(x.abs() + x.abs());
+                let size = if e.0.is_infinite() { one } else { e / (e + Quad::from_f64(2.0)) };
+                if x.0 < 0.0 { -size } else { size }
+            }
+            Self::Logistic => one / (one + (-x).exp()),
+            Self::Softplus => {
+                // log(1 + e^{−|x|}), where 1 + e is not rounded away: log1p(e) = 2 artanh(e/(2 + e)).
+                let ratio = {
+                    let e = (-x.abs()).exp();
+                    e / (e + Quad::from_f64(2.0))
+                };
+                let positive = if x.0 > 0.0 { x } else { Quad::from_f64(0.0) };
+                positive + artanh(ratio) * Quad::from_f64(2.0)
+            }
+        }
+    }
+
+    /// The derivative at `x`, where the function's value is `y`.
+    pub(super) fn derivative<S: Scalar>(self, x: S, y: S) -> S {
+        let one = S::constant(1.0);
+        match self {
+            Self::Exponential => y,
+            Self::Logarithm => one / x,
+            Self::Tanh => one - y * y,
+            Self::Logistic => y * (one - y),
+            Self::Softplus => x.transcendental(Self::Logistic),
+        }
+    }
+
+    /// The function of a series: y′ = f′(x)·x′, solved coefficient by coefficient.
+    #[inline]
+    pub(super) fn series<T: Scalar, const N: usize>(self, x: Jet<T, N>) -> Jet<T, N> {
+        let mut y = [T::constant(0.0); N];
+        y[0] = x.0[0].transcendental(self);
+        if N == 2 {
+            y[1] = self.derivative(x.0[0], y[0]) * x.0[1];
+            return Jet(y);
+        }
+        for k in 1..N {
+            // The slope's coefficients below k need those of y below k alone.
+            let slope = self.derivative(x, Jet(y)).0;
+            let sum = (1..=k).fold(T::constant(0.0), |sum, i| sum + T::constant(i as f64) * x.0[i] * slope[k - i]);
+            y[k] = sum / T::constant(k as f64);
+        }
+        Jet(y)
+    }
+}
+
+/// eˣ − 1 for x ≥ 0.
+fn exponential_minus_one(x: Quad) -> Quad {
+    if x.0 > 0.5 {
+        return x.exp() - Quad::from_f64(1.0);
+    }
+    // Taylor's series: 2⁻ⁿ/n! is below 2⁻¹¹⁰ at n = 25.
+    let (mut term, mut sum) = (x, x);
+    for n in 2..=25 {
+        term = term * x / Quad::from_f64(f64::from(n));
+        sum = sum + term;
+    }
+    sum
+}
+
+/// artanh x = Σ x^{2k+1}/(2k+1) for 0 ≤ x ≤ ⅓: 3⁻⁷¹ is below 2⁻¹¹⁰.
+fn artanh(x: Quad) -> Quad {
+    let (mut power, mut sum) = (x, x);
+    for k in 1..=35 {
+        power = power * x * x;
+        sum = sum + power / Quad::from_f64(f64::from(2 * k + 1));
+    }
+    sum
+}
+
+/// Whether a base has the transcendental functions: asked of their simplest value, e⁰ = 1.
+pub(super) fn has_transcendentals<B: Base>() -> bool {
+    B::from_f64(0.0).transcendental(Transcendental::Exponential) == B::from_f64(1.0)
+}

@@ -1,0 +1,321 @@
+use std::collections::HashMap;
+
+use rand_distr::{Distribution, StandardNormal};
+
+use super::activation::Activation;
+use super::error::{Fault, NetworkError};
+use super::op::{Constant, Normalization, Op, Origin, patch_places};
+use super::shape::{MOST_NUMBERS, Shape};
+use super::{Network, Node, NodeId};
+use crate::data::{Stream, generator};
+
+/// Builds a [`Network`] node by node; every fault names the node.
+///
+/// Methods that are no primitive operation (batch norm, convolution, attention, …) are written as a few of them; the nodes in
+/// between are named after the last, `name.part`.
+#[derive(Debug)]
+pub struct Builder {
+    title: String,
+    nodes: Vec<Node>,
+    names: HashMap<String, NodeId>,
+    numbers: usize,
+}
+
+/// How a window slides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    /// The window's sizes along one or two axes.
+    pub window: Vec<usize>,
+    pub stride: usize,
+    /// Zeros added at both ends of every axis.
+    pub padding: usize,
+}
+
+type Built = Result<NodeId, NetworkError>;
+
+impl Builder {
+    /// An empty network.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), nodes: Vec::new(), names: HashMap::new(), numbers: 0 }
+    }
+
+    /// Adds a node.
+    ///
+    /// # Errors
+    /// A name that is taken or none, inputs that do not fit, a result too large to be meant.
+    pub fn add(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Built {
+        let at = |fault| NetworkError::Node { node: name.chars().take(64).collect(), fault };
+        let sign = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        if !(1..=64).contains(&name.len()) || !name.chars().all(sign) {
+            return Err(at(Fault::Name));
+        }
+        if self.names.contains_key(name) {
+            return Err(at(Fault::Duplicate));
+        }
+        let mut shapes = Vec::with_capacity(inputs.len());
+        for (input, id) in inputs.iter().enumerate() {
+            shapes.push(&self.nodes.get(id.0).ok_or_else(|| at(Fault::Foreign { input }))?.shape);
+        }
+        let shape = op.shape(&shapes).map_err(at)?;
+        self.numbers += shape.count();
+        if self.numbers > 4 * MOST_NUMBERS {
+            return Err(at(Fault::TooLarge));
+        }
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(Node { name: name.into(), op, inputs: inputs.to_vec(), shape });
+        self.names.insert(name.into(), id);
+        Ok(id)
+    }
+
+    /// The node of a name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.names.get(name).copied()
+    }
+
+    /// The shape of a node.
+    pub fn shape(&self, id: NodeId) -> Option<&Shape> {
+        self.nodes.get(id.0).map(|node| &node.shape)
+    }
+
+    /// A group of weights.
+    ///
+    /// # Errors
+    /// See [`Builder::add`]; this holds for every method below.
+    pub fn weight(&mut self, name: &str, axes: &[usize]) -> Built {
+        let shape = self.shape_at(name, axes)?;
+        self.add(name, Op::Weight(shape), &[])
+    }
+
+    /// Data, row-major.
+    pub fn constant(&mut self, name: &str, axes: &[usize], values: Vec<f64>) -> Built {
+        let shape = self.shape_at(name, axes)?;
+        self.add(name, Op::Constant(Constant { shape, values, origin: Origin::Given, standardized: false }), &[])
+    }
+
+    /// Standard normal data drawn from a seed.
+    pub fn normal(&mut self, name: &str, axes: &[usize], seed: u64) -> Built {
+        let shape = self.shape_at(name, axes)?;
+        if self.numbers + shape.count() > 4 * MOST_NUMBERS {
+            return Err(NetworkError::Node { node: name.into(), fault: Fault::TooLarge });
+        }
+        let mut generator = generator(seed, Stream::Data);
+        let values = (0..shape.count()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        self.add(
+            name,
+            Op::Constant(Constant { shape, values, origin: Origin::Normal { seed }, standardized: false }),
+            &[],
+        )
+    }
+
+    /// Gives every column of a constant (all but the last axis are rows) mean 0 and variance 1.
+    ///
+    /// # Errors
+    /// A node that is no constant; a column whose entries are all equal.
+    pub fn standardize(&mut self, id: NodeId) -> Result<(), NetworkError> {
+        let nodes = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(id.0) else {
+            return Err(NetworkError::NoSuchNode { node: format!("{}", id.0), nodes });
+        };
+        let name = node.name.clone();
+        if let Op::Constant(constant) = &mut node.op {
+            standardize(constant).map_err(|fault| NetworkError::Node { node: name, fault })?;
+        }
+        Ok(())
+    }
+
+    /// a·b.
+    pub fn matrix_product(&mut self, name: &str, a: NodeId, b: NodeId) -> Built {
+        self.add(name, Op::MatrixProduct { transpose_right: false }, &[a, b])
+    }
+
+    /// a·bᵀ, as a layer does with inputs (rows) and weights (outputs × inputs).
+    pub fn linear(&mut self, name: &str, a: NodeId, b: NodeId) -> Built {
+        self.add(name, Op::MatrixProduct { transpose_right: true }, &[a, b])
+    }
+
+    /// A function of every entry.
+    pub fn activation(&mut self, name: &str, activation: Activation, x: NodeId) -> Built {
+        self.add(name, Op::Activation(activation), &[x])
+    }
+
+    /// Mean 0 and variance 1 over every axis but the last, the channels.
+    pub fn batch_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
+        let last = self.axes(x).saturating_sub(1);
+        self.normalize(name, x, (0..last).collect(), epsilon, true, true)
+    }
+
+    /// Mean 0 and variance 1 over the last axis.
+    pub fn layer_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
+        self.normalize(name, x, vec![self.axes(x).saturating_sub(1)], epsilon, true, true)
+    }
+
+    /// Root mean square 1 over the last axis.
+    pub fn rms_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
+        self.normalize(name, x, vec![self.axes(x).saturating_sub(1)], epsilon, false, true)
+    }
+
+    /// Length 1 over every axis but the first, the outputs: the direction of weight norm, whose length is a node of its own.
+    pub fn weight_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
+        self.normalize(name, x, (1..self.axes(x)).collect(), epsilon, false, false)
+    }
+
+    /// Scaled weight standardization: mean 0 and length 1 over every axis but the first, the outputs.
+    pub fn weight_standardization(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
+        self.normalize(name, x, (1..self.axes(x)).collect(), epsilon, true, false)
+    }
+
+    /// Group norm: for each of the batch, mean 0 and variance 1 over a group of channels and all places.
+    pub fn group_norm(&mut self, name: &str, x: NodeId, groups: usize, epsilon: f64) -> Built {
+        let axes = self.shape(x).map(|shape| shape.axes().to_vec()).unwrap_or_default();
+        let channels = axes.last().copied().unwrap_or(0);
+        if groups == 0 || channels % groups != 0 || axes.len() < 2 {
+            return Err(NetworkError::Node { node: name.into(), fault: Fault::Groups { groups, channels } });
+        }
+        let places = axes[1..axes.len() - 1].iter().product();
+        let grouped = self.shape_at(name, &[axes[0], places, groups, channels / groups])?;
+        let grouped = self.add(&format!("{name}.grouped"), Op::Reshape(grouped), &[x])?;
+        let normal = self.normalize(&format!("{name}.normalized"), grouped, vec![1, 3], epsilon, true, true)?;
+        let shape = self.shape_at(name, &axes)?;
+        self.add(name, Op::Reshape(shape), &[normal])
+    }
+
+    /// softmax(q̂·k̂ᵀ/√d)·v, where q̂ and k̂ have root mean square 1 along the last axis, of size d.
+    pub fn attention(&mut self, name: &str, [q, k, v]: [NodeId; 3], epsilon: f64) -> Built {
+        let part = |part: &str| format!("{name}.{part}");
+        let size = self.shape(q).and_then(|shape| shape.axes().last()).copied().unwrap_or(1);
+        let queries = self.rms_norm(&part("queries"), q, epsilon)?;
+        let keys = self.rms_norm(&part("keys"), k, epsilon)?;
+        let scores = self.linear(&part("scores"), queries, keys)?;
+        let scaled = self.add(&part("scaled"), Op::Scale((size as f64).sqrt().recip()), &[scores])?;
+        let axis = self.axes(scaled).saturating_sub(1);
+        let softmax = Op::Softmax { axis, function: Activation::Exponential };
+        let weights = self.add(&part("weights"), softmax, &[scaled])?;
+        self.matrix_product(name, weights, v)
+    }
+
+    /// A convolution of a batch of signals or images with kernels (outputs × (window · channels)).
+    pub fn convolution(&mut self, name: &str, x: NodeId, kernels: NodeId, shape: &Convolution) -> Built {
+        let (patches, mut axes) = self.patches(name, x, shape)?;
+        let patch = self.shape(patches).map(|shape| shape.axes().to_vec()).unwrap_or_default();
+        let rows = self.shape_at(name, &[patch[0], patch[1] * patch[2]])?;
+        let rows = self.add(&format!("{name}.rows"), Op::Reshape(rows), &[patches])?;
+        let product = self.linear(&format!("{name}.product"), rows, kernels)?;
+        axes.extend(self.shape(product).and_then(|shape| shape.axes().last()));
+        let out = self.shape_at(name, &axes)?;
+        self.add(name, Op::Reshape(out), &[product])
+    }
+
+    /// The mean over every window.
+    pub fn average_pool(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Built {
+        self.pool(name, x, shape, Op::Mean { axes: vec![1] })
+    }
+
+    /// The maximum over every window. Not smooth.
+    pub fn max_pool(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Built {
+        self.pool(name, x, shape, Op::Maximum { axes: vec![1] })
+    }
+
+    /// Cross-entropy of logits that are first given root mean square 1.
+    pub fn normalized_cross_entropy(&mut self, name: &str, logits: NodeId, targets: NodeId, epsilon: f64) -> Built {
+        let logits = self.rms_norm(&format!("{name}.logits"), logits, epsilon)?;
+        self.add(name, Op::CrossEntropy, &[logits, targets])
+    }
+
+    /// The network whose loss is `output`; nodes it does not need are left out.
+    ///
+    /// # Errors
+    /// An output that is no number; no weights, or weights that do not reach it.
+    pub fn finish(self, output: NodeId) -> Result<Network, NetworkError> {
+        let nodes = self.nodes.len();
+        let last = self.nodes.get(output.0);
+        let last = last.ok_or_else(|| NetworkError::NoSuchNode { node: format!("{}", output.0), nodes })?;
+        if last.shape.count() != 1 {
+            return Err(NetworkError::NotANumber { node: last.name.clone(), shape: last.shape.clone() });
+        }
+        if let Op::Weight(_) | Op::Constant(_) = last.op {
+            return Err(NetworkError::NotComputed { node: last.name.clone() });
+        }
+        let mut needed = vec![false; nodes];
+        needed[output.0] = true;
+        for (k, node) in self.nodes.iter().enumerate().rev() {
+            if needed[k] {
+                node.inputs.iter().for_each(|input| needed[input.0] = true);
+            } else if matches!(node.op, Op::Weight(_)) {
+                return Err(NetworkError::Unused { node: node.name.clone() });
+            }
+        }
+        // Weights, then constants, then operations: the order in which a file is written and read back.
+        let rank = |node: &Node| match node.op {
+            Op::Weight(_) => 0,
+            Op::Constant(_) => 1,
+            _ => 2,
+        };
+        let mut order: Vec<usize> = (0..nodes).filter(|&k| needed[k]).collect();
+        order.sort_by_key(|&k| rank(&self.nodes[k]));
+        let mut renumbered = vec![NodeId(0); nodes];
+        order.iter().enumerate().for_each(|(new, &old)| renumbered[old] = NodeId(new));
+        let mut kept: Vec<(usize, Node)> = self.nodes.into_iter().enumerate().filter(|(k, _)| needed[*k]).collect();
+        kept.sort_by_key(|(k, _)| renumbered[*k]);
+        let mut kept: Vec<Node> = kept.into_iter().map(|(_, node)| node).collect();
+        for input in kept.iter_mut().flat_map(|node| &mut node.inputs) {
+            *input = renumbered[input.0];
+        }
+        let network = Network { title: self.title, nodes: kept };
+        if network.dimension() == 0 { Err(NetworkError::NoWeights) } else { Ok(network) }
+    }
+
+    fn normalize(
+        &mut self,
+        name: &str,
+        x: NodeId,
+        axes: Vec<usize>,
+        epsilon: f64,
+        centred: bool,
+        averaged: bool,
+    ) -> Built {
+        self.add(name, Op::Normalize(Normalization { axes, epsilon, centred, averaged }), &[x])
+    }
+
+    fn pool(&mut self, name: &str, x: NodeId, shape: &Convolution, op: Op) -> Built {
+        let (patches, mut axes) = self.patches(name, x, shape)?;
+        let pooled = self.add(&format!("{name}.pooled"), op, &[patches])?;
+        axes.extend(self.shape(pooled).and_then(|shape| shape.axes().last()));
+        let out = self.shape_at(name, &axes)?;
+        self.add(name, Op::Reshape(out), &[pooled])
+    }
+
+    /// The patches, and the result's axes but for the channels.
+    fn patches(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Result<(NodeId, Vec<usize>), NetworkError> {
+        let Convolution { window, stride, padding } = shape.clone();
+        let input = self.shape(x).cloned().unwrap_or_default();
+        let places = patch_places(&input, &window, stride, padding)
+            .map_err(|fault| NetworkError::Node { node: name.into(), fault })?;
+        let patches = self.add(&format!("{name}.patches"), Op::Patches { window, stride, padding }, &[x])?;
+        Ok((patches, [&input.axes()[..1], &places].concat()))
+    }
+
+    fn axes(&self, id: NodeId) -> usize {
+        self.shape(id).map_or(0, |shape| shape.axes().len())
+    }
+
+    fn shape_at(&self, name: &str, axes: &[usize]) -> Result<Shape, NetworkError> {
+        Shape::new(axes).ok_or_else(|| NetworkError::Node { node: name.into(), fault: Fault::TooLarge })
+    }
+}
+
+fn standardize(constant: &mut Constant) -> Result<(), Fault> {
+    let columns = constant.shape.axes().last().copied().unwrap_or(1);
+    let rows = constant.values.len() / columns;
+    for column in 0..columns {
+        let mean = constant.values.iter().skip(column).step_by(columns).sum::<f64>() / rows as f64;
+        let entries = || constant.values.iter().skip(column).step_by(columns).map(|x| x - mean);
+        let deviation = (entries().map(|x| x * x).sum::<f64>() / rows as f64).sqrt();
+        let largest = entries().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        if !(deviation > f64::EPSILON * mean.abs() && largest.is_finite()) {
+            return Err(Fault::ConstantColumn { column });
+        }
+        constant.values.iter_mut().skip(column).step_by(columns).for_each(|x| *x = (*x - mean) / deviation);
+    }
+    constant.standardized = true;
+    Ok(())
+}

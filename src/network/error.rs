@@ -1,0 +1,71 @@
+use thiserror::Error;
+
+use super::shape::{MOST_AXES, MOST_NUMBERS, Shape};
+
+/// Why a network cannot be built, and at which node.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum NetworkError {
+    #[error("node `{node}`: {fault}")]
+    Node { node: String, fault: Fault },
+    #[error("the output `{node}` is an array of {shape}; a loss is one number")]
+    NotANumber { node: String, shape: Shape },
+    #[error("the output `{node}` is weights or data, nothing computed from them")]
+    NotComputed { node: String },
+    #[error("no weights: nothing to differentiate by")]
+    NoWeights,
+    #[error("no node is named `{node}`; a network of {nodes} nodes was asked for it")]
+    NoSuchNode { node: String, nodes: usize },
+    #[error("the output does not depend on the weights `{node}`")]
+    Unused { node: String },
+}
+
+/// What is wrong with a node.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum Fault {
+    #[error("a node of this name is there already")]
+    Duplicate,
+    #[error("a name is made of 1 to 64 letters, digits and the signs _ . -")]
+    Name,
+    #[error("{op} takes {expected} inputs, not {found}")]
+    Arity { op: &'static str, expected: usize, found: usize },
+    #[error("input {input} is no earlier node of this network")]
+    Foreign { input: usize },
+    #[error("cannot multiply matrices of {left} and {right}{}", if *transpose_right { ", the right one transposed" } else { "" })]
+    MatrixProduct { left: Shape, right: Shape, transpose_right: bool },
+    #[error("arrays of {left} and {right} do not fit entry by entry")]
+    Broadcast { left: Shape, right: Shape },
+    #[error("arrays of {left} and {right} must have the same shape")]
+    Differ { left: Shape, right: Shape },
+    #[error("there is no axis {axis} in an array of {shape} (axes count from 0)")]
+    Axis { axis: usize, shape: Shape },
+    #[error("axes {axes:?} of {shape}: none, one named twice, or too scattered to reduce over")]
+    Axes { axes: Vec<usize>, shape: Shape },
+    #[error("{order:?} is no order of {axes} axes")]
+    Order { order: Vec<usize>, axes: usize },
+    #[error("an array of {from} has no shape {to}: the numbers of entries differ")]
+    Reshape { from: Shape, to: Shape },
+    #[error("{start}..{end} in steps of {step} is no range within an axis of size {size}")]
+    Slice { start: usize, end: usize, step: usize, size: usize },
+    #[error("a window of {window} axes slides over batch, {window} axes and channels, not over {shape}")]
+    WindowAxes { window: usize, shape: Shape },
+    #[error("a window {window:?} with stride {stride} and padding {padding} has no place in {shape}")]
+    Window { window: Vec<usize>, stride: usize, padding: usize, shape: Shape },
+    #[error("{groups} groups do not divide {channels} channels")]
+    Groups { groups: usize, channels: usize },
+    #[error("the {what} is {value}")]
+    NotFinite { what: &'static str, value: f64 },
+    #[error("ε = {0} is not a number ≥ 0")]
+    Epsilon(f64),
+    #[error("entry {entry} of the constant is {value}")]
+    ConstantNotFinite { entry: usize, value: f64 },
+    #[error("{found} numbers do not fill an array of {shape}")]
+    Length { found: usize, shape: Shape },
+    #[error("column {column} is constant: it cannot be standardized")]
+    ConstantColumn { column: usize },
+    #[error(
+        "too large, too many axes or an empty one: an array has at most {MOST_NUMBERS} numbers and {MOST_AXES} axes, a network four times as many numbers"
+    )]
+    TooLarge,
+    #[error("{op} is transcendental, which this arithmetic has not")]
+    Transcendental { op: &'static str },
+}

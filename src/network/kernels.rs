@@ -1,0 +1,549 @@
+//! What a node computes, forwards and backwards, over any scalar.
+
+use super::activation::Activation;
+use super::op::{Normalization, Op, patch_places, product_sizes};
+use super::shape::{NOWHERE, Reduction, Shape, table};
+use crate::arithmetic::product::{Operand, multiply};
+use crate::arithmetic::{Base, Scalar, sum_of};
+
+/// An operation with everything that its shapes decide.
+#[derive(Clone, Debug)]
+pub(super) enum Kernel {
+    /// The output is the input, in another shape.
+    Same,
+    Product {
+        batches: usize,
+        sizes: (usize, usize, usize),
+        transpose_right: bool,
+    },
+    /// Entrywise; a table where an operand is broadcast.
+    Binary {
+        operation: Binary,
+        tables: [Option<Vec<u32>>; 2],
+    },
+    Scale(f64),
+    SquareRoot,
+    Activation(Activation),
+    Sum {
+        reduction: Reduction,
+        mean: bool,
+    },
+    Maximum(Reduction),
+    /// Output entry k is input entry `table[k]`.
+    Gather(Vec<u32>),
+    Normalize {
+        reduction: Reduction,
+        normalization: Normalization,
+    },
+    Softmax {
+        reduction: Reduction,
+        function: Activation,
+    },
+    MeanSquaredError,
+    CrossEntropy {
+        classes: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Binary {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+/// The values of an input: scalars, and the data they are constants of if they depend on no weight.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a, S: Scalar> {
+    pub scalars: &'a [S],
+    pub data: Option<&'a [S::Base]>,
+}
+
+impl<'a, S: Scalar> Input<'a, S> {
+    fn operand(self, range: std::ops::Range<usize>) -> Operand<'a, S> {
+        match self.data {
+            Some(data) => Operand::data(&data[range]),
+            None => Operand::scalars(&self.scalars[range]),
+        }
+    }
+}
+
+impl Kernel {
+    /// The kernel of an operation; none for weights and constants.
+    pub(super) fn new(op: &Op, inputs: &[&Shape], out: &Shape) -> Option<Self> {
+        // Shapes were checked when the node was added, so that a reduction exists.
+        let over = |axes: &[usize]| Reduction::new(inputs[0], axes);
+        Some(match op {
+            Op::Weight(_) | Op::Constant(_) => return None,
+            Op::Reshape(_) => Self::Same,
+            Op::MatrixProduct { transpose_right } => {
+                let (batches, m, k, n) = product_sizes(inputs[0], inputs[1], out);
+                Self::Product { batches, sizes: (m, k, n), transpose_right: *transpose_right }
+            }
+            Op::Add => Self::binary(Binary::Add, inputs, out),
+            Op::Subtract => Self::binary(Binary::Subtract, inputs, out),
+            Op::Multiply => Self::binary(Binary::Multiply, inputs, out),
+            Op::Divide => Self::binary(Binary::Divide, inputs, out),
+            Op::Scale(factor) => Self::Scale(*factor),
+            Op::SquareRoot => Self::SquareRoot,
+            Op::Activation(activation) => Self::Activation(*activation),
+            Op::Sum { axes } => Self::Sum { reduction: over(axes)?, mean: false },
+            Op::Mean { axes } => Self::Sum { reduction: over(axes)?, mean: true },
+            Op::Maximum { axes } => Self::Maximum(over(axes)?),
+            Op::Transpose { order } => {
+                let strides = inputs[0].strides();
+                Self::Gather(table(out, |place| Some(order.iter().zip(place).map(|(&a, &p)| strides[a] * p).sum())))
+            }
+            Op::Slice { axis, start, step, .. } => {
+                let strides = inputs[0].strides();
+                let along = |k: usize, p: usize| if k == *axis { start + step * p } else { p };
+                Self::Gather(table(out, |place| {
+                    Some(strides.iter().zip(place).enumerate().map(|(k, (s, &p))| s * along(k, p)).sum())
+                }))
+            }
+            Op::Patches { window, stride, padding } => {
+                Self::Gather(patch_table(inputs[0], out, window, *stride, *padding)?)
+            }
+            Op::Normalize(normalization) => {
+                Self::Normalize { reduction: over(&normalization.axes)?, normalization: normalization.clone() }
+            }
+            Op::Softmax { axis, function } => Self::Softmax { reduction: over(&[*axis])?, function: *function },
+            Op::MeanSquaredError => Self::MeanSquaredError,
+            Op::CrossEntropy => Self::CrossEntropy { classes: inputs[0].axes().last().copied().unwrap_or(1) },
+        })
+    }
+
+    fn binary(operation: Binary, inputs: &[&Shape], out: &Shape) -> Self {
+        let table_of = |input: &Shape| (input.count() != out.count()).then(|| broadcast_table(input, out));
+        Self::Binary { operation, tables: [table_of(inputs[0]), table_of(inputs[1])] }
+    }
+
+    /// How many scalars it keeps from the forward pass to the backward one, besides its output.
+    pub(super) fn extra(&self) -> usize {
+        match self {
+            Self::Normalize { reduction, .. } => 2 * reduction.kept(),
+            Self::Maximum(reduction) | Self::Softmax { reduction, .. } => reduction.kept(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the output.
+    pub(super) fn forward<S: Scalar>(&self, inputs: &[Input<'_, S>; 2], out: &mut [S], extra: &mut [S]) {
+        let [x, y] = [inputs[0].scalars, inputs[1].scalars];
+        match self {
+            Self::Same => out.copy_from_slice(x),
+            Self::Product { batches, sizes, transpose_right } => {
+                let (m, k, n) = *sizes;
+                for b in 0..*batches {
+                    let left = inputs[0].operand(b * m * k..(b + 1) * m * k);
+                    let right = inputs[1].operand(b * k * n..(b + 1) * k * n).transposed_if(*transpose_right);
+                    multiply(&mut out[b * m * n..(b + 1) * m * n], false, *sizes, left, right);
+                }
+            }
+            Self::Binary { operation, tables } => binary_forward(*operation, tables, x, y, out),
+            Self::Scale(factor) => map(x, out, |x| S::constant(*factor) * x),
+            Self::SquareRoot => map(x, out, Scalar::sqrt),
+            Self::Activation(activation) => map(x, out, |x| activation.value(x)),
+            Self::Sum { reduction, mean } => {
+                reduce(reduction, out, |entry| x[entry]);
+                if *mean {
+                    let count = S::constant(reduction.reduced() as f64);
+                    out.iter_mut().for_each(|sum| *sum = *sum / count);
+                }
+            }
+            Self::Maximum(reduction) => maximum(reduction, x, out, extra),
+            Self::Gather(table) => {
+                for (out, &index) in out.iter_mut().zip(table) {
+                    *out = if index == NOWHERE { S::constant(0.0) } else { x[index as usize] };
+                }
+            }
+            Self::Normalize { reduction, normalization } => normalize(reduction, normalization, x, out, extra),
+            Self::Softmax { reduction, function } => softmax(reduction, *function, x, out, extra),
+            Self::MeanSquaredError => {
+                let square = sum_of(x.len(), |i| (x[i] - y[i]) * (x[i] - y[i]));
+                out[0] = square / S::constant(x.len() as f64);
+            }
+            Self::CrossEntropy { classes } => {
+                let rows = x.chunks_exact(*classes).zip(y.chunks_exact(*classes));
+                let total = rows.fold(S::constant(0.0), |total, (logits, targets)| {
+                    let (largest, log_sum) = log_sum(logits);
+                    total + sum_of(*classes, |c| targets[c] * (log_sum - (logits[c] - largest)))
+                });
+                out[0] = total / S::constant((x.len() / classes) as f64);
+            }
+        }
+    }
+
+    /// Adds to `adjoint`, that of input `input`, what `of_out`, the output's, means for it.
+    pub(super) fn backward<S: Scalar>(
+        &self,
+        input: usize,
+        inputs: &[Input<'_, S>; 2],
+        (out, of_out): (&[S], &[S]),
+        extra: &mut [S],
+        adjoint: &mut [S],
+    ) {
+        let [x, y] = [inputs[0].scalars, inputs[1].scalars];
+        match self {
+            Self::Same => {}
+            Self::Product { batches, sizes, transpose_right } => {
+                for b in 0..*batches {
+                    product_backward(b, input, inputs, of_out, adjoint, *sizes, *transpose_right);
+                }
+            }
+            Self::Binary { operation, tables } => {
+                binary_backward(*operation, tables, input, [x, y], (out, of_out), adjoint);
+            }
+            Self::Scale(factor) => add_map(adjoint, of_out, |_, g| S::constant(*factor) * g),
+            Self::SquareRoot => add_map(adjoint, of_out, |i, g| g / (out[i] + out[i])),
+            Self::Activation(activation) => {
+                let (x, out) = (&x[..adjoint.len()], &out[..adjoint.len()]);
+                add_map(adjoint, of_out, |i, g| g * activation.derivative(x[i], out[i]));
+            }
+            Self::Sum { reduction, mean } => {
+                let factor =
+                    if *mean { S::constant(1.0) / S::constant(reduction.reduced() as f64) } else { S::constant(1.0) };
+                spread(reduction, adjoint, |result| factor * of_out[result]);
+            }
+            Self::Maximum(reduction) => maximum_backward(reduction, x, (out, of_out), extra, adjoint),
+            Self::Gather(table) => {
+                for (&g, &index) in of_out.iter().zip(table).filter(|(_, index)| **index != NOWHERE) {
+                    adjoint[index as usize] = adjoint[index as usize] + g;
+                }
+            }
+            Self::Normalize { reduction, normalization } => {
+                normalize_backward(reduction, normalization, (out, of_out), extra, adjoint);
+            }
+            Self::Softmax { reduction, function } => {
+                softmax_backward(reduction, *function, x, (out, of_out), extra, adjoint);
+            }
+            Self::MeanSquaredError => {
+                let sign = if input == 0 { 2.0 } else { -2.0 };
+                let factor = S::constant(sign) * of_out[0] / S::constant(x.len() as f64);
+                let (x, y) = (&x[..adjoint.len()], &y[..adjoint.len()]);
+                adjoint.iter_mut().enumerate().for_each(|(i, a)| *a = *a + factor * (x[i] - y[i]));
+            }
+            Self::CrossEntropy { classes } => {
+                let factor = of_out[0] / S::constant((x.len() / classes) as f64);
+                let rows = x.chunks_exact(*classes).zip(y.chunks_exact(*classes));
+                for ((logits, targets), adjoint) in rows.zip(adjoint.chunks_exact_mut(*classes)) {
+                    let (largest, log_sum) = log_sum(logits);
+                    let weight = sum_of(*classes, |c| targets[c]);
+                    for (c, adjoint) in adjoint.iter_mut().enumerate() {
+                        let log_probability = logits[c] - largest - log_sum;
+                        *adjoint = *adjoint
+                            + factor
+                                * if input == 0 {
+                                    weight * Activation::Exponential.value(log_probability) - targets[c]
+                                } else {
+                                    -log_probability
+                                };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where each entry of `out` comes from in an operand that is broadcast to it.
+fn broadcast_table(input: &Shape, out: &Shape) -> Vec<u32> {
+    let rank = out.axes().len();
+    let own = input.strides();
+    table(out, |place| {
+        let along = (0..rank).filter(|&axis| input.aligned(axis, rank) > 1);
+        Some(along.map(|axis| own[axis + own.len() - rank] * place[axis]).sum())
+    })
+}
+
+fn patch_table(input: &Shape, out: &Shape, window: &[usize], stride: usize, padding: usize) -> Option<Vec<u32>> {
+    let places = patch_places(input, window, stride, padding).ok()?;
+    let strides = input.strides();
+    let digits = |mut index: usize, sizes: &[usize]| -> Vec<usize> {
+        let mut digits = vec![0; sizes.len()];
+        for (digit, size) in digits.iter_mut().zip(sizes).rev() {
+            *digit = index % size;
+            index /= size;
+        }
+        digits
+    };
+    let count: usize = places.iter().product();
+    Some(table(out, |at| {
+        let (position, within) = (digits(at[0] % count, &places), digits(at[1], window));
+        let mut index = at[0] / count * strides[0] + at[2];
+        for (axis, (&position, &within)) in position.iter().zip(&within).enumerate() {
+            let along = (position * stride + within).checked_sub(padding)?;
+            if along >= input.axes()[axis + 1] {
+                return None;
+            }
+            index += along * strides[axis + 1];
+        }
+        Some(index)
+    }))
+}
+
+#[inline(always)]
+fn map<S: Scalar>(x: &[S], out: &mut [S], f: impl Fn(S) -> S) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = f(x);
+    }
+}
+
+#[inline(always)]
+fn add_map<S: Scalar>(adjoint: &mut [S], of_out: &[S], f: impl Fn(usize, S) -> S) {
+    for (i, (a, &g)) in adjoint.iter_mut().zip(of_out).enumerate() {
+        *a = *a + f(i, g);
+    }
+}
+
+fn product_backward<S: Scalar>(
+    batch: usize,
+    input: usize,
+    inputs: &[Input<'_, S>; 2],
+    of_out: &[S],
+    adjoint: &mut [S],
+    (m, k, n): (usize, usize, usize),
+    transpose_right: bool,
+) {
+    let left = inputs[0].operand(batch * m * k..(batch + 1) * m * k);
+    let right = inputs[1].operand(batch * k * n..(batch + 1) * k * n).transposed_if(transpose_right);
+    let of_out = Operand::scalars(&of_out[batch * m * n..(batch + 1) * m * n]);
+    match (input, transpose_right) {
+        (0, _) => multiply(&mut adjoint[batch * m * k..][..m * k], true, (m, n, k), of_out, right.transposed()),
+        (_, true) => multiply(&mut adjoint[batch * k * n..][..k * n], true, (n, m, k), of_out.transposed(), left),
+        (_, false) => multiply(&mut adjoint[batch * k * n..][..k * n], true, (k, m, n), left.transposed(), of_out),
+    }
+}
+
+fn binary_forward<S: Scalar>(operation: Binary, tables: &[Option<Vec<u32>>; 2], x: &[S], y: &[S], out: &mut [S]) {
+    match operation {
+        Binary::Add => entrywise(tables, x, y, out, |x, y| x + y),
+        Binary::Subtract => entrywise(tables, x, y, out, |x, y| x - y),
+        Binary::Multiply => entrywise(tables, x, y, out, |x, y| x * y),
+        Binary::Divide => entrywise(tables, x, y, out, |x, y| x / y),
+    }
+}
+
+#[inline(always)]
+fn entrywise<S: Scalar>(tables: &[Option<Vec<u32>>; 2], x: &[S], y: &[S], out: &mut [S], f: impl Fn(S, S) -> S) {
+    match tables {
+        [None, None] => {
+            for (out, (&x, &y)) in out.iter_mut().zip(x.iter().zip(y)) {
+                *out = f(x, y);
+            }
+        }
+        _ => {
+            for (k, out) in out.iter_mut().enumerate() {
+                *out = f(x[at(&tables[0], k)], y[at(&tables[1], k)]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn at(table: &Option<Vec<u32>>, k: usize) -> usize {
+    table.as_ref().map_or(k, |table| table[k] as usize)
+}
+
+fn binary_backward<S: Scalar>(
+    operation: Binary,
+    tables: &[Option<Vec<u32>>; 2],
+    input: usize,
+    [x, y]: [&[S]; 2],
+    (out, of_out): (&[S], &[S]),
+    adjoint: &mut [S],
+) {
+    let own = &tables[input];
+    let mut add = |f: &dyn Fn(usize) -> S| {
+        for k in 0..of_out.len() {
+            let place = at(own, k);
+            adjoint[place] = adjoint[place] + f(k);
+        }
+    };
+    match (operation, input) {
+        (Binary::Add, _) | (Binary::Subtract, 0) => add(&|k| of_out[k]),
+        (Binary::Subtract, _) => add(&|k| -of_out[k]),
+        (Binary::Multiply, 0) => add(&|k| of_out[k] * y[at(&tables[1], k)]),
+        (Binary::Multiply, _) => add(&|k| of_out[k] * x[at(&tables[0], k)]),
+        (Binary::Divide, 0) => add(&|k| of_out[k] / y[at(&tables[1], k)]),
+        (Binary::Divide, _) => add(&|k| -(of_out[k] * out[k] / y[at(&tables[1], k)])),
+    }
+}
+
+/// `sums[result] ← Σ term(entry)` over the entries of each result.
+#[inline(always)]
+fn reduce<S: Scalar>(reduction: &Reduction, sums: &mut [S], term: impl Fn(usize) -> S) {
+    sums.fill(S::constant(0.0));
+    if reduction.runs_reduce() {
+        reduction.for_each_run(|entry, length, result| {
+            sums[result] = sums[result] + sum_of(length, |k| term(entry + k));
+        });
+    } else {
+        reduction.for_each_run(|entry, length, result| {
+            for (k, sum) in sums[result..result + length].iter_mut().enumerate() {
+                *sum = *sum + term(entry + k);
+            }
+        });
+    }
+}
+
+/// Adds to every entry what belongs to its result.
+#[inline(always)]
+fn spread<S: Scalar>(reduction: &Reduction, entries: &mut [S], of_result: impl Fn(usize) -> S) {
+    let step = usize::from(!reduction.runs_reduce());
+    reduction.for_each_run(|entry, length, result| {
+        for (k, value) in entries[entry..entry + length].iter_mut().enumerate() {
+            *value = *value + of_result(result + step * k);
+        }
+    });
+}
+
+/// Writes every entry from itself and its result's number.
+#[inline(always)]
+fn for_entries<S: Scalar>(reduction: &Reduction, entries: &mut [S], f: impl Fn(usize, usize, S) -> S) {
+    let reduces = reduction.runs_reduce();
+    reduction.for_each_run(|entry, length, result| {
+        let run = &mut entries[entry..entry + length];
+        if reduces {
+            run.iter_mut().enumerate().for_each(|(k, value)| *value = f(entry + k, result, *value));
+        } else {
+            run.iter_mut().enumerate().for_each(|(k, value)| *value = f(entry + k, result + k, *value));
+        }
+    });
+}
+
+/// Leaves 1/size in the first half of `extra`; the second is for sums.
+fn normalize<S: Scalar>(reduction: &Reduction, normalization: &Normalization, x: &[S], out: &mut [S], extra: &mut [S]) {
+    let (one, count) = (S::constant(1.0), S::constant(reduction.reduced() as f64));
+    let (inverse, sums) = extra.split_at_mut(reduction.kept());
+    out.copy_from_slice(x);
+    if normalization.centred {
+        reduce(reduction, sums, |entry| x[entry]);
+        let part = one / count;
+        sums.iter_mut().for_each(|sum| *sum = *sum * part);
+        for_entries(reduction, out, |_, result, x| x - sums[result]);
+    }
+    reduce(reduction, sums, |entry| out[entry] * out[entry]);
+    let part = if normalization.averaged { one / count } else { one };
+    let epsilon = S::constant(normalization.epsilon);
+    for (inverse, &sum) in inverse.iter_mut().zip(&*sums) {
+        *inverse = one / (sum * part + epsilon).sqrt();
+    }
+    for_entries(reduction, out, |_, result, x| x * inverse[result]);
+}
+
+/// With x̂ the output and g its adjoint, (g − mean g − x̂·mean(g·x̂))/size; the mean of g only where centred, the sum of g·x̂
+/// where not averaged.
+fn normalize_backward<S: Scalar>(
+    reduction: &Reduction,
+    normalization: &Normalization,
+    (out, of_out): (&[S], &[S]),
+    extra: &mut [S],
+    adjoint: &mut [S],
+) {
+    let part = S::constant(1.0) / S::constant(reduction.reduced() as f64);
+    let (inverse, sums) = extra.split_at_mut(reduction.kept());
+    let (out, of_out) = (&out[..adjoint.len()], &of_out[..adjoint.len()]);
+    reduce(reduction, sums, |entry| of_out[entry] * out[entry]);
+    if normalization.averaged {
+        sums.iter_mut().for_each(|sum| *sum = *sum * part);
+    }
+    for_entries(reduction, adjoint, |entry, result, a| {
+        a + (of_out[entry] - out[entry] * sums[result]) * inverse[result]
+    });
+    if normalization.centred {
+        reduce(reduction, sums, |entry| of_out[entry]);
+        sums.iter_mut().zip(&*inverse).for_each(|(sum, &inverse)| *sum = *sum * part * inverse);
+        for_entries(reduction, adjoint, |_, result, a| a - sums[result]);
+    }
+}
+
+fn exceeds<S: Scalar>(a: S, b: S) -> bool {
+    (a - b).leading().is_positive()
+}
+
+/// Entries in order; of equal ones the first stands. `extra` counts nothing yet: 1 marks a result not met.
+fn maximum<S: Scalar>(reduction: &Reduction, x: &[S], out: &mut [S], extra: &mut [S]) {
+    let (zero, one) = (S::constant(0.0), S::constant(1.0));
+    extra.fill(one);
+    let step = usize::from(!reduction.runs_reduce());
+    reduction.for_each_run(|entry, length, result| {
+        for k in 0..length {
+            let place = result + step * k;
+            // Not a number wins, so that it is seen.
+            let value = x[entry + k];
+            if extra[place] == one || exceeds(value, out[place]) || value != value {
+                out[place] = value;
+            }
+            extra[place] = zero;
+        }
+    });
+}
+
+/// The adjoint goes to the first entry that is the maximum.
+fn maximum_backward<S: Scalar>(
+    reduction: &Reduction,
+    x: &[S],
+    (out, of_out): (&[S], &[S]),
+    extra: &mut [S],
+    adjoint: &mut [S],
+) {
+    let (zero, one) = (S::constant(0.0), S::constant(1.0));
+    extra.fill(one);
+    let step = usize::from(!reduction.runs_reduce());
+    reduction.for_each_run(|entry, length, result| {
+        for k in 0..length {
+            let place = result + step * k;
+            if extra[place] == one && x[entry + k] == out[place] {
+                adjoint[entry + k] = adjoint[entry + k] + of_out[place];
+                extra[place] = zero;
+            }
+        }
+    });
+}
+
+fn softmax<S: Scalar>(reduction: &Reduction, function: Activation, x: &[S], out: &mut [S], extra: &mut [S]) {
+    out.copy_from_slice(x);
+    if function == Activation::Exponential {
+        // A common factor cancels: the largest entry's leads to no overflow.
+        let largest = largest_leading(x);
+        out.iter_mut().for_each(|x| *x = *x - largest);
+    }
+    out.iter_mut().for_each(|x| *x = function.value(*x));
+    reduce(reduction, extra, |entry| out[entry]);
+    extra.iter_mut().for_each(|sum| *sum = S::constant(1.0) / *sum);
+    for_entries(reduction, out, |_, result, x| x * extra[result]);
+}
+
+/// With p the output and g its adjoint: p·(log f)′·(g − Σ g·p).
+fn softmax_backward<S: Scalar>(
+    reduction: &Reduction,
+    function: Activation,
+    x: &[S],
+    (out, of_out): (&[S], &[S]),
+    extra: &mut [S],
+    adjoint: &mut [S],
+) {
+    reduce(reduction, extra, |entry| of_out[entry] * out[entry]);
+    for_entries(reduction, adjoint, |entry, result, a| {
+        let change = out[entry] * (of_out[entry] - extra[result]);
+        if function == Activation::Exponential {
+            return a + change;
+        }
+        let value = function.value(x[entry]);
+        a + change * function.derivative(x[entry], value) / value
+    });
+}
+
+/// The largest of the entries, without infinitesimals.
+fn largest_leading<S: Scalar>(x: &[S]) -> S {
+    let largest = x.iter().skip(1).fold(x[0], |largest, &x| if exceeds(x, largest) { x } else { largest });
+    S::from_base(largest.leading())
+}
+
+/// m, the largest entry, and log Σ e^{x − m}.
+fn log_sum<S: Scalar>(x: &[S]) -> (S, S) {
+    let largest = largest_leading(x);
+    let sum = sum_of(x.len(), |c| Activation::Exponential.value(x[c] - largest));
+    (largest, Activation::Logarithm.value(sum))
+}

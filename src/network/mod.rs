@@ -1,0 +1,124 @@
+//! Networks as data: a loss is a graph of operations on named groups of weights and constants.
+//!
+//! One graph is *read* ([`homogeneity`]: is the loss scale-invariant, node by node), *evaluated and differentiated* over any
+//! arithmetic ([`NetworkLoss`], a [`Loss`](crate::loss::Loss)), written as text, LaTeX or TOML ([`text`], [`file`]). A [`Builder`] makes one in
+//! code; the [`zoo`] has examples.
+//!
+//! Arrays are row-major with up to six axes. A batch is the first axis, channels are the last.
+
+mod activation;
+mod builder;
+mod error;
+pub mod file;
+//pub mod homogeneity;
+mod kernels;
+mod op;
+mod program;
+mod shape;
+//pub mod text;
+pub mod zoo;
+
+use std::ops::Range;
+
+pub use activation::Activation;
+pub use builder::{Builder, Convolution};
+pub use error::{Fault, NetworkError};
+pub use op::{Constant, Normalization, Op, Origin};
+pub use program::NetworkLoss;
+pub use shape::Shape;
+
+/// A node of the network it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(usize);
+
+impl NodeId {
+    /// Its place in [`Network::nodes`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// An operation with its inputs, all of them earlier nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub name: String,
+    pub op: Op,
+    pub inputs: Vec<NodeId>,
+    pub shape: Shape,
+}
+
+/// A named group of weights and its place in the vector w.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightGroup<'a> {
+    pub name: &'a str,
+    pub shape: &'a Shape,
+    pub range: Range<usize>,
+}
+
+/// A loss as data: nodes in an order in which each follows its inputs, the last of them the output, a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    title: String,
+    nodes: Vec<Node>,
+}
+
+impl Network {
+    /// What it is, in a few words.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The nodes; inputs come before those they enter.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node the loss comes from: the last one.
+    pub fn output(&self) -> NodeId {
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// The groups of weights, in the order in which they make up w.
+    pub fn groups(&self) -> impl Iterator<Item = WeightGroup<'_>> {
+        let mut end = 0;
+        self.nodes.iter().filter(|node| matches!(node.op, Op::Weight(_))).map(move |node| {
+            let start = end;
+            end += node.shape.count();
+            WeightGroup { name: &node.name, shape: &node.shape, range: start..end }
+        })
+    }
+
+    /// D, the number of weights.
+    pub fn dimension(&self) -> usize {
+        self.groups().map(|group| group.range.len()).sum()
+    }
+
+    /// Nodes where the loss has a kink.
+    pub fn non_smooth(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| !node.op.is_smooth())
+    }
+
+    /// The same network with rational functions in place of all others: what scale invariance says of it can be tried in
+    /// exact arithmetic, and a normalization is left as the only thing with a root.
+    pub fn with_rational_activations(&self) -> Self {
+        let mut network = self.clone();
+        for node in &mut network.nodes {
+            match &mut node.op {
+                Op::Softmax { function, .. } | Op::Activation(function @ Activation::Exponential) => {
+                    *function = Activation::Cauchy;
+                }
+                Op::Activation(function @ Activation::Cauchy) => *function = Activation::Cauchy,
+                Op::Activation(function) => *function = Activation::Rational,
+                Op::Maximum { axes } => node.op = Op::Mean { axes: std::mem::take(axes) },
+                Op::CrossEntropy => node.op = Op::MeanSquaredError,
+                _ => {}
+            }
+        }
+        network
+    }
+}

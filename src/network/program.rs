@@ -1,0 +1,167 @@
+use std::ops::Range;
+
+use super::error::{Fault, NetworkError};
+use super::kernels::{Input, Kernel};
+use super::op::Op;
+use super::{Network, Node};
+use crate::arithmetic::{Base, Scalar};
+use crate::loss::Loss;
+
+/// A network ready to be evaluated over the scalars of one base: its loss and, in reverse mode, its gradient.
+///
+/// What depends on no weight is computed once, here. The scratch of an evaluation holds the nodes' values, their adjoints,
+/// what kernels keep for the way back, and the constants.
+#[derive(Clone, Debug)]
+pub struct NetworkLoss<T> {
+    steps: Vec<Step>,
+    /// The weights stand first among the values.
+    dimension: usize,
+    values: usize,
+    /// Where the loss stands among the values.
+    output: usize,
+    extras: usize,
+    /// What no weight reaches and some step reads.
+    fixed: Vec<T>,
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    kernel: Kernel,
+    inputs: Vec<Source>,
+    out: Range<usize>,
+    extra: Range<usize>,
+}
+
+/// Where a node's values are.
+#[derive(Clone, Debug)]
+enum Source {
+    /// Among the values that depend on weights.
+    Active(Range<usize>),
+    /// Among the constants.
+    Fixed(Range<usize>),
+}
+
+impl<T: Base> NetworkLoss<T> {
+    /// Prepares a network.
+    ///
+    /// # Errors
+    /// A transcendental operation over a base that has none.
+    pub fn new(network: &Network) -> Result<Self, NetworkError> {
+        if !T::has_transcendentals()
+            && let Some(node) = network.nodes().iter().find(|node| !node.op.is_algebraic())
+        {
+            let fault = Fault::Transcendental { op: node.op.name() };
+            return Err(NetworkError::Node { node: node.name.clone(), fault });
+        }
+        let dimension = network.dimension();
+        let mut loss =
+            Self { steps: Vec::new(), dimension, values: dimension, output: 0, extras: 0, fixed: Vec::new() };
+        let mut sources: Vec<Source> = Vec::with_capacity(network.nodes().len());
+        let mut weights = 0;
+        for node in network.nodes() {
+            let source = match &node.op {
+                Op::Weight(shape) => {
+                    weights += shape.count();
+                    Source::Active(weights - shape.count()..weights)
+                }
+                Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| T::from_f64(x))),
+                _ => loss.step(network, node, &sources),
+            };
+            if let Source::Active(range) = &source {
+                loss.output = range.start;
+            }
+            sources.push(source);
+        }
+        Ok(loss)
+    }
+
+    /// Appends the step of a node, or computes it where no weight enters.
+    fn step(&mut self, network: &Network, node: &Node, sources: &[Source]) -> Source {
+        let inputs: Vec<Source> = node.inputs.iter().map(|input| sources[input.index()].clone()).collect();
+        let shapes: Vec<_> = node.inputs.iter().map(|&input| &network.node(input).shape).collect();
+        // Weights and constants, which have no kernel, never come here.
+        let kernel = Kernel::new(&node.op, &shapes, &node.shape).unwrap_or(Kernel::Same);
+        if matches!(kernel, Kernel::Same) {
+            return inputs[0].clone();
+        }
+        let (count, extra) = (node.shape.count(), kernel.extra());
+        if inputs.iter().all(|input| matches!(input, Source::Fixed(_))) {
+            let zero = T::from_f64(0.0);
+            let (mut out, mut kept) = (vec![zero; count], vec![zero; extra]);
+            kernel.forward(&pair(&inputs, |source| self.constant(source)), &mut out, &mut kept);
+            return self.fix(out.into_iter());
+        }
+        let out = self.values..self.values + count;
+        let extra = self.extras..self.extras + extra;
+        (self.values, self.extras) = (out.end, extra.end);
+        self.steps.push(Step { kernel, inputs, out: out.clone(), extra });
+        Source::Active(out)
+    }
+
+    fn fix(&mut self, values: impl Iterator<Item = T>) -> Source {
+        let start = self.fixed.len();
+        self.fixed.extend(values);
+        Source::Fixed(start..self.fixed.len())
+    }
+
+    fn constant(&self, source: &Source) -> Input<'_, T> {
+        match source {
+            Source::Fixed(range) => Input { scalars: &self.fixed[range.clone()], data: None },
+            Source::Active(_) => Input { scalars: &[], data: None },
+        }
+    }
+
+    fn input<'a, S: Scalar<Base = T>>(&'a self, source: &Source, values: &'a [S], fixed: &'a [S]) -> Input<'a, S> {
+        match source {
+            Source::Active(range) => Input { scalars: &values[range.clone()], data: None },
+            Source::Fixed(range) => Input { scalars: &fixed[range.clone()], data: Some(&self.fixed[range.clone()]) },
+        }
+    }
+}
+
+/// The first and the second input; an operation of one input does not look at the second.
+fn pair<'a, S: Scalar>(inputs: &[Source], input: impl Fn(&Source) -> Input<'a, S>) -> [Input<'a, S>; 2] {
+    [input(&inputs[0]), input(&inputs[inputs.len() - 1])]
+}
+
+impl<T: Base> Loss<T> for NetworkLoss<T> {
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn scratch(&self) -> usize {
+        2 * self.values + self.extras + self.fixed.len()
+    }
+
+    fn prepare<S: Scalar<Base = T>>(&self, scratch: &mut [S]) {
+        let constants = scratch[2 * self.values + self.extras..].iter_mut();
+        constants.zip(&self.fixed).for_each(|(scalar, &x)| *scalar = S::from_base(x));
+    }
+
+    fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        let (values, rest) = scratch.split_at_mut(self.values);
+        let (adjoints, rest) = rest.split_at_mut(self.values);
+        let (extras, fixed) = rest.split_at_mut(self.extras);
+        values[..self.dimension].copy_from_slice(w);
+        for step in &self.steps {
+            let (before, out) = values.split_at_mut(step.out.start);
+            let inputs = pair(&step.inputs, |source| self.input(source, before, fixed));
+            step.kernel.forward(&inputs, &mut out[..step.out.len()], &mut extras[step.extra.clone()]);
+        }
+        adjoints.fill(S::constant(0.0));
+        adjoints[self.output] = S::constant(1.0);
+        for step in self.steps.iter().rev() {
+            let inputs = pair(&step.inputs, |source| self.input(source, values, fixed));
+            let (before, of_out) = adjoints.split_at_mut(step.out.start);
+            let out = (&values[step.out.clone()], &of_out[..step.out.len()]);
+            for (k, source) in step.inputs.iter().enumerate() {
+                if let Source::Active(range) = source {
+                    let extra = &mut extras[step.extra.clone()];
+                    step.kernel.backward(k, &inputs, out, extra, &mut before[range.clone()]);
+                }
+            }
+        }
+        gradient.copy_from_slice(&adjoints[..self.dimension]);
+        values[self.output]
+    }
+}
