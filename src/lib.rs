@@ -16,6 +16,7 @@
 //! * [`minimizers`] — Γ: its nearest point, its sharpness, ∇_Γ log λ₁;
 //! * [`flow`] — the sharpness-reduction flow (ode_solvers) and its closed form;
 //! * [`descent`] — gradient descent with weight decay, projected gradient descent, starts at the edge of stability;
+//! * [`identities`] — the exact identities of the theory, tried in prime fields;
 //! * [`measure`] — what a run shows: tracking of the flow, oscillation, orders with intervals.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -25,6 +26,7 @@ pub mod data;
 pub mod dense;
 pub mod descent;
 pub mod flow;
+pub mod identities;
 pub mod loss;
 pub mod measure;
 pub mod minimizers;

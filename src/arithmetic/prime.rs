@@ -140,6 +140,11 @@ impl<const P: u64> Base for PrimeField<P> {
         if !x.is_finite() {
             return Self(UNDEFINED);
         }
+        const WHOLE: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
+        if x.fract() == 0.0 && x.abs() < WHOLE {
+            let magnitude = Self::new(x.abs() as u64);
+            return if x < 0.0 { -magnitude } else { magnitude };
+        }
         let exponent_bits = ((x.to_bits() >> 52) & 0x7ff) as i32;
         let fraction = x.to_bits() & ((1 << 52) - 1);
         let (mantissa, exponent) =

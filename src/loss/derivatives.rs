@@ -76,6 +76,18 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
         along_line(&mut self.third, &mut self.line3, w, v, out);
     }
 
+    /// `out ← ∇³L(w)[u, v]`, by polarization: (∇³L[u+v, u+v] − ∇³L[u−v, u−v])/4.
+    pub fn mixed_third_derivative(&mut self, w: &[T], u: &[T], v: &[T], out: &mut [T]) {
+        let combination = |sign: T| -> Vec<T> { u.iter().zip(v).map(|(&u, &v)| u + sign * v).collect() };
+        let one = T::from_f64(1.0);
+        let (sum, difference) = (combination(one), combination(-one));
+        let mut of_difference = vec![one; out.len()];
+        self.third_derivative(w, &sum, out);
+        self.third_derivative(w, &difference, &mut of_difference);
+        let quarter = one / T::from_f64(4.0);
+        out.iter_mut().zip(&of_difference).for_each(|(out, &other)| *out = quarter * (*out - other));
+    }
+
     /// `out ← ∇⁴L(w)[v, v, v]`.
     pub fn fourth_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
         along_line(&mut self.fourth, &mut self.line4, w, v, out);

@@ -8,19 +8,21 @@
 
 mod activation;
 mod builder;
+mod complexity;
 mod error;
 pub mod file;
-//pub mod homogeneity;
+pub mod homogeneity;
 mod kernels;
 mod op;
 mod program;
 mod shape;
-//pub mod text;
+pub mod text;
 pub mod zoo;
 
 use std::ops::Range;
 
 pub use activation::Activation;
+pub use complexity::Complexity;
 pub use builder::{Builder, Convolution};
 pub use error::{Fault, NetworkError};
 pub use op::{Constant, Normalization, Op, Origin};

@@ -47,6 +47,14 @@ impl<T: Base> NetworkLoss<T> {
     /// # Errors
     /// A transcendental operation over a base that has none.
     pub fn new(network: &Network) -> Result<Self, NetworkError> {
+        Self::with_constants(network, T::from_f64)
+    }
+
+    /// Prepares a network with other data: `of` is asked for every number of every constant, in order.
+    ///
+    /// # Errors
+    /// See [`NetworkLoss::new`].
+    pub fn with_constants(network: &Network, mut of: impl FnMut(f64) -> T) -> Result<Self, NetworkError> {
         if !T::has_transcendentals()
             && let Some(node) = network.nodes().iter().find(|node| !node.op.is_algebraic())
         {
@@ -64,7 +72,7 @@ impl<T: Base> NetworkLoss<T> {
                     weights += shape.count();
                     Source::Active(weights - shape.count()..weights)
                 }
-                Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| T::from_f64(x))),
+                Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| of(x))),
                 _ => loss.step(network, node, &sources),
             };
             if let Source::Active(range) = &source {

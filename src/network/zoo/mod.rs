@@ -56,7 +56,7 @@ pub const ZOO: [Architecture; 15] = [
     architecture!("deep_batch_norm", ["samples" = 4, "features" = 2, "width" = 2]),
     architecture!("layer_norm", ["samples" = 3, "features" = 2, "width" = 3]),
     architecture!("deep_layer_norm", ["samples" = 3, "features" = 2, "width" = 3]),
-    architecture!("group_norm", ["samples" = 3, "features" = 2, "width" = 4]),
+    architecture!("group_norm", ["samples" = 3, "features" = 2]),
     architecture!("rms_norm", ["samples" = 3, "features" = 2, "width" = 2]),
     architecture!("deep_rms_norm", ["samples" = 3, "features" = 2, "width" = 2]),
     architecture!("weight_norm", ["samples" = 4, "features" = 2, "width" = 3]),

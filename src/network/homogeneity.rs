@@ -1,0 +1,392 @@
+//! Is a loss scale-invariant in a group of weights? The degree of every node, inferred through the graph.
+//!
+//! The inference is sound, not complete: x − x has every degree, and no rule sees it. So there are three answers, and *not
+//! proved* is one of them.
+
+use std::fmt;
+
+use super::op::{Normalization, Op};
+use super::{Activation, Network, NetworkLoss, Node, NodeId};
+use crate::arithmetic::{Quad, Real, Scalar};
+use crate::data::{Stream, generator};
+use crate::loss::Evaluator;
+use rand_distr::{Distribution, StandardNormal};
+
+/// How a node's value changes when the group is multiplied by c > 0.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Degree {
+    /// Its value is multiplied by c to this power. Powers are dyadic, and exact.
+    Homogeneous(f64),
+    /// Up to a term that does not vary along these axes, its value is multiplied by c to this power: W·x + b with a bias b that
+    /// stays, or stands over another degree. A mean along such an axis takes the term away.
+    UpToShift { degree: f64, constant_along: Vec<usize> },
+    /// Not inferred.
+    Unknown(Breach),
+}
+
+/// Why a degree was not inferred.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reason {
+    /// A normalization with ε > 0 over a degree other than 0.
+    Epsilon { epsilon: f64, degree: f64 },
+    /// A trainable factor after a normalization, which nothing behind it takes away.
+    AffineParameters { left: f64, right: f64 },
+    /// A bias of another degree than what it is added to.
+    Bias { left: f64, right: f64 },
+    /// Terms of different degrees.
+    MixedDegrees { left: f64, right: f64 },
+    /// A function other than the ReLU of a degree other than 0.
+    Function { degree: f64 },
+    /// A bias that no normalization takes away goes through an operation that is not linear in it.
+    Shift { degree: f64 },
+    /// The last layer's output is not normalized: targets have degree 0.
+    UnnormalizedOutput { degree: f64 },
+}
+
+/// A node and why its degree was not inferred.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Breach {
+    pub node: NodeId,
+    pub reason: Reason,
+}
+
+/// Numbers that contradict scale invariance: L(cw) ≠ L(w).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Witness {
+    /// c, the factor of the group.
+    pub factor: f64,
+    /// w, all groups.
+    pub weights: Vec<f64>,
+    /// L(w).
+    pub before: f64,
+    /// L with the group multiplied by c.
+    pub after: f64,
+}
+
+/// What is known of the scale invariance of a loss in a group of weights.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The rules give degree 0.
+    Proved,
+    /// They give none, for the first time at a node; and no numbers were found that contradict it.
+    NotProved(Breach),
+    /// There are numbers that contradict it.
+    Refuted { breach: Breach, witness: Witness },
+}
+
+/// The reading of a network for a group of weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Homogeneity {
+    /// The degree of every node.
+    pub degrees: Vec<Degree>,
+    pub answer: Answer,
+}
+
+impl Network {
+    /// Reads the network for the weights of the names in `group`; of all weights where it is empty. Numbers that contradict
+    /// invariance are looked for where the rules prove nothing, at draws from `seed`.
+    pub fn homogeneity(&self, group: &[&str], seed: u64) -> Homogeneity {
+        let degrees = infer(self, group);
+        let answer = match degrees.iter().find_map(breach) {
+            Some(breach) => self.answer(breach, group, seed),
+            None => match &degrees[self.output().index()] {
+                Degree::Homogeneous(0.0) => Answer::Proved,
+                Degree::Homogeneous(degree) => {
+                    let reason = Reason::UnnormalizedOutput { degree: *degree };
+                    self.answer(Breach { node: self.output(), reason }, group, seed)
+                }
+                Degree::UpToShift { degree, .. } => {
+                    let reason = Reason::Shift { degree: *degree };
+                    self.answer(Breach { node: self.output(), reason }, group, seed)
+                }
+                Degree::Unknown(breach) => self.answer(*breach, group, seed),
+            },
+        };
+        Homogeneity { degrees, answer }
+    }
+
+    /// The reading of every group by itself.
+    pub fn homogeneity_by_group(&self, seed: u64) -> Vec<(&str, Homogeneity)> {
+        self.groups().map(|group| (group.name, self.homogeneity(&[group.name], seed))).collect()
+    }
+
+    fn answer(&self, breach: Breach, group: &[&str], seed: u64) -> Answer {
+        match witness(self, group, seed) {
+            Some(witness) => Answer::Refuted { breach, witness },
+            None => Answer::NotProved(breach),
+        }
+    }
+}
+
+fn breach(degree: &Degree) -> Option<Breach> {
+    match degree {
+        Degree::Unknown(breach) => Some(*breach),
+        _ => None,
+    }
+}
+
+/// Numbers that contradict invariance, in double-double: its rounding, 10⁻³¹, would have to be magnified 10²⁰-fold to look like
+/// a difference of 10⁻¹¹.
+fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Witness> {
+    const DIFFERENCE: f64 = 1e-11;
+    const DRAWS: usize = 4;
+    let loss = NetworkLoss::<Quad>::new(network).ok()?;
+    let mut evaluator = Evaluator::<_, Quad>::new(&loss);
+    let mut generator = generator(seed, Stream::Direction);
+    for _ in 0..DRAWS {
+        let weights: Vec<f64> = (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        for factor in [2.0, 0.5, 16.0] {
+            let mut at = |factor: f64| {
+                let mut w: Vec<Quad> = weights.iter().map(|&w| Quad::from_f64(w)).collect();
+                for group in network.groups().filter(|g| group.is_empty() || group.contains(&g.name)) {
+                    w[group.range].iter_mut().for_each(|w| *w = *w * Quad::constant(factor));
+                }
+                evaluator.evaluate(&w).0.to_f64()
+            };
+            let (before, after) = (at(1.0), at(factor));
+            if (after - before).abs() > DIFFERENCE * (before.abs() + after.abs()) {
+                return Some(Witness { factor, weights, before, after });
+            }
+        }
+    }
+    None
+}
+
+fn infer(network: &Network, group: &[&str]) -> Vec<Degree> {
+    let mut degrees: Vec<Degree> = Vec::with_capacity(network.nodes().len());
+    for (index, node) in network.nodes().iter().enumerate() {
+        let inputs: Vec<&Degree> = node.inputs.iter().map(|input| &degrees[input.index()]).collect();
+        let degree = match inputs.iter().find_map(|degree| breach(degree)) {
+            Some(breach) => Degree::Unknown(breach),
+            None => degree_of(network, group, node, &inputs).unwrap_or_else(|reason| {
+                let reason = explain(network, group, node, reason);
+                Degree::Unknown(Breach { node: NodeId(index), reason })
+            }),
+        };
+        degrees.push(degree);
+    }
+    degrees
+}
+
+/// A degree, and along which axes a term of no degree is constant.
+type Form = (f64, Option<Vec<usize>>);
+
+fn form(degree: &Degree) -> Form {
+    match degree {
+        Degree::Homogeneous(degree) => (*degree, None),
+        Degree::UpToShift { degree, constant_along } => (*degree, Some(constant_along.clone())),
+        // Nodes behind an unknown one are unknown before they ask.
+        Degree::Unknown(_) => (f64::NAN, None),
+    }
+}
+
+fn degree_of(network: &Network, group: &[&str], node: &Node, inputs: &[&Degree]) -> Result<Degree, Reason> {
+    let with = |degree: f64, shift: Option<Vec<usize>>| match shift {
+        None => Degree::Homogeneous(degree),
+        Some(constant_along) => Degree::UpToShift { degree, constant_along },
+    };
+    let (a, shift) = inputs.first().map_or((0.0, None), |degree| form(degree));
+    let (b, other_shift) = inputs.get(1).map_or((0.0, None), |degree| form(degree));
+    // Most operations know nothing of shifts.
+    let unshifted = |degree: f64| match &shift {
+        None if other_shift.is_none() => Ok(Degree::Homogeneous(degree)),
+        _ => Err(Reason::Shift { degree: a }),
+    };
+    match &node.op {
+        Op::Weight(_) => {
+            let member = group.is_empty() || group.contains(&node.name.as_str());
+            Ok(Degree::Homogeneous(if member { 1.0 } else { 0.0 }))
+        }
+        Op::Constant(_) => Ok(Degree::Homogeneous(0.0)),
+        Op::Add | Op::Subtract => sum(network, node, (a, shift), (b, other_shift)),
+        // Linear in the left: a term constant along rows stays so; along leading axes only where the right one has none.
+        Op::MatrixProduct { .. } => match (shift, other_shift) {
+            (None, None) => Ok(Degree::Homogeneous(a + b)),
+            (Some(along), None) => {
+                let [left, right] = [0, 1].map(|k| network.node(node.inputs[k]).shape.axes().len());
+                let first = if right == 2 { 0 } else { left - 2 };
+                shifted(a + b, along.into_iter().filter(|axis| (first..left - 1).contains(axis)).collect())
+            }
+            _ => Err(Reason::Shift { degree: a }),
+        },
+        Op::Multiply => unshifted(a + b),
+        Op::Divide => unshifted(a - b),
+        Op::SquareRoot => unshifted(a / 2.0),
+        Op::Scale(_) => Ok(with(a, shift)),
+        Op::Sum { axes } | Op::Mean { axes } | Op::Maximum { axes } => match shift {
+            None => Ok(Degree::Homogeneous(a)),
+            // No maximum but of terms that share it leaves a shift alone.
+            Some(along) if matches!(node.op, Op::Maximum { .. }) && !axes.iter().all(|axis| along.contains(axis)) => {
+                Err(Reason::Shift { degree: a })
+            }
+            Some(along) => shifted(a, along.into_iter().filter(|axis| !axes.contains(axis)).collect()),
+        },
+        Op::Transpose { order } => {
+            let moved = |along: Vec<usize>| (0..order.len()).filter(|&k| along.contains(&order[k])).collect();
+            Ok(with(a, shift.map(moved)))
+        }
+        Op::Slice { .. } => Ok(with(a, shift)),
+        Op::Reshape(_) | Op::Patches { .. } => unshifted(a),
+        Op::Normalize(normalization) => normalized(normalization, a, shift),
+        Op::Softmax { axis, function } => match (a, shift) {
+            // The exponential's takes away what is constant along its axis.
+            (0.0, Some(along)) if along.contains(axis) && *function == Activation::Exponential => {
+                Ok(Degree::Homogeneous(0.0))
+            }
+            (0.0, None) => Ok(Degree::Homogeneous(0.0)),
+            (_, Some(_)) => Err(Reason::Shift { degree: a }),
+            _ => Err(Reason::Function { degree: a }),
+        },
+        Op::Activation(activation) if *activation == Activation::Relu => unshifted(a),
+        Op::Activation(_) if a != 0.0 => Err(Reason::Function { degree: a }),
+        Op::Activation(_) => unshifted(0.0),
+        Op::MeanSquaredError if a == b => unshifted(2.0 * a),
+        Op::MeanSquaredError => Err(Reason::MixedDegrees { left: a, right: b }),
+        Op::CrossEntropy if a == 0.0 => unshifted(b),
+        Op::CrossEntropy => Err(Reason::UnnormalizedOutput { degree: a }),
+    }
+}
+
+/// A degree up to a term constant along some axes; along none of them it is no longer told apart.
+fn shifted(degree: f64, constant_along: Vec<usize>) -> Result<Degree, Reason> {
+    if constant_along.is_empty() {
+        return Err(Reason::Shift { degree });
+    }
+    Ok(Degree::UpToShift { degree, constant_along })
+}
+
+/// Terms of one degree keep it; one that is repeated along some axes is a shift along these.
+fn sum(network: &Network, node: &Node, (a, shift_a): Form, (b, shift_b): Form) -> Result<Degree, Reason> {
+    let rank = node.shape.axes().len();
+    let repeated = |input: usize| -> Vec<usize> {
+        let shape = &network.node(node.inputs[input]).shape;
+        (0..rank).filter(|&axis| shape.aligned(axis, rank) == 1 && node.shape.axes()[axis] > 1).collect()
+    };
+    // Axes of an operand are numbered from the result's last.
+    let lift = |shift: Vec<usize>, input: usize| -> Vec<usize> {
+        let offset = rank - network.node(node.inputs[input]).shape.axes().len();
+        let own = shift.into_iter().map(|axis| axis + offset);
+        own.chain(repeated(input)).collect()
+    };
+    let degree = |degree: f64, along: Vec<usize>, left: f64, right: f64| match along.is_empty() {
+        true => Err(Reason::MixedDegrees { left, right }),
+        false => Ok(Degree::UpToShift { degree, constant_along: along }),
+    };
+    match (shift_a, shift_b) {
+        (None, None) if a == b => Ok(Degree::Homogeneous(a)),
+        // The operand that is repeated is the shift, whatever its degree.
+        (None, None) if !repeated(1).is_empty() => degree(a, repeated(1), a, b),
+        (None, None) => degree(b, repeated(0), a, b),
+        (Some(along), None) if a == b => degree(a, lift(along, 0), a, b),
+        (None, Some(along)) if a == b => degree(a, lift(along, 1), a, b),
+        (Some(along), None) => {
+            let both = repeated(1);
+            degree(a, lift(along, 0).into_iter().filter(|axis| both.contains(axis)).collect(), a, b)
+        }
+        (None, Some(along)) => {
+            let both = repeated(0);
+            degree(b, lift(along, 1).into_iter().filter(|axis| both.contains(axis)).collect(), a, b)
+        }
+        (Some(first), Some(second)) if a == b => {
+            let second = lift(second, 1);
+            degree(a, lift(first, 0).into_iter().filter(|axis| second.contains(axis)).collect(), a, b)
+        }
+        _ => Err(Reason::MixedDegrees { left: a, right: b }),
+    }
+}
+
+fn normalized(normalization: &Normalization, degree: f64, shift: Option<Vec<usize>>) -> Result<Degree, Reason> {
+    let Normalization { axes, epsilon, centred, .. } = normalization;
+    if let Some(along) = shift
+        && !(*centred && axes.iter().all(|axis| along.contains(axis)))
+    {
+        return Err(Reason::Shift { degree });
+    }
+    if *epsilon > 0.0 && degree != 0.0 {
+        return Err(Reason::Epsilon { epsilon: *epsilon, degree });
+    }
+    Ok(Degree::Homogeneous(0.0))
+}
+
+/// Says more of a sum of mixed degrees: which trainable operation gave an operand its degree.
+fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Reason {
+    let Reason::MixedDegrees { left, right } = reason else { return reason };
+    let culprit = node.inputs[usize::from(left == 0.0)];
+    let is_member = |id: &NodeId| {
+        let node = network.node(*id);
+        matches!(node.op, Op::Weight(_)) && (group.is_empty() || group.contains(&node.name.as_str()))
+    };
+    if node.inputs.iter().any(is_member) {
+        return Reason::Bias { left, right };
+    }
+    // Back along the operands to where weights of the group come in behind the last normalization.
+    let mut at = culprit;
+    loop {
+        let here = network.node(at);
+        let meets = here.inputs.iter().any(is_member);
+        match here.op {
+            Op::Multiply | Op::Divide if meets => return Reason::AffineParameters { left, right },
+            Op::MatrixProduct { .. } if meets => {
+                return Reason::UnnormalizedOutput { degree: if left == 0.0 { right } else { left } };
+            }
+            Op::Normalize(_) => return Reason::AffineParameters { left, right },
+            _ => match here.inputs.iter().find(|input| !is_member(input)) {
+                Some(&next) => at = next,
+                None => return reason,
+            },
+        }
+    }
+}
+
+/// A degree as people write it: whole, or a fraction.
+fn power(degree: f64) -> String {
+    let halves = [1.0, 2.0, 4.0, 8.0, 16.0].into_iter().find(|denominator| (degree * denominator).fract() == 0.0);
+    match halves {
+        Some(1.0) | None => format!("{degree}"),
+        Some(denominator) => format!("{}/{denominator}", degree * denominator),
+    }
+}
+
+impl fmt::Display for Degree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Homogeneous(degree) => write!(f, "degree {}", power(*degree)),
+            Self::UpToShift { degree, constant_along } => {
+                let axes = super::op::axes_text(constant_along);
+                write!(f, "degree {} up to a term constant along {axes}", power(*degree))
+            }
+            Self::Unknown(_) => f.write_str("unknown"),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Epsilon { epsilon, degree } => {
+                write!(f, "ε = {epsilon:e} does not scale with an input of degree {}", power(degree))
+            }
+            Self::AffineParameters { left, right } => write!(
+                f,
+                "trainable affine parameters after the last normalization: terms of degrees {} and {}",
+                power(left),
+                power(right)
+            ),
+            Self::Bias { left, right } => {
+                write!(f, "a bias does not scale with what it is added to: degrees {} and {}", power(left), power(right))
+            }
+            Self::MixedDegrees { left, right } => {
+                write!(f, "terms of different degrees, {} and {}", power(left), power(right))
+            }
+            Self::Function { degree } => {
+                write!(f, "a function that needs degree 0 has an input of degree {}", power(degree))
+            }
+            Self::Shift { degree } => {
+                write!(f, "a bias of another degree than {} is in the input, and stays", power(degree))
+            }
+            Self::UnnormalizedOutput { degree } => {
+                write!(f, "the output is not normalized: it has degree {}", power(degree))
+            }
+        }
+    }
+}
