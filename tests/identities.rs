@@ -56,7 +56,7 @@ fn what_is_not_scale_invariant_is_caught() {
 /// ReLU is homogeneous on a field too, where squares are the positive numbers.
 #[test]
 fn relu_keeps_its_degree_over_a_field() {
-    let text = find("batch_norm").unwrap().toml.replace("tanh", "relu");
+    let text = find("batch_norm").unwrap().toml.replace("algebraic_sigmoid", "relu");
     let network = Network::from_toml(&text, &[("samples", 4), ("features", 2), ("width", 2)]).unwrap();
     assert!(try_exactly::<{ FirstField::ORDER }>(&network, POINTS, 4).unwrap().confirm());
 }

@@ -77,6 +77,9 @@ pub trait Scalar:
 
 /// A scalar that holds data and multiplies matrices.
 pub trait Base: Scalar<Base = Self> {
+    /// Whether loops over it gain from the processor's vector instructions.
+    const VECTORIZED: bool = false;
+
     /// The nearest representable number.
     fn from_f64(x: f64) -> Self;
 
@@ -110,6 +113,13 @@ pub trait Float: Real + faer::traits::RealField {}
 
 impl Float for f32 {}
 impl Float for f64 {}
+
+/// Does `work`, compiled for the vector instructions that this processor has. No operation is reordered or fused: the bits are
+/// those of plain code.
+#[inline(always)]
+pub(crate) fn vectorized<S: Scalar, R>(work: impl FnOnce() -> R) -> R {
+    if const { S::Base::VECTORIZED } { pulp::Arch::new().dispatch(work) } else { work() }
+}
 
 /// `out ← a·x` for a data matrix `a` (m×k), `x` of length k and `out` of length m, over any scalar.
 pub fn apply<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], out: &mut [S]) {

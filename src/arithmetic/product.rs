@@ -4,7 +4,7 @@ use faer::{MatMut, MatRef};
 use faer_ext::IntoFaer;
 use nalgebra::{Dyn, MatrixView, MatrixViewMut};
 
-use super::{Base, Scalar};
+use super::{Base, Scalar, add_scaled, dot, vectorized};
 
 /// A row-major matrix, read as it lies or transposed.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,31 @@ impl<'a, S: Scalar> Operand<'a, S> {
     }
 }
 
+/// A product in which one side is 1: of a matrix and a vector, or of two vectors.
+#[inline(always)]
+fn multiply_by_vector<S: Scalar>(
+    out: &mut [S],
+    accumulate: bool,
+    (m, k, n): (usize, usize, usize),
+    (a, a_transposed): (&[S], bool),
+    (b, b_transposed): (&[S], bool),
+) {
+    if !accumulate {
+        out.fill(S::constant(0.0));
+    }
+    if k == 1 {
+        out.chunks_exact_mut(n).zip(a).for_each(|(row, &factor)| add_scaled(row, factor, b));
+        return;
+    }
+    // One of the factors is a vector of length k; the other one's rows are as long as it, or as many.
+    let (matrix, vector, rows_are_terms) = if n == 1 { (a, b, a_transposed) } else { (b, a, !b_transposed) };
+    if rows_are_terms {
+        matrix.chunks_exact(m.max(n)).zip(vector).for_each(|(row, &factor)| add_scaled(out, factor, row));
+    } else {
+        out.iter_mut().zip(matrix.chunks_exact(k)).for_each(|(out, row)| *out = *out + dot(row, vector));
+    }
+}
+
 /// From one number of a plane to that of the next row, and of the next column.
 fn strides<S: Scalar>(columns: usize) -> (Dyn, Dyn) {
     (Dyn(columns * S::PLANES), Dyn(S::PLANES))
@@ -68,6 +93,16 @@ pub fn multiply<S: Scalar>(
     a: Operand<'_, S>,
     b: Operand<'_, S>,
 ) {
+    if let (Entries::Scalars(x), Entries::Scalars(y)) = (a.entries, b.entries)
+        && S::PLANES > 1
+        && m.min(k).min(n) == 1
+    {
+        // To gather planes would cost more than to multiply.
+        return vectorized::<S, _>(
+            #[inline(always)]
+            || multiply_by_vector(out, accumulate, (m, k, n), (x, a.transposed), (y, b.transposed)),
+        );
+    }
     // Where the first plane written is to replace, later ones of the same place add.
     let mut product = |i: usize, j: usize, plane: usize, first: bool| {
         let planes = &mut S::planes_mut(out)[plane..];

@@ -80,37 +80,52 @@ impl Activation {
             Self::Relu if x.leading().is_positive() => x,
             // NaN is kept: it is not below 0.
             Self::Relu => x - x,
-            Self::AlgebraicSigmoid => x / (one + x * x).sqrt(),
-            Self::Rational => x / (one + x * x),
+            Self::AlgebraicSigmoid => x * (one / (one + x * x).sqrt()),
+            Self::Rational => x * (one / (one + x * x)),
             Self::Cauchy => one / (one + x * x),
         }
     }
 
-    /// The derivative at `x`, where the value is `y`. At the kink of the ReLU it is 0.
+    /// The value at `x` and the derivative there. At the kink of the ReLU it is 0.
     #[inline(always)]
-    pub fn derivative<S: Scalar>(self, x: S, y: S) -> S {
-        let one = S::constant(1.0);
+    pub fn value_and_derivative<S: Scalar>(self, x: S) -> (S, S) {
+        let (zero, one) = (S::constant(0.0), S::constant(1.0));
         match self {
-            Self::Tanh => one - y * y,
-            Self::Softplus => x.transcendental(Transcendental::Logistic),
-            Self::Logistic => y * (one - y),
-            Self::Exponential => y,
-            Self::Logarithm => one / x,
+            Self::Tanh => {
+                let y = self.value(x);
+                (y, one - y * y)
+            }
+            Self::Softplus => (self.value(x), Self::Logistic.value(x)),
+            Self::Logistic => {
+                let y = self.value(x);
+                (y, y * (one - y))
+            }
+            Self::Exponential => {
+                let y = self.value(x);
+                (y, y)
+            }
+            Self::Logarithm => (self.value(x), one / x),
             Self::Gelu => {
                 let tanh = gelu_argument(x).transcendental(Transcendental::Tanh);
                 let slope = S::constant(GELU_SCALE) * (one + S::constant(3.0 * GELU_CUBIC) * x * x);
-                S::constant(0.5) * (one + tanh + x * (one - tanh * tanh) * slope)
+                let half = S::constant(0.5);
+                (half * x * (one + tanh), half * (one + tanh + x * (one - tanh * tanh) * slope))
             }
-            Self::Relu if x.leading().is_positive() => one,
-            Self::Relu => S::constant(0.0),
-            // With s = √(1 + x²): 1/s³.
+            Self::Relu => (self.value(x), if x.leading().is_positive() { one } else { zero }),
             Self::AlgebraicSigmoid => {
-                let square = one + x * x;
-                one / (square * square.sqrt())
+                let inverse = one / (one + x * x).sqrt();
+                (x * inverse, inverse * inverse * inverse)
             }
             // (1 − x²)/(1 + x²)² = c(1 − 2xy) with c = 1/(1 + x²).
-            Self::Rational => (one - (x + x) * y) / (one + x * x),
-            Self::Cauchy => -((x + x) * y * y),
+            Self::Rational => {
+                let inverse = one / (one + x * x);
+                let y = x * inverse;
+                (y, inverse * (one - (x + x) * y))
+            }
+            Self::Cauchy => {
+                let y = self.value(x);
+                (y, -((x + x) * y * y))
+            }
         }
     }
 }

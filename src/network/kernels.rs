@@ -4,7 +4,7 @@ use super::activation::Activation;
 use super::op::{Normalization, Op, patch_places, product_sizes};
 use super::shape::{NOWHERE, Reduction, Shape, table};
 use crate::arithmetic::product::{Operand, multiply};
-use crate::arithmetic::{Base, Scalar, sum_of};
+use crate::arithmetic::{Base, Scalar, sum_of, vectorized};
 
 /// An operation with everything that its shapes decide.
 #[derive(Clone, Debug)]
@@ -120,9 +120,10 @@ impl Kernel {
     }
 
     /// How many scalars it keeps from the forward pass to the backward one, besides its output.
-    pub(super) fn extra(&self) -> usize {
+    pub(super) fn extra(&self, out: &Shape) -> usize {
         match self {
-            Self::Normalize { reduction, .. } => 2 * reduction.kept(),
+            Self::Activation(_) => out.count(),
+            Self::Normalize { reduction, .. } => 3 * reduction.kept(),
             Self::Maximum(reduction) | Self::Softmax { reduction, .. } => reduction.kept(),
             _ => 0,
         }
@@ -130,23 +131,64 @@ impl Kernel {
 
     /// Writes the output.
     pub(super) fn forward<S: Scalar>(&self, inputs: &[Input<'_, S>; 2], out: &mut [S], extra: &mut [S]) {
-        let [x, y] = [inputs[0].scalars, inputs[1].scalars];
-        match self {
-            Self::Same => out.copy_from_slice(x),
-            Self::Product { batches, sizes, transpose_right } => {
-                let (m, k, n) = *sizes;
-                for b in 0..*batches {
-                    let left = inputs[0].operand(b * m * k..(b + 1) * m * k);
-                    let right = inputs[1].operand(b * k * n..(b + 1) * k * n).transposed_if(*transpose_right);
-                    multiply(&mut out[b * m * n..(b + 1) * m * n], false, *sizes, left, right);
-                }
+        if let Self::Product { batches, sizes, transpose_right } = self {
+            let (m, k, n) = *sizes;
+            for b in 0..*batches {
+                let left = inputs[0].operand(b * m * k..(b + 1) * m * k);
+                let right = inputs[1].operand(b * k * n..(b + 1) * k * n).transposed_if(*transpose_right);
+                multiply(&mut out[b * m * n..(b + 1) * m * n], false, *sizes, left, right);
             }
+        } else {
+            let inputs = [inputs[0].scalars, inputs[1].scalars];
+            vectorized::<S, _>(
+                #[inline(always)]
+                || self.forward_by_entries(inputs, out, extra),
+            );
+        }
+    }
+
+    /// Adds to `adjoint`, that of input `input`, what `of_out`, the output's, means for it; writes it where it is the `first`.
+    pub(super) fn backward<S: Scalar>(
+        &self,
+        input: usize,
+        inputs: &[Input<'_, S>; 2],
+        (out, of_out): (&[S], &[S]),
+        extra: &mut [S],
+        adjoint: &mut [S],
+        first: bool,
+    ) {
+        if let Self::Product { sizes, transpose_right, .. } = self {
+            let (m, k, n) = *sizes;
+            let size = if input == 0 { m * k } else { k * n };
+            for (b, adjoint) in adjoint.chunks_exact_mut(size).enumerate() {
+                let left = inputs[0].operand(b * m * k..(b + 1) * m * k);
+                let right = inputs[1].operand(b * k * n..(b + 1) * k * n).transposed_if(*transpose_right);
+                let of_out = &of_out[b * m * n..(b + 1) * m * n];
+                product_backward(input, [left, right], of_out, adjoint, !first, (*sizes, *transpose_right));
+            }
+        } else {
+            if first {
+                adjoint.fill(S::constant(0.0));
+            }
+            let inputs = [inputs[0].scalars, inputs[1].scalars];
+            vectorized::<S, _>(
+                #[inline(always)]
+                || self.backward_by_entries(input, inputs, (out, of_out), extra, adjoint),
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn forward_by_entries<S: Scalar>(&self, [x, y]: [&[S]; 2], out: &mut [S], extra: &mut [S]) {
+        match self {
+            // A product of matrices has entries of its own.
+            Self::Same | Self::Product { .. } => {}
             Self::Binary { operation, tables } => binary_forward(*operation, tables, x, y, out),
             Self::Scale(factor) => map(x, out, |x| S::constant(*factor) * x),
             Self::SquareRoot => map(x, out, Scalar::sqrt),
-            Self::Activation(activation) => map(x, out, |x| activation.value(x)),
+            Self::Activation(activation) => activate(*activation, x, out, extra),
             Self::Sum { reduction, mean } => {
-                reduce(reduction, out, |entry| x[entry]);
+                reduce(reduction, [&mut *out], [x], |[x]| [x]);
                 if *mean {
                     let count = S::constant(reduction.reduced() as f64);
                     out.iter_mut().for_each(|sum| *sum = *sum / count);
@@ -175,36 +217,31 @@ impl Kernel {
         }
     }
 
-    /// Adds to `adjoint`, that of input `input`, what `of_out`, the output's, means for it.
-    pub(super) fn backward<S: Scalar>(
+    #[inline(always)]
+    fn backward_by_entries<S: Scalar>(
         &self,
         input: usize,
-        inputs: &[Input<'_, S>; 2],
+        [x, y]: [&[S]; 2],
         (out, of_out): (&[S], &[S]),
         extra: &mut [S],
         adjoint: &mut [S],
     ) {
-        let [x, y] = [inputs[0].scalars, inputs[1].scalars];
         match self {
-            Self::Same => {}
-            Self::Product { batches, sizes, transpose_right } => {
-                for b in 0..*batches {
-                    product_backward(b, input, inputs, of_out, adjoint, *sizes, *transpose_right);
-                }
-            }
+            Self::Same | Self::Product { .. } => {}
             Self::Binary { operation, tables } => {
                 binary_backward(*operation, tables, input, [x, y], (out, of_out), adjoint);
             }
             Self::Scale(factor) => add_map(adjoint, of_out, |_, g| S::constant(*factor) * g),
             Self::SquareRoot => add_map(adjoint, of_out, |i, g| g / (out[i] + out[i])),
-            Self::Activation(activation) => {
-                let (x, out) = (&x[..adjoint.len()], &out[..adjoint.len()]);
-                add_map(adjoint, of_out, |i, g| g * activation.derivative(x[i], out[i]));
+            Self::Activation(_) => {
+                for ((a, &g), &derivative) in adjoint.iter_mut().zip(of_out).zip(&*extra) {
+                    *a = *a + g * derivative;
+                }
             }
             Self::Sum { reduction, mean } => {
-                let factor =
-                    if *mean { S::constant(1.0) / S::constant(reduction.reduced() as f64) } else { S::constant(1.0) };
-                spread(reduction, adjoint, |result| factor * of_out[result]);
+                let count = if *mean { reduction.reduced() } else { 1 };
+                let factor = S::constant(1.0) / S::constant(count as f64);
+                update(reduction, adjoint, [], [of_out], |a, [], [g]| a + factor * g);
             }
             Self::Maximum(reduction) => maximum_backward(reduction, x, (out, of_out), extra, adjoint),
             Self::Gather(table) => {
@@ -221,8 +258,9 @@ impl Kernel {
             Self::MeanSquaredError => {
                 let sign = if input == 0 { 2.0 } else { -2.0 };
                 let factor = S::constant(sign) * of_out[0] / S::constant(x.len() as f64);
-                let (x, y) = (&x[..adjoint.len()], &y[..adjoint.len()]);
-                adjoint.iter_mut().enumerate().for_each(|(i, a)| *a = *a + factor * (x[i] - y[i]));
+                for ((a, &x), &y) in adjoint.iter_mut().zip(x).zip(y) {
+                    *a = *a + factor * (x - y);
+                }
             }
             Self::CrossEntropy { classes } => {
                 let factor = of_out[0] / S::constant((x.len() / classes) as f64);
@@ -289,6 +327,23 @@ fn map<S: Scalar>(x: &[S], out: &mut [S], f: impl Fn(S) -> S) {
     }
 }
 
+/// Leaves the derivatives in `extra`. The choice of the function stands outside the loop over entries.
+#[inline(always)]
+fn activate<S: Scalar>(activation: Activation, x: &[S], out: &mut [S], extra: &mut [S]) {
+    macro_rules! each {
+        ($($function:ident),*) => {
+            match activation {
+                $(Activation::$function => {
+                    for ((out, derivative), &x) in out.iter_mut().zip(&mut *extra).zip(x) {
+                        (*out, *derivative) = Activation::$function.value_and_derivative(x);
+                    }
+                })*
+            }
+        };
+    }
+    each!(Tanh, Softplus, Logistic, Exponential, Logarithm, Gelu, Relu, AlgebraicSigmoid, Rational, Cauchy);
+}
+
 #[inline(always)]
 fn add_map<S: Scalar>(adjoint: &mut [S], of_out: &[S], f: impl Fn(usize, S) -> S) {
     for (i, (a, &g)) in adjoint.iter_mut().zip(of_out).enumerate() {
@@ -296,25 +351,24 @@ fn add_map<S: Scalar>(adjoint: &mut [S], of_out: &[S], f: impl Fn(usize, S) -> S
     }
 }
 
+/// `adjoint` is the batch's own.
 fn product_backward<S: Scalar>(
-    batch: usize,
     input: usize,
-    inputs: &[Input<'_, S>; 2],
+    [left, right]: [Operand<'_, S>; 2],
     of_out: &[S],
     adjoint: &mut [S],
-    (m, k, n): (usize, usize, usize),
-    transpose_right: bool,
+    accumulate: bool,
+    ((m, k, n), transpose_right): ((usize, usize, usize), bool),
 ) {
-    let left = inputs[0].operand(batch * m * k..(batch + 1) * m * k);
-    let right = inputs[1].operand(batch * k * n..(batch + 1) * k * n).transposed_if(transpose_right);
-    let of_out = Operand::scalars(&of_out[batch * m * n..(batch + 1) * m * n]);
+    let of_out = Operand::scalars(of_out);
     match (input, transpose_right) {
-        (0, _) => multiply(&mut adjoint[batch * m * k..][..m * k], true, (m, n, k), of_out, right.transposed()),
-        (_, true) => multiply(&mut adjoint[batch * k * n..][..k * n], true, (n, m, k), of_out.transposed(), left),
-        (_, false) => multiply(&mut adjoint[batch * k * n..][..k * n], true, (k, m, n), left.transposed(), of_out),
+        (0, _) => multiply(adjoint, accumulate, (m, n, k), of_out, right.transposed()),
+        (_, true) => multiply(adjoint, accumulate, (n, m, k), of_out.transposed(), left),
+        (_, false) => multiply(adjoint, accumulate, (k, m, n), left.transposed(), of_out),
     }
 }
 
+#[inline(always)]
 fn binary_forward<S: Scalar>(operation: Binary, tables: &[Option<Vec<u32>>; 2], x: &[S], y: &[S], out: &mut [S]) {
     match operation {
         Binary::Add => entrywise(tables, x, y, out, |x, y| x + y),
@@ -345,6 +399,7 @@ fn at(table: &Option<Vec<u32>>, k: usize) -> usize {
     table.as_ref().map_or(k, |table| table[k] as usize)
 }
 
+#[inline(always)]
 fn binary_backward<S: Scalar>(
     operation: Binary,
     tables: &[Option<Vec<u32>>; 2],
@@ -370,70 +425,97 @@ fn binary_backward<S: Scalar>(
     }
 }
 
-/// `sums[result] ← Σ term(entry)` over the entries of each result.
+/// `sums[j][result] ← Σ terms(entries)[j]` over the entries of each result, those of the arrays in `of`.
 #[inline(always)]
-fn reduce<S: Scalar>(reduction: &Reduction, sums: &mut [S], term: impl Fn(usize) -> S) {
-    sums.fill(S::constant(0.0));
-    if reduction.runs_reduce() {
-        reduction.for_each_run(|entry, length, result| {
-            sums[result] = sums[result] + sum_of(length, |k| term(entry + k));
-        });
-    } else {
-        reduction.for_each_run(|entry, length, result| {
-            for (k, sum) in sums[result..result + length].iter_mut().enumerate() {
-                *sum = *sum + term(entry + k);
-            }
-        });
-    }
-}
-
-/// Adds to every entry what belongs to its result.
-#[inline(always)]
-fn spread<S: Scalar>(reduction: &Reduction, entries: &mut [S], of_result: impl Fn(usize) -> S) {
-    let step = usize::from(!reduction.runs_reduce());
-    reduction.for_each_run(|entry, length, result| {
-        for (k, value) in entries[entry..entry + length].iter_mut().enumerate() {
-            *value = *value + of_result(result + step * k);
-        }
-    });
-}
-
-/// Writes every entry from itself and its result's number.
-#[inline(always)]
-fn for_entries<S: Scalar>(reduction: &Reduction, entries: &mut [S], f: impl Fn(usize, usize, S) -> S) {
+fn reduce<S: Scalar, const N: usize, const M: usize>(
+    reduction: &Reduction,
+    sums: [&mut [S]; M],
+    of: [&[S]; N],
+    terms: impl Fn([S; N]) -> [S; M],
+) {
+    let mut sums = sums;
+    sums.iter_mut().for_each(|sums| sums.fill(S::constant(0.0)));
     let reduces = reduction.runs_reduce();
-    reduction.for_each_run(|entry, length, result| {
-        let run = &mut entries[entry..entry + length];
-        if reduces {
-            run.iter_mut().enumerate().for_each(|(k, value)| *value = f(entry + k, result, *value));
-        } else {
-            run.iter_mut().enumerate().for_each(|(k, value)| *value = f(entry + k, result + k, *value));
-        }
-    });
+    reduction.for_each_run(
+        #[inline(always)]
+        |entry, length, result| {
+            let of = of.map(|of| &of[entry..entry + length]);
+            for (j, sums) in sums.iter_mut().enumerate() {
+                if reduces {
+                    sums[result] = sums[result] + sum_of(length, |k| terms(of.map(|of| of[k]))[j]);
+                } else {
+                    let sums = &mut sums[result..result + length];
+                    for k in 0..length {
+                        sums[k] = sums[k] + terms(of.map(|of| of[k]))[j];
+                    }
+                }
+            }
+        },
+    );
 }
 
-/// Leaves 1/size in the first half of `extra`; the second is for sums.
-fn normalize<S: Scalar>(reduction: &Reduction, normalization: &Normalization, x: &[S], out: &mut [S], extra: &mut [S]) {
-    let (one, count) = (S::constant(1.0), S::constant(reduction.reduced() as f64));
+/// Writes every entry from itself, those of the arrays in `of` and what the arrays in `by_result` say of its result.
+#[inline(always)]
+fn update<S: Scalar, const N: usize, const M: usize>(
+    reduction: &Reduction,
+    entries: &mut [S],
+    of: [&[S]; N],
+    by_result: [&[S]; M],
+    f: impl Fn(S, [S; N], [S; M]) -> S,
+) {
+    let reduces = reduction.runs_reduce();
+    reduction.for_each_run(
+        #[inline(always)]
+        |entry, length, result| {
+            let entries = &mut entries[entry..entry + length];
+            let of = of.map(|of| &of[entry..entry + length]);
+            if reduces {
+                let by_result = by_result.map(|values| values[result]);
+                for k in 0..length {
+                    entries[k] = f(entries[k], of.map(|of| of[k]), by_result);
+                }
+            } else {
+                let by_result = by_result.map(|values| &values[result..result + length]);
+                for k in 0..length {
+                    entries[k] = f(entries[k], of.map(|of| of[k]), by_result.map(|values| values[k]));
+                }
+            }
+        },
+    );
+}
+
+/// Leaves 1/size in the first third of `extra`; the others are for sums.
+#[inline(always)]
+fn normalize<S: Scalar>(
+    reduction: &Reduction,
+    normalization: &Normalization,
+    x: &[S],
+    out: &mut [S],
+    extra: &mut [S],
+) {
+    let one = S::constant(1.0);
+    let part = one / S::constant(reduction.reduced() as f64);
     let (inverse, sums) = extra.split_at_mut(reduction.kept());
-    out.copy_from_slice(x);
+    let sums = &mut sums[..reduction.kept()];
     if normalization.centred {
-        reduce(reduction, sums, |entry| x[entry]);
-        let part = one / count;
+        reduce(reduction, [&mut *sums], [x], |[x]| [x]);
         sums.iter_mut().for_each(|sum| *sum = *sum * part);
-        for_entries(reduction, out, |_, result, x| x - sums[result]);
+        update(reduction, out, [x], [&*sums], |_, [x], [mean]| x - mean);
+    } else {
+        out.copy_from_slice(x);
     }
-    reduce(reduction, sums, |entry| out[entry] * out[entry]);
-    let part = if normalization.averaged { one / count } else { one };
+    reduce(reduction, [&mut *sums], [&*out], |[x]| [x * x]);
+    let part = if normalization.averaged { part } else { one };
     let epsilon = S::constant(normalization.epsilon);
     for (inverse, &sum) in inverse.iter_mut().zip(&*sums) {
         *inverse = one / (sum * part + epsilon).sqrt();
     }
-    for_entries(reduction, out, |_, result, x| x * inverse[result]);
+    update(reduction, out, [], [&*inverse], |x, [], [inverse]| x * inverse);
 }
 
 /// With x̂ the output and g its adjoint, (g − mean g − x̂·mean(g·x̂))/size; the mean of g only where centred, the sum of g·x̂
 /// where not averaged.
+#[inline(always)]
 fn normalize_backward<S: Scalar>(
     reduction: &Reduction,
     normalization: &Normalization,
@@ -441,21 +523,18 @@ fn normalize_backward<S: Scalar>(
     extra: &mut [S],
     adjoint: &mut [S],
 ) {
-    let part = S::constant(1.0) / S::constant(reduction.reduced() as f64);
+    let (zero, one) = (S::constant(0.0), S::constant(1.0));
+    let part = one / S::constant(reduction.reduced() as f64);
     let (inverse, sums) = extra.split_at_mut(reduction.kept());
-    let (out, of_out) = (&out[..adjoint.len()], &of_out[..adjoint.len()]);
-    reduce(reduction, sums, |entry| of_out[entry] * out[entry]);
-    if normalization.averaged {
-        sums.iter_mut().for_each(|sum| *sum = *sum * part);
-    }
-    for_entries(reduction, adjoint, |entry, result, a| {
-        a + (of_out[entry] - out[entry] * sums[result]) * inverse[result]
+    let (along, mean) = sums.split_at_mut(reduction.kept());
+    reduce(reduction, [&mut *along, &mut *mean], [of_out, out], |[g, x]| [g * x, g]);
+    let (of_along, of_mean) =
+        (if normalization.averaged { part } else { one }, if normalization.centred { part } else { zero });
+    along.iter_mut().for_each(|sum| *sum = *sum * of_along);
+    mean.iter_mut().for_each(|sum| *sum = *sum * of_mean);
+    update(reduction, adjoint, [of_out, out], [&*inverse, along, mean], |a, [g, x], [inverse, along, mean]| {
+        a + (g - mean - x * along) * inverse
     });
-    if normalization.centred {
-        reduce(reduction, sums, |entry| of_out[entry]);
-        sums.iter_mut().zip(&*inverse).for_each(|(sum, &inverse)| *sum = *sum * part * inverse);
-        for_entries(reduction, adjoint, |_, result, a| a - sums[result]);
-    }
 }
 
 fn exceeds<S: Scalar>(a: S, b: S) -> bool {
@@ -463,6 +542,7 @@ fn exceeds<S: Scalar>(a: S, b: S) -> bool {
 }
 
 /// Entries in order; of equal ones the first stands. `extra` counts nothing yet: 1 marks a result not met.
+#[inline(always)]
 fn maximum<S: Scalar>(reduction: &Reduction, x: &[S], out: &mut [S], extra: &mut [S]) {
     let (zero, one) = (S::constant(0.0), S::constant(1.0));
     extra.fill(one);
@@ -481,6 +561,7 @@ fn maximum<S: Scalar>(reduction: &Reduction, x: &[S], out: &mut [S], extra: &mut
 }
 
 /// The adjoint goes to the first entry that is the maximum.
+#[inline(always)]
 fn maximum_backward<S: Scalar>(
     reduction: &Reduction,
     x: &[S],
@@ -502,6 +583,7 @@ fn maximum_backward<S: Scalar>(
     });
 }
 
+#[inline(always)]
 fn softmax<S: Scalar>(reduction: &Reduction, function: Activation, x: &[S], out: &mut [S], extra: &mut [S]) {
     out.copy_from_slice(x);
     if function == Activation::Exponential {
@@ -510,12 +592,13 @@ fn softmax<S: Scalar>(reduction: &Reduction, function: Activation, x: &[S], out:
         out.iter_mut().for_each(|x| *x = *x - largest);
     }
     out.iter_mut().for_each(|x| *x = function.value(*x));
-    reduce(reduction, extra, |entry| out[entry]);
+    reduce(reduction, [&mut *extra], [&*out], |[x]| [x]);
     extra.iter_mut().for_each(|sum| *sum = S::constant(1.0) / *sum);
-    for_entries(reduction, out, |_, result, x| x * extra[result]);
+    update(reduction, out, [], [&*extra], |x, [], [inverse]| x * inverse);
 }
 
 /// With p the output and g its adjoint: p·(log f)′·(g − Σ g·p).
+#[inline(always)]
 fn softmax_backward<S: Scalar>(
     reduction: &Reduction,
     function: Activation,
@@ -524,14 +607,14 @@ fn softmax_backward<S: Scalar>(
     extra: &mut [S],
     adjoint: &mut [S],
 ) {
-    reduce(reduction, extra, |entry| of_out[entry] * out[entry]);
-    for_entries(reduction, adjoint, |entry, result, a| {
-        let change = out[entry] * (of_out[entry] - extra[result]);
+    reduce(reduction, [&mut *extra], [of_out, out], |[g, p]| [g * p]);
+    update(reduction, adjoint, [of_out, out, x], [&*extra], |a, [g, p, x], [sum]| {
+        let change = p * (g - sum);
         if function == Activation::Exponential {
             return a + change;
         }
-        let value = function.value(x[entry]);
-        a + change * function.derivative(x[entry], value) / value
+        let (value, derivative) = function.value_and_derivative(x);
+        a + change * derivative / value
     });
 }
 

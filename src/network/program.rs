@@ -9,12 +9,11 @@ use crate::loss::Loss;
 
 /// A network ready to be evaluated over the scalars of one base: its loss and, in reverse mode, its gradient.
 ///
-/// What depends on no weight is computed once, here. The scratch of an evaluation holds the nodes' values, their adjoints,
-/// what kernels keep for the way back, and the constants.
+/// What depends on no weight is computed once, here. The scratch of an evaluation holds the values of the nodes behind the
+/// weights, their adjoints, what kernels keep for the way back, and the constants.
 #[derive(Clone, Debug)]
 pub struct NetworkLoss<T> {
     steps: Vec<Step>,
-    /// The weights stand first among the values.
     dimension: usize,
     values: usize,
     /// Where the loss stands among the values.
@@ -28,13 +27,17 @@ pub struct NetworkLoss<T> {
 struct Step {
     kernel: Kernel,
     inputs: Vec<Source>,
+    /// For each input, whether on the way back no adjoint has reached it before.
+    first: Vec<bool>,
     out: Range<usize>,
     extra: Range<usize>,
 }
 
 /// Where a node's values are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Source {
+    /// Among the weights; the adjoint is a part of the gradient.
+    Weight(Range<usize>),
     /// Among the values that depend on weights.
     Active(Range<usize>),
     /// Among the constants.
@@ -63,14 +66,14 @@ impl<T: Base> NetworkLoss<T> {
         }
         let dimension = network.dimension();
         let mut loss =
-            Self { steps: Vec::new(), dimension, values: dimension, output: 0, extras: 0, fixed: Vec::new() };
+            Self { steps: Vec::new(), dimension, values: 0, output: 0, extras: 0, fixed: Vec::new() };
         let mut sources: Vec<Source> = Vec::with_capacity(network.nodes().len());
         let mut weights = 0;
         for node in network.nodes() {
             let source = match &node.op {
                 Op::Weight(shape) => {
                     weights += shape.count();
-                    Source::Active(weights - shape.count()..weights)
+                    Source::Weight(weights - shape.count()..weights)
                 }
                 Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| of(x))),
                 _ => loss.step(network, node, &sources),
@@ -80,6 +83,7 @@ impl<T: Base> NetworkLoss<T> {
             }
             sources.push(source);
         }
+        loss.mark_first();
         Ok(loss)
     }
 
@@ -92,7 +96,7 @@ impl<T: Base> NetworkLoss<T> {
         if matches!(kernel, Kernel::Same) {
             return inputs[0].clone();
         }
-        let (count, extra) = (node.shape.count(), kernel.extra());
+        let (count, extra) = (node.shape.count(), kernel.extra(&node.shape));
         if inputs.iter().all(|input| matches!(input, Source::Fixed(_))) {
             let zero = T::from_f64(0.0);
             let (mut out, mut kept) = (vec![zero; count], vec![zero; extra]);
@@ -102,8 +106,22 @@ impl<T: Base> NetworkLoss<T> {
         let out = self.values..self.values + count;
         let extra = self.extras..self.extras + extra;
         (self.values, self.extras) = (out.end, extra.end);
-        self.steps.push(Step { kernel, inputs, out: out.clone(), extra });
+        let first = vec![false; inputs.len()];
+        self.steps.push(Step { kernel, inputs, first, out: out.clone(), extra });
         Source::Active(out)
+    }
+
+    /// Finds the last use of everything, which is the first on the way back.
+    fn mark_first(&mut self) {
+        let mut met: Vec<Source> = Vec::new();
+        for step in self.steps.iter_mut().rev() {
+            for (first, input) in step.first.iter_mut().zip(&step.inputs) {
+                *first = !met.contains(input);
+                if *first {
+                    met.push(input.clone());
+                }
+            }
+        }
     }
 
     fn fix(&mut self, values: impl Iterator<Item = T>) -> Source {
@@ -115,12 +133,17 @@ impl<T: Base> NetworkLoss<T> {
     fn constant(&self, source: &Source) -> Input<'_, T> {
         match source {
             Source::Fixed(range) => Input { scalars: &self.fixed[range.clone()], data: None },
-            Source::Active(_) => Input { scalars: &[], data: None },
+            Source::Weight(_) | Source::Active(_) => Input { scalars: &[], data: None },
         }
     }
 
-    fn input<'a, S: Scalar<Base = T>>(&'a self, source: &Source, values: &'a [S], fixed: &'a [S]) -> Input<'a, S> {
+    fn input<'a, S: Scalar<Base = T>>(
+        &'a self,
+        source: &Source,
+        [weights, values, fixed]: [&'a [S]; 3],
+    ) -> Input<'a, S> {
         match source {
+            Source::Weight(range) => Input { scalars: &weights[range.clone()], data: None },
             Source::Active(range) => Input { scalars: &values[range.clone()], data: None },
             Source::Fixed(range) => Input { scalars: &fixed[range.clone()], data: Some(&self.fixed[range.clone()]) },
         }
@@ -150,26 +173,25 @@ impl<T: Base> Loss<T> for NetworkLoss<T> {
         let (values, rest) = scratch.split_at_mut(self.values);
         let (adjoints, rest) = rest.split_at_mut(self.values);
         let (extras, fixed) = rest.split_at_mut(self.extras);
-        values[..self.dimension].copy_from_slice(w);
         for step in &self.steps {
             let (before, out) = values.split_at_mut(step.out.start);
-            let inputs = pair(&step.inputs, |source| self.input(source, before, fixed));
+            let inputs = pair(&step.inputs, |source| self.input(source, [w, before, fixed]));
             step.kernel.forward(&inputs, &mut out[..step.out.len()], &mut extras[step.extra.clone()]);
         }
-        adjoints.fill(S::constant(0.0));
         adjoints[self.output] = S::constant(1.0);
         for step in self.steps.iter().rev() {
-            let inputs = pair(&step.inputs, |source| self.input(source, values, fixed));
+            let inputs = pair(&step.inputs, |source| self.input(source, [w, values, fixed]));
             let (before, of_out) = adjoints.split_at_mut(step.out.start);
             let out = (&values[step.out.clone()], &of_out[..step.out.len()]);
-            for (k, source) in step.inputs.iter().enumerate() {
-                if let Source::Active(range) = source {
-                    let extra = &mut extras[step.extra.clone()];
-                    step.kernel.backward(k, &inputs, out, extra, &mut before[range.clone()]);
-                }
+            for (k, (source, &first)) in step.inputs.iter().zip(&step.first).enumerate() {
+                let adjoint = match source {
+                    Source::Weight(range) => &mut gradient[range.clone()],
+                    Source::Active(range) => &mut before[range.clone()],
+                    Source::Fixed(_) => continue,
+                };
+                step.kernel.backward(k, &inputs, out, &mut extras[step.extra.clone()], adjoint, first);
             }
         }
-        gradient.copy_from_slice(&adjoints[..self.dimension]);
         values[self.output]
     }
 }
