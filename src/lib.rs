@@ -7,11 +7,12 @@
 //! The modules stand in the order in which they may use one another:
 //!
 //! * [`arithmetic`] — scalars: floats, double-double, Taylor jets;
+//! * [`sphere`] — projection on the sphere and its tangent space;
 //! * [`dense`] — eigenvalues and singular values (faer);
+//! * [`krylov`] — the largest eigenvalues of an operator known by its products (faer);
 //! * [`data`] — the data sets: digits, CSV, seeded random draws;
 //! * [`loss`] — scale-invariant losses and every derivative of them;
 //! * [`network`] — losses as data: a graph that is read, evaluated and differentiated;
-//! * [`sphere`] — projection on the sphere and its tangent space;
 //! * [`sharpness`] — spherical sharpness, in both senses it has off Γ;
 //! * [`minimizers`] — Γ: its nearest point, its sharpness, ∇_Γ log λ₁;
 //! * [`flow`] — the sharpness-reduction flow (ode_solvers) and its closed form;
@@ -27,6 +28,7 @@ pub mod dense;
 pub mod descent;
 pub mod flow;
 pub mod identities;
+pub mod krylov;
 pub mod loss;
 pub mod measure;
 pub mod minimizers;

@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use crate::arithmetic::{Base, Float, add_scaled, apply, norm};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
+use crate::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
 use crate::loss::{Derivatives, Loss};
+use crate::sphere::make_tangent;
 
 /// Which Hessian's eigenvalue is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,31 @@ pub fn spherical_sharpness<T: Float, L: Loss<T>>(
         make_tangential(&mut hessian, theta);
     }
     top(hessian.as_ref(), &symmetric_eigen(hessian.as_ref())?)
+}
+
+/// The largest eigenvalues of either Hessian at a unit vector θ of length D, λ₁ first, by Hessian–vector products alone: for D
+/// up to millions. `warm` as in [`largest_eigenpairs`].
+///
+/// # Errors
+/// See [`largest_eigenpairs`].
+pub fn largest_sharpnesses<T: Float, L: Loss<T>>(
+    derivatives: &mut Derivatives<'_, L, T>,
+    theta: &[T],
+    kind: HessianKind,
+    options: &KrylovOptions,
+    warm: Option<&[T]>,
+) -> Result<LargestEigenpairs<T>, KrylovError> {
+    let mut tangent = theta.to_vec();
+    let apply = |x: &[T], out: &mut [T]| match kind {
+        HessianKind::Euclidean => derivatives.hessian_vector(theta, x, out),
+        HessianKind::Tangential => {
+            tangent.copy_from_slice(x);
+            make_tangent(theta, &mut tangent);
+            derivatives.hessian_vector(theta, &tangent, out);
+            make_tangent(theta, out);
+        }
+    };
+    largest_eigenpairs(theta.len(), apply, options, warm)
 }
 
 /// The top eigenpair of a decomposition, with its residual in the matrix it came from.

@@ -6,6 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 use sharpflow::data::{Dataset, Stream, generator};
 
 /// `cases` cases; failing seeds are printed, shrunk and kept beside the suites as `*.regressions`.
+#[allow(dead_code, reason = "not every suite draws by proptest")]
 pub fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
