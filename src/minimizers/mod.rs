@@ -11,7 +11,7 @@ use crate::dense::DenseError;
 use crate::sharpness::SharpnessError;
 
 pub use linear_regression::LinearRegressionMinimizers;
-pub use numeric::NumericMinimizers;
+pub use numeric::{NumericMinimizers, descend};
 
 /// What the theory needs to know of Γ at one of its points p.
 #[derive(Clone, Debug)]
@@ -111,6 +111,10 @@ pub enum MinimizersError {
         "the nearest point on Γ was not found in {iterations} iterations (last step {step:e}, tolerance {tolerance:e})"
     )]
     NotConverged { iterations: usize, step: f64, tolerance: f64 },
+    #[error("no nearest point on Γ: θ lies beyond a focal point of it (curvature of the distance {curvature:.3})")]
+    Focal { curvature: f64 },
+    #[error("the loss {loss:e} does not fall any more, and its gradient {gradient:e} is not 0: no minimum was reached")]
+    NoDescent { loss: f64, gradient: f64 },
     #[error("not a minimum: the Hessian has the eigenvalue {eigenvalue:e} (rounding explains {noise:e})")]
     NotAMinimum { eigenvalue: f64, noise: f64 },
     #[error("the rank of the Hessian changed along Γ: {rank} here, {expected} at the first point")]

@@ -1,6 +1,8 @@
+use faer::Mat;
+
 use super::rank::spectral_rank;
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, add_scaled, apply, distance, dot, scale};
+use crate::arithmetic::{Float, add_scaled, apply, dot, norm, scale};
 use crate::dense::{Eigen, symmetric_eigen};
 use crate::loss::{Derivatives, Loss};
 use crate::sharpness::top;
@@ -50,44 +52,118 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         Ok((quartic - response.sum::<f64>()) / eigen.values[0].to_f64())
     }
 
-    /// One Gauss–Newton step towards p(θ); returns its length and the length that rounding alone can give it.
+    /// [`Minimizers::nearest`], with the length of every step handed to `observe`: from the second on each is of the order of the
+    /// square of the one before, until rounding is all that is left.
     ///
-    /// In the normal space it is Newton's for ∇L = 0. Along Γ it goes to the part of θ in span(p, T_pΓ), and errs by
-    /// ‖θ − p‖ times the curvature of Γ in S: convergence is linear with that factor, immediate where Γ is a great sphere.
-    fn step(&mut self, theta: &[T], point: &mut [T]) -> Result<(f64, f64), MinimizersError> {
+    /// # Errors
+    /// See [`Minimizers::nearest`].
+    pub fn nearest_observed(
+        &mut self,
+        theta: &[T],
+        point: &mut [T],
+        mut observe: impl FnMut(f64),
+    ) -> Result<(), MinimizersError> {
+        const ITERATIONS: usize = 40;
+        let mut unit = theta.to_vec();
+        direction(theta, &mut unit);
+        point.copy_from_slice(&unit);
+        let (mut step, mut before) = (Step::default(), f64::INFINITY);
+        for _ in 0..ITERATIONS {
+            step = self.step(&unit, point)?;
+            observe(step.length);
+            // Below √u a converging step shrinks; one that does not is rounding, which the gradient's own error can raise above
+            // the tolerance.
+            let stalled = before <= T::UNIT_ROUNDOFF.sqrt()
+                && step.length > 0.5 * before
+                && step.length <= before.max(step.tolerance);
+            if step.length <= step.tolerance || stalled {
+                project(point);
+                return self.check_reached(point, step.least_curvature);
+            }
+            before = step.length;
+        }
+        let Step { length, tolerance, .. } = step;
+        Err(MinimizersError::NotConverged { iterations: ITERATIONS, step: length, tolerance })
+    }
+
+    /// A stationary point need not lie on Γ, nor be the nearest there.
+    fn check_reached(&mut self, point: &[T], least_curvature: f64) -> Result<(), MinimizersError> {
         let eigen = symmetric_eigen(self.derivatives.hessian(point).as_ref())?;
-        let (_, gradient) = self.derivatives.gradient(point);
-        let normal = eigen.vectors.get(.., ..self.rank);
-        let zero = T::from_f64(0.0);
-        let (mut of_theta, mut of_gradient) = (vec![zero; self.rank], vec![zero; self.rank]);
-        apply(normal.transpose(), theta, &mut of_theta);
-        apply(normal.transpose(), gradient, &mut of_gradient);
-        let mut correction = vec![zero; point.len()];
-        apply(normal, &of_theta, &mut correction);
-        let radial = dot(theta, point) - dot(&correction, point);
-        // θ/radial − p, its normal part exchanged for the Newton step.
-        let mut next = theta.to_vec();
-        scale(&mut next, T::from_f64(1.0) / radial);
-        add_scaled(&mut next, T::from_f64(-1.0), point);
-        apply(normal.transpose(), &next, &mut of_theta);
-        for (c, (&g, &value)) in of_theta.iter_mut().zip(of_gradient.iter().zip(&eigen.values)) {
-            *c = -*c - g / value;
-        }
-        apply(normal, &of_theta, &mut correction);
-        for (n, (&c, &p)) in next.iter_mut().zip(correction.iter().zip(point.iter())) {
-            *n = *n + c + p;
-        }
-        project(&mut next);
-        let length = distance(&next, point).to_f64();
-        point.copy_from_slice(&next);
-        let least = eigen.values[self.rank - 1].to_f64();
+        self.check_rank(&eigen)?;
+        if least_curvature > 0.0 { Ok(()) } else { Err(MinimizersError::Focal { curvature: least_curvature }) }
+    }
+
+    fn check_rank(&self, eigen: &Eigen<T>) -> Result<(), MinimizersError> {
+        let (rank, expected) = (rank_of(eigen)?, self.rank);
+        if rank == expected { Ok(()) } else { Err(MinimizersError::RankChanged { rank, expected }) }
+    }
+
+    /// One Newton step for the point x of the cone over Γ nearest to θ: stationary for ½‖x − θ‖² under ∇L(x) = 0.
+    ///
+    /// With the multiplier μ = H⁺(θ − x) and C = ∇³L(x)[μ], the step is n + t: n = −H⁺∇L(x) in the normal space, and t in the
+    /// tangent space with (I + C)t = θ − x − Cn there. C is what the curvature of Γ adds; without it convergence is linear.
+    /// Derivation: `proofs-notes/nearest_point.md`.
+    fn step(&mut self, theta: &[T], point: &mut [T]) -> Result<Step, MinimizersError> {
+        let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
+        let (dimension, rank) = (point.len(), self.rank);
+        let eigen = symmetric_eigen(self.derivatives.hessian(point).as_ref())?;
+        let least = eigen.values[rank - 1].to_f64();
         if !(least > 0.0) {
             // The Newton step would climb: θ is too far from Γ for its Hessian to have Γ's signature.
             return Err(MinimizersError::NotAMinimum { eigenvalue: least, noise: 0.0 });
         }
+        let (normal, tangent) = (eigen.vectors.get(.., ..rank), eigen.vectors.get(.., rank..));
+        let free = dimension - rank;
+        let mut offset = theta.to_vec();
+        add_scaled(&mut offset, -one, point);
+        let pseudoinverse = |v: &[T]| {
+            let (mut coefficients, mut image) = (vec![zero; rank], vec![zero; dimension]);
+            apply(normal.transpose(), v, &mut coefficients);
+            coefficients.iter_mut().zip(&eigen.values).for_each(|(c, &value)| *c /= value);
+            apply(normal, &coefficients, &mut image);
+            image
+        };
+        let multiplier = pseudoinverse(&offset);
+        let mut step = pseudoinverse(self.derivatives.gradient(point).1);
+        scale(&mut step, -one);
+        let mut curvature = vec![zero; dimension];
+        self.derivatives.mixed_third_derivative(point, &multiplier, &step, &mut curvature);
+        add_scaled(&mut offset, -one, &curvature);
+        let mut right = vec![zero; free];
+        apply(tangent.transpose(), &offset, &mut right);
+        let mut matrix = Mat::from_fn(free, free, |_, _| zero);
+        let mut column = vec![zero; free];
+        for j in 0..free {
+            let direction: Vec<T> = (0..dimension).map(|i| tangent[(i, j)]).collect();
+            self.derivatives.mixed_third_derivative(point, &multiplier, &direction, &mut curvature);
+            apply(tangent.transpose(), &curvature, &mut column);
+            column[j] += one;
+            column.iter().enumerate().for_each(|(i, &entry)| matrix[(i, j)] = entry);
+        }
+        let curved = symmetric_eigen(matrix.as_ref())?;
+        let least_curvature = curved.values[free - 1].to_f64();
+        // Beyond a focal point of Γ the second derivative of the distance is not positive: there the plain step is taken.
+        if least_curvature > 0.0 {
+            let mut coefficients = vec![zero; free];
+            apply(curved.vectors.transpose(), &right, &mut coefficients);
+            coefficients.iter_mut().zip(&curved.values).for_each(|(c, &value)| *c /= value);
+            apply(curved.vectors.as_ref(), &coefficients, &mut right);
+        }
+        apply(tangent, &right, &mut curvature);
+        add_scaled(&mut step, one, &curvature);
+        add_scaled(point, one, &step);
         let condition = eigen.values[0].to_f64() / least;
-        Ok((length, 64.0 * point.len() as f64 * T::UNIT_ROUNDOFF * condition))
+        let tolerance = 64.0 * dimension as f64 * T::UNIT_ROUNDOFF * condition;
+        Ok(Step { length: norm(&step).to_f64(), tolerance, least_curvature })
     }
+}
+
+/// A Newton step's length, the length that rounding alone can give it, and the least eigenvalue of I + C along Γ.
+#[derive(Clone, Copy, Debug, Default)]
+struct Step {
+    length: f64,
+    tolerance: f64,
+    least_curvature: f64,
 }
 
 impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
@@ -100,32 +176,13 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
     }
 
     fn nearest(&mut self, theta: &[T], point: &mut [T]) -> Result<(), MinimizersError> {
-        const ITERATIONS: usize = 60;
-        let mut unit = theta.to_vec();
-        direction(theta, &mut unit);
-        point.copy_from_slice(&unit);
-        let (mut length, mut tolerance) = (f64::INFINITY, 0.0);
-        for _ in 0..ITERATIONS {
-            let before = length;
-            (length, tolerance) = self.step(&unit, point)?;
-            // Below √u a converging step at least halves; one that does not is rounding, which the gradient's own error can
-            // raise above the tolerance.
-            let stalled = before <= T::UNIT_ROUNDOFF.sqrt() && length > 0.5 * before && length <= before.max(tolerance);
-            if length <= tolerance || stalled {
-                return Ok(());
-            }
-        }
-        Err(MinimizersError::NotConverged { iterations: ITERATIONS, step: length, tolerance })
+        self.nearest_observed(theta, point, |_| {})
     }
 
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
         let hessian = self.derivatives.hessian(point);
         let eigen = symmetric_eigen(hessian.as_ref())?;
-        let rank = rank_of(&eigen)?;
-        if rank != self.rank {
-            let expected = self.rank;
-            return Err(MinimizersError::RankChanged { rank, expected });
-        }
+        self.check_rank(&eigen)?;
         let mut sharpness = top(hessian.as_ref(), &eigen)?;
         if dot(&sharpness.vector, &geometry.direction).to_f64() < 0.0 {
             scale(&mut sharpness.vector, T::from_f64(-1.0));
@@ -156,4 +213,52 @@ fn noise<T: Float>(dimension: usize) -> f64 {
 
 fn rank_of<T: Float>(eigen: &Eigen<T>) -> Result<usize, MinimizersError> {
     spectral_rank(&eigen.values, noise::<T>(eigen.values.len()))
+}
+
+/// A minimum of a loss: from `start`, which is no 0, down to where the gradient is rounding.
+///
+/// Each step divides the gradient's part along an eigenvector of ∇²L by |λ| + ν, and ν is as small as lets the loss fall: far away
+/// that is gradient descent, near a minimum Newton's method. Meant for D up to a few hundred, as [`NumericMinimizers`].
+///
+/// # Errors
+/// No minimum within `steps`, a saddle, or a loss that is not finite at the start.
+pub fn descend<T: Float, L: Loss<T>>(loss: &L, start: &[T], steps: usize) -> Result<Vec<T>, MinimizersError> {
+    let mut derivatives = Derivatives::new(loss);
+    let mut point = start.to_vec();
+    project(&mut point);
+    let (mut value, mut damping) = (derivatives.gradient(&point).0.to_f64(), 1.0);
+    let (mut size, mut tolerance) = (f64::INFINITY, 0.0);
+    for _ in 0..steps {
+        let eigen = symmetric_eigen(derivatives.hessian(&point).as_ref())?;
+        let gradient = derivatives.gradient(&point).1.to_vec();
+        let sharpness = eigen.values.iter().map(|v| v.to_f64().abs()).fold(0.0, f64::max);
+        size = norm(&gradient).to_f64();
+        tolerance = noise::<T>(point.len()) * sharpness;
+        if size <= tolerance {
+            rank_of(&eigen)?;
+            return Ok(point);
+        }
+        let mut along = vec![T::from_f64(0.0); point.len()];
+        apply(eigen.vectors.transpose(), &gradient, &mut along);
+        loop {
+            let mut step: Vec<T> = along.clone();
+            let damped = |value: T| T::from_f64(-1.0 / (value.to_f64().abs() + damping * sharpness));
+            step.iter_mut().zip(&eigen.values).for_each(|(s, &value)| *s *= damped(value));
+            let mut next = point.clone();
+            apply(eigen.vectors.as_ref(), &step, &mut next);
+            add_scaled(&mut next, T::from_f64(1.0), &point);
+            project(&mut next);
+            let found = derivatives.gradient(&next).0.to_f64();
+            if found < value {
+                (point, value, damping) = (next, found, 0.25 * damping);
+                break;
+            }
+            // So short a step changes nothing more: the gradient is as small as this loss's rounding lets it be.
+            if damping > 1.0 / T::UNIT_ROUNDOFF {
+                return Err(MinimizersError::NoDescent { loss: value, gradient: size });
+            }
+            damping *= 4.0;
+        }
+    }
+    Err(MinimizersError::NotConverged { iterations: steps, step: size, tolerance })
 }

@@ -1,0 +1,160 @@
+//! Γ of the networks: that they interpolate, the nearest point and its rate, λ₁ and its gradient along Γ.
+
+mod common;
+
+use common::normal_vector;
+use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
+use sharpflow::loss::{Derivatives, Evaluator, Loss};
+use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers, descend};
+use sharpflow::network::NetworkLoss;
+use sharpflow::network::zoo::{ZOO, find};
+use sharpflow::sphere::{make_tangent, project};
+
+fn loss_of(name: &str) -> NetworkLoss<f64> {
+    NetworkLoss::new(&find(name).unwrap().network(&[]).unwrap()).unwrap()
+}
+
+/// A point of Γ: the first of some starts from which a minimum of loss 0 is reached.
+fn minimum(loss: &NetworkLoss<f64>) -> Vec<f64> {
+    let reached = (0..20).find_map(|seed| {
+        let point = descend(loss, &normal_vector(loss.dimension(), seed), 2000).ok()?;
+        let (value, _) = Evaluator::<_, f64>::new(loss).evaluate(&point);
+        (value < 1e-22).then_some(point)
+    });
+    reached.expect("a minimum")
+}
+
+/// An architecture interpolates: minima of loss 0 exist, the Hessian's rank there is that of the data, and Γ has a dimension.
+#[test]
+fn every_architecture_interpolates() {
+    for architecture in ZOO {
+        let loss = loss_of(architecture.name);
+        let point = minimum(&loss);
+        let minimizers = NumericMinimizers::through(&loss, &point).unwrap();
+        let samples = match architecture.name {
+            "circle" => 3,
+            "matrix_completion" => 9,
+            "convolution" | "attention" => 4,
+            _ => 6,
+        };
+        // A batch norm takes two dimensions of the outputs away: the mean and the size.
+        assert_eq!(minimizers.rank(), samples - 2, "{}", architecture.name);
+        assert!(minimizers.manifold_dimension() > 0);
+    }
+}
+
+/// θ − p normal to Γ at p, the point found again from there, and each step of the order of the square of the one before.
+#[test]
+fn the_nearest_point_is_nearest_and_found_quadratically() {
+    for name in ["batch_norm", "matrix_completion", "layer_norm", "deep_rms_norm", "weight_norm", "attention"] {
+        let loss = loss_of(name);
+        let start = minimum(&loss);
+        let mut minimizers = NumericMinimizers::through(&loss, &start).unwrap();
+        let d = loss.dimension();
+        let mut orders = Vec::new();
+        for seed in 0..6 {
+            let mut theta = start.clone();
+            let mut away = normal_vector(d, seed);
+            project(&mut away);
+            scale(&mut away, 0.03);
+            add_scaled(&mut theta, 1.0, &away);
+            project(&mut theta);
+            let (mut point, mut lengths) = (theta.clone(), Vec::new());
+            minimizers.nearest_observed(&theta, &mut point, |length| lengths.push(length)).unwrap();
+            assert!((norm(&point) - 1.0).abs() < 1e-14);
+            // On Γ, and θ − p has no part along it.
+            let mut derivatives = Derivatives::new(&loss);
+            let hessian = derivatives.hessian(&point);
+            let eigen = sharpflow::dense::symmetric_eigen(hessian.as_ref()).unwrap();
+            let rounding = 1e-12 * eigen.values[0] / eigen.values[minimizers.rank() - 1];
+            assert!(norm(derivatives.gradient(&point).1) <= rounding * eigen.values[0], "{name}");
+            let mut offset = theta.clone();
+            add_scaled(&mut offset, -1.0, &point);
+            make_tangent(&point, &mut offset);
+            for k in minimizers.rank()..d {
+                let mut along = eigen.vector(k);
+                make_tangent(&point, &mut along);
+                assert!(dot(&along, &offset).abs() <= rounding, "{name}: {}", dot(&along, &offset));
+            }
+            // Nearer than its neighbours on Γ.
+            let mut geometry = Geometry::new(d);
+            minimizers.geometry(&point, &mut geometry).unwrap();
+            let mut aside = point.clone();
+            add_scaled(&mut aside, 0.01 / norm(&geometry.log_gradient), &geometry.log_gradient);
+            let mut neighbour = point.clone();
+            minimizers.nearest(&aside, &mut neighbour).unwrap();
+            assert!(distance(&theta, &neighbour) > distance(&theta, &point));
+            // s₁, s₂ = C·s₁², s₃ = C·s₂²: the order is 2 whatever C, as long as rounding is far below.
+            let triples = lengths.windows(3).filter(|s| s[0] < 0.1 && s[1] < 1e-2 && s[2] > 1e2 * rounding);
+            orders.extend(triples.map(|s| (s[2] / s[1]).ln() / (s[1] / s[0]).ln()));
+        }
+        orders.sort_by(f64::total_cmp);
+        let median = orders[orders.len() / 2];
+        println!("{name}: order {median:.2}, of {} triples of steps, from {:.2}", orders.len(), orders[0]);
+        assert!(orders.len() >= 6 && median > 1.8, "{name}: {orders:?}");
+    }
+}
+
+/// The gradient of log λ₁ along Γ against the difference of λ₁ at points of Γ on both sides.
+#[test]
+fn the_slope_of_sharpness_is_its_difference_along_the_manifold() {
+    for name in ["batch_norm", "matrix_completion", "rms_norm", "weight_standardization", "convolution"] {
+        let loss = loss_of(name);
+        let point = minimum(&loss);
+        let mut minimizers = NumericMinimizers::through(&loss, &point).unwrap();
+        let d = loss.dimension();
+        let mut geometry = Geometry::new(d);
+        minimizers.geometry(&point, &mut geometry).unwrap();
+        let slope = geometry.log_gradient.clone();
+        let step = 1e-5 / norm(&slope);
+        let mut log_sharpness = |sign: f64| {
+            let mut aside = point.clone();
+            add_scaled(&mut aside, sign * step, &slope);
+            let mut at = aside.clone();
+            minimizers.nearest(&aside, &mut at).unwrap();
+            minimizers.geometry(&at, &mut geometry).unwrap();
+            geometry.sharpness.ln()
+        };
+        let difference = (log_sharpness(1.0) - log_sharpness(-1.0)) / (2.0 * step);
+        let square = dot(&slope, &slope);
+        assert!((difference / square - 1.0).abs() < 1e-4, "{name}: {difference} {square}");
+    }
+}
+
+/// The loss that one can draw: λ₁ = 1 + 20x² on the circle z = 0, and G is its logarithm's slope along it.
+#[test]
+fn the_circle_has_the_sharpness_of_its_formula() {
+    let loss = loss_of("circle");
+    for angle in [0.3f64, 1.0, 2.0, 4.0] {
+        let point = [angle.cos(), angle.sin(), 0.0];
+        let mut minimizers = NumericMinimizers::through(&loss, &point).unwrap();
+        let mut geometry = Geometry::new(3);
+        minimizers.geometry(&point, &mut geometry).unwrap();
+        let sharpness = 1.0 + 20.0 * point[0] * point[0];
+        assert!((geometry.sharpness - sharpness).abs() < 1e-12 * sharpness);
+        let slope = 40.0 * point[0] / sharpness;
+        let expected = [slope * (1.0 - point[0] * point[0]), -slope * point[0] * point[1], 0.0];
+        assert!(distance(&geometry.log_gradient, &expected) < 1e-11 * (1.0 + slope.abs()));
+        // q = F/(3λ₁) − T²/(λ₁²): cubic 6·½ and quartic 24·¼ derivatives, the quartic with what 1/r² and 1/r⁴ add to it.
+        let (mut theta, mut nearest) = (point, point);
+        theta[2] = 0.2;
+        minimizers.nearest(&theta, &mut nearest).unwrap();
+        assert!(distance(&nearest, &point) < 1e-12);
+    }
+}
+
+#[test]
+fn what_has_no_nearest_point_is_said() {
+    let loss = loss_of("circle");
+    let point = [1.0, 0.0, 0.0];
+    let mut minimizers = NumericMinimizers::through(&loss, &point).unwrap();
+    // The pole is as far from every point of the circle.
+    let mut out = point;
+    assert!(minimizers.nearest(&[0.0, 0.0, 1.0], &mut out).is_err());
+    assert!(minimizers.nearest(&[f64::NAN; 3], &mut out).is_err());
+    assert!(matches!(
+        descend(&loss, &[0.1, 0.2, 0.9], 1),
+        Err(MinimizersError::NotConverged { iterations: 1, .. })
+    ));
+    assert!(descend(&loss, &[0.0; 3], 10).is_err());
+}
