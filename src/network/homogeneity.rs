@@ -325,7 +325,9 @@ fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Re
         let here = network.node(at);
         let meets = here.inputs.iter().any(is_member);
         match here.op {
-            Op::Multiply | Op::Divide if meets => return Reason::AffineParameters { left, right },
+            Op::Multiply | Op::Divide if meets && !here.inputs.iter().all(is_member) => {
+                return Reason::AffineParameters { left, right };
+            }
             Op::MatrixProduct { .. } if meets => {
                 return Reason::UnnormalizedOutput { degree: if left == 0.0 { right } else { left } };
             }

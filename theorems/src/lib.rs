@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod evidence;
+pub mod inspect;
 pub mod instance;
 pub mod records;
 pub mod registry;

@@ -20,6 +20,8 @@ pub(super) enum Command {
     Verify(VerifyArguments),
     /// Run one instance beside the flow; write it as CSV, JSON and pictures
     Trace(TraceArguments),
+    /// Read a network: scale invariance node by node, exact identities, sharpness
+    Inspect(InspectArguments),
     /// Name the claims
     List,
     /// Say what a claim says
@@ -56,6 +58,33 @@ pub(super) struct VerifyArguments {
     /// Print neither progress nor table
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow inspect batch_norm\n  sharpflow inspect mine.toml --size width=64 --group hidden\n  sharpflow inspect attention --toml > mine.toml\n\nExit codes: 0 scale invariance proved, 1 refuted, 3 not proved, 2 bad input."
+)]
+pub(super) struct InspectArguments {
+    /// A network file, or the name of a built-in architecture
+    pub network: String,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub size: Vec<String>,
+    /// The weights whose scale is meant; may be given again [default: all]
+    #[arg(long, value_name = "WEIGHTS")]
+    pub group: Vec<String>,
+    /// Seed of the point and of exact arithmetic
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Print everything as JSON
+    #[arg(long, conflicts_with_all = ["toml", "latex"])]
+    pub json: bool,
+    /// Print the network as a file, written out in primitive operations
+    #[arg(long, conflicts_with = "latex")]
+    pub toml: bool,
+    /// Print the network as LaTeX
+    #[arg(long)]
+    pub latex: bool,
 }
 
 #[derive(Debug, Args)]

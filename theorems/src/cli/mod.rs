@@ -2,6 +2,7 @@
 //! 0 all confirmed (or done), 1 something refuted, 2 usage or bad input, 3 undecided, 130 interrupted.
 
 mod arguments;
+mod inspect;
 mod progress;
 mod table;
 mod trace;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use rayon::ThreadPoolBuildError;
+use sharpflow::network::NetworkError;
+use sharpflow::network::file::FileError;
 use thiserror::Error;
 
 use crate::evidence::Strength;
@@ -36,6 +39,14 @@ enum CliError {
     NoSuchClaim { id: String },
     #[error("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice")]
     DecayTwice,
+    #[error("{name}: {source}")]
+    Network { name: String, source: FileError },
+    #[error("no network file {name:?}; built in are: {built_in}")]
+    NoSuchNetwork { name: String, built_in: String },
+    #[error("--size {text:?} is not NAME=NUMBER")]
+    Size { text: String },
+    #[error(transparent)]
+    Inspection(#[from] NetworkError),
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]
@@ -57,6 +68,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::List => print(&list()).map(|()| 0),
         Command::Explain { claim } => claim_of(&claim).and_then(|claim| print(&explain(claim)).map(|()| 0)),
     };

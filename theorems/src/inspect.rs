@@ -1,0 +1,253 @@
+//! What can be said of a network before anything runs: its scale invariance node by node, the exact identities, its sharpness.
+
+use serde::Serialize;
+use sharpflow::arithmetic::{FirstField, SecondField, norm};
+use sharpflow::data::{Stream, generator};
+use sharpflow::identities::{Trials, try_exactly};
+use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
+use sharpflow::loss::{Derivatives, Loss};
+use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend};
+use sharpflow::network::homogeneity::{Answer, Homogeneity};
+use sharpflow::network::{Network, NetworkError, NetworkLoss};
+use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
+use sharpflow::sphere::project;
+
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::evidence::{PROVENANCE, Provenance};
+
+/// Points of each prime field at which identities are tried.
+const POINTS: usize = 4;
+/// Up to this many weights a minimum is looked for: each step decomposes a Hessian.
+const MOST_DESCENDED: usize = 300;
+const STEPS: usize = 2000;
+/// Factors of the weights at which the ordinary sharpness is shown.
+const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
+
+/// What is asked beside the network.
+#[derive(Clone, Debug, Serialize)]
+pub struct Question {
+    /// The weights whose scale is meant; all of them where empty.
+    pub group: Vec<String>,
+    pub seed: u64,
+}
+
+/// Everything said of a network.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    pub provenance: Provenance,
+    pub title: String,
+    pub question: Question,
+    pub weights: usize,
+    pub nodes: Vec<NodeReading>,
+    pub invariance: Invariance,
+    /// Each group by itself.
+    pub groups: Vec<(String, Invariance)>,
+    pub non_smooth: Vec<String>,
+    /// One for each prime field; or why there are none.
+    pub exact: Result<Vec<Exact>, String>,
+    pub point: PointReading,
+    pub minimum: Result<MinimumReading, String>,
+}
+
+/// A node and its degree.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeReading {
+    pub name: String,
+    pub formula: String,
+    pub shape: Vec<usize>,
+    pub degree: String,
+}
+
+/// The answer for a group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+pub enum Invariance {
+    Proved,
+    NotProved { node: String, reason: String },
+    Refuted { node: String, reason: String, factor: f64, before: f64, after: f64 },
+}
+
+/// The exact identities in one prime field.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exact {
+    pub prime: u64,
+    pub points: usize,
+    pub roots: usize,
+    /// Whether it was tried with rational functions, or smaller sizes, in place of the network's own.
+    pub replaced: bool,
+    pub identities: usize,
+    pub held: usize,
+    pub twins: usize,
+    pub twins_refuted: usize,
+    pub log2_accident: f64,
+    /// The identities that do not hold.
+    pub failed: Vec<String>,
+}
+
+/// Loss and sharpness at a random point of the sphere.
+#[derive(Clone, Debug, Serialize)]
+pub struct PointReading {
+    pub loss: f64,
+    pub gradient_norm: f64,
+    /// λ₁ and, if there is one, λ₂ of ∇²L(θ).
+    pub sharpness: Sharpness,
+    /// The same of P∇²L(θ)P.
+    pub tangential: Sharpness,
+    pub scaling: Vec<Scaling>,
+}
+
+/// The largest eigenvalues with their residuals, or why they are not known.
+pub type Sharpness = Result<Vec<(f64, f64)>, String>;
+
+/// The sharpness of cθ itself, and of its direction.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scaling {
+    pub factor: f64,
+    pub ordinary: Option<f64>,
+    pub spherical: Option<f64>,
+}
+
+/// Γ where a descent from the random point meets it.
+#[derive(Clone, Debug, Serialize)]
+pub struct MinimumReading {
+    pub loss: f64,
+    pub rank: usize,
+    pub manifold_dimension: usize,
+    /// λ₁, λ₂ and ‖∇_Γ log λ₁‖; or why λ₁ has no gradient there.
+    pub geometry: Result<[f64; 3], String>,
+}
+
+/// Looks at a network. `small` is the same architecture as exact arithmetic can try it, with rational functions and few roots.
+///
+/// # Errors
+/// A group that is not there.
+pub fn inspect(network: &Network, small: &Network, question: Question) -> Result<Inspection, NetworkError> {
+    let Question { group, seed } = &question;
+    for name in group {
+        if !network.groups().any(|g| g.name == name) {
+            return Err(NetworkError::NoSuchNode { node: name.clone(), nodes: network.nodes().len() });
+        }
+    }
+    let names: Vec<&str> = group.iter().map(String::as_str).collect();
+    let homogeneity = network.homogeneity(&names, *seed);
+    let read = |(node, degree): (&sharpflow::network::Node, &dyn ToString)| NodeReading {
+        name: node.name.clone(),
+        formula: network.formula(node),
+        shape: node.shape.axes().to_vec(),
+        degree: degree.to_string(),
+    };
+    let degrees = homogeneity.degrees.iter().map(|degree| degree as &dyn ToString);
+    let nodes = network.nodes().iter().zip(degrees).map(read).collect();
+    let by_group = network.homogeneity_by_group(*seed);
+    let loss = NetworkLoss::<f64>::new(network)?;
+    let mut generator = generator(*seed, Stream::Direction);
+    let mut theta: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
+    project(&mut theta);
+    Ok(Inspection {
+        provenance: PROVENANCE,
+        title: network.title().into(),
+        weights: network.dimension(),
+        nodes,
+        invariance: invariance(network, &homogeneity),
+        groups: by_group.iter().map(|(name, h)| ((*name).into(), invariance(network, h))).collect(),
+        non_smooth: network.non_smooth().map(|node| node.name.clone()).collect(),
+        exact: exact(small, small != network, *seed),
+        point: at_point(&loss, &theta, *seed),
+        minimum: minimum(&loss, &theta),
+        question,
+    })
+}
+
+fn invariance(network: &Network, homogeneity: &Homogeneity) -> Invariance {
+    let at = |breach: &sharpflow::network::homogeneity::Breach| {
+        (network.node(breach.node).name.clone(), breach.reason.to_string())
+    };
+    match &homogeneity.answer {
+        Answer::Proved => Invariance::Proved,
+        Answer::NotProved(breach) => {
+            let (node, reason) = at(breach);
+            Invariance::NotProved { node, reason }
+        }
+        Answer::Refuted { breach, witness } => {
+            let (node, reason) = at(breach);
+            let (factor, before, after) = (witness.factor, witness.before, witness.after);
+            Invariance::Refuted { node, reason, factor, before, after }
+        }
+    }
+}
+
+fn exact(small: &Network, replaced: bool, seed: u64) -> Result<Vec<Exact>, String> {
+    let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
+    let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
+    Ok([first, second].iter().map(|trials| summary(trials, replaced)).collect())
+}
+
+fn summary(trials: &Trials, replaced: bool) -> Exact {
+    let held = |trial: &&sharpflow::identities::Trial| trial.agreed == trials.points;
+    let twins = || trials.trials.iter().flat_map(|trial| &trial.twins_differed);
+    Exact {
+        prime: trials.prime,
+        points: trials.points,
+        roots: trials.roots,
+        replaced,
+        identities: trials.trials.len(),
+        held: trials.trials.iter().filter(held).count(),
+        twins: twins().count(),
+        twins_refuted: twins().filter(|&&differed| differed > 0).count(),
+        log2_accident: trials.log2_accident,
+        failed: trials
+            .trials
+            .iter()
+            .filter(|trial| !held(trial))
+            .map(|trial| trial.identity.variants()[0].formula.into())
+            .collect(),
+    }
+}
+
+fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
+    let mut derivatives = Derivatives::new(loss);
+    let (value, gradient) = derivatives.gradient(theta);
+    let (value, gradient_norm) = (value, norm(gradient));
+    let options = KrylovOptions { pairs: theta.len().min(2), seed, ..KrylovOptions::default() };
+    let mut of = |at: &[f64], kind| -> Sharpness {
+        let found = largest_sharpnesses(&mut derivatives, at, kind, &options, None).map_err(|e| e.to_string())?;
+        let LargestEigenpairs { pairs, converged, products } = found;
+        if !converged {
+            return Err(format!("not converged after {products} products"));
+        }
+        Ok(pairs.iter().map(|pair| (pair.value, pair.residual)).collect())
+    };
+    let mut scaling = Vec::new();
+    for factor in FACTORS {
+        let far: Vec<f64> = theta.iter().map(|t| factor * t).collect();
+        let mut direction = far.clone();
+        project(&mut direction);
+        let mut top = |at: &[f64]| of(at, HessianKind::Euclidean).ok().and_then(|pairs| pairs.first().map(|p| p.0));
+        let (ordinary, spherical) = (top(&far), top(&direction));
+        scaling.push(Scaling { factor, ordinary, spherical });
+    }
+    PointReading {
+        loss: value,
+        gradient_norm,
+        sharpness: of(theta, HessianKind::Euclidean),
+        tangential: of(theta, HessianKind::Tangential),
+        scaling,
+    }
+}
+
+fn minimum(loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, String> {
+    if start.len() > MOST_DESCENDED {
+        return Err(format!("not looked for: {} weights are more than {MOST_DESCENDED}", start.len()));
+    }
+    let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
+    let point = descend(loss, start, STEPS).map_err(said)?;
+    let value = Derivatives::new(loss).gradient(&point).0;
+    let mut minimizers = NumericMinimizers::through(loss, &point).map_err(said)?;
+    let mut geometry = Geometry::new(point.len());
+    let geometry = minimizers.geometry(&point, &mut geometry).map_err(said).map(|()| {
+        [geometry.sharpness, geometry.next_sharpness, geometry.log_gradient_square().sqrt()]
+    });
+    let (rank, manifold_dimension) = (minimizers.rank(), minimizers.manifold_dimension());
+    Ok(MinimumReading { loss: value, rank, manifold_dimension, geometry })
+}
