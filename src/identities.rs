@@ -4,8 +4,8 @@
 //! at random points of a prime field ([`try_exactly`]), an identity that is false holds by accident with a probability that is
 //! bounded there. Derivation: `proofs-notes/exact_arithmetic.md`.
 
-use rand::rngs::ChaCha12Rng;
 use rand::Rng;
+use rand::rngs::ChaCha12Rng;
 use thiserror::Error;
 
 use crate::arithmetic::{Base, PrimeField, Scalar, add_scaled, dot, scale};
@@ -246,7 +246,9 @@ fn over<T: Base>(vector: &[T], length: T) -> Vec<T> {
 /// Why exact arithmetic has nothing to say of a network.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ExactError {
-    #[error("{roots} square roots are taken; a random point has them all with probability 2^−{roots}, and {MOST_ROOTS} is the most that is tried (identities do not depend on sizes: take smaller ones)")]
+    #[error(
+        "{roots} square roots are taken; a random point has them all with probability 2^−{roots}, and {MOST_ROOTS} is the most that is tried (identities do not depend on sizes: take smaller ones)"
+    )]
     TooManyRoots { roots: usize },
     #[error("none of {draws} random points has all {roots} roots: a root is taken of a non-square whatever the point")]
     NoPoint { draws: usize, roots: usize },
@@ -341,7 +343,8 @@ fn draw<const P: u64>(loss: &NetworkLoss<PrimeField<P>>, random: &mut ChaCha12Rn
     let dimension = loss.dimension();
     let weights: Vec<_> = (0..dimension).map(|_| element(random)).collect();
     let direction = (0..dimension).map(|_| element(random)).collect();
-    let (root_of_factor, root_of_kept, learning_rate) = (element::<P>(random), element::<P>(random), element::<P>(random));
+    let (root_of_factor, root_of_kept, learning_rate) =
+        (element::<P>(random), element::<P>(random), element::<P>(random));
     let decay = (PrimeField::constant(1.0) - root_of_kept * root_of_kept) / learning_rate;
     let kept = root_of_kept * root_of_kept;
     if !dot(&weights, &weights).is_square() {

@@ -40,3 +40,8 @@ pub mod sphere;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The guide's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/architectures.md")]
+struct Guide;

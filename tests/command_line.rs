@@ -377,3 +377,59 @@ fn neighbouring_seeds_share_no_draw() {
     // A residual of exactly 0 can happen to any draw.
     assert!(first.iter().all(|ratio| *ratio == 0 || !second.contains(ratio)));
 }
+
+#[test]
+fn inspect_reads_built_in_and_own_networks() {
+    let folder = Folder::new("inspect");
+    let output = folder.run(&["inspect", "batch_norm"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in
+        ["all weights: proved", "readout by itself: proved", "9 of 9 hold", "28 of 28 wrong twins", "it interpolates"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    // The same bytes again, and what is printed as a file is a file.
+    assert_eq!(folder.run(&["inspect", "batch_norm"]).stdout, output.stdout);
+    let written = folder.run(&["inspect", "attention", "--toml"]);
+    folder.file("mine.toml", &text(&written.stdout));
+    assert_eq!(folder.run(&["inspect", "mine.toml", "--toml"]).stdout, written.stdout);
+    let json: Value = serde_json::from_slice(&folder.run(&["inspect", "mine.toml", "--json"]).stdout).unwrap();
+    assert_eq!(json["invariance"]["answer"], "proved");
+    assert!(
+        json["provenance"]["commit"].is_string() && json["exact"]["Err"].as_str().unwrap().contains("square roots")
+    );
+    assert!(text(&folder.run(&["inspect", "circle", "--latex"]).stdout).starts_with("\\begin{align*}"));
+
+    let guide = include_str!("../docs/l4_norm.toml");
+    folder.file("l4.toml", guide);
+    assert_eq!(folder.run(&["inspect", "l4.toml"]).status.code(), Some(0));
+    folder.file("broken.toml", &guide.replace("of = \"output\" }", "of = \"output\", epsilon = 1e-5 }"));
+    let broken = folder.run(&["inspect", "broken.toml", "--size", "samples=3", "--size", "width=4"]);
+    let said = text(&broken.stdout);
+    assert_eq!(broken.status.code(), Some(1), "{said}");
+    assert!(said.contains("At `prediction`: ε = 1e-5 does not scale") && said.contains("hidden by itself: proved"));
+    assert!(said.contains("does not hold: ⟨∇L(w), w⟩ = 0"), "{said}");
+    assert_eq!(folder.run(&["inspect", "broken.toml", "--group", "hidden"]).status.code(), Some(0));
+    // The guide's listing is the file.
+    let listed = include_str!("../docs/architectures.md");
+    let body = guide.split_once('\n').unwrap().1;
+    assert!(listed.contains(body));
+}
+
+#[test]
+fn a_network_that_cannot_be_read_is_refused_in_one_line() {
+    let folder = Folder::new("inspect-refused");
+    assert_refused(&folder.run(&["inspect", "nowhere.toml"]), &["nowhere.toml", "built in are", "batch_norm"]);
+    folder.file("empty.toml", "");
+    assert_refused(&folder.run(&["inspect", "empty.toml"]), &["empty.toml", "no nodes"]);
+    folder.file("nan.toml", "[weights]\nx = [2]\n[constants]\nc = { shape = [2], values = [1.0, nan] }\n[nodes]\ny = { op = \"add\", of = [\"x\", \"c\"] }\n");
+    assert_refused(&folder.run(&["inspect", "nan.toml"]), &["nan.toml: line 4", "`c`", "entry 1", "NaN"]);
+    fs::write(folder.0.join("binary.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    assert_refused(&folder.run(&["inspect", "binary.toml"]), &["binary.toml"]);
+    assert_refused(&folder.run(&["inspect", "."]), &["."]);
+    assert_refused(&folder.run(&["inspect", "batch_norm", "--size", "width"]), &["--size \"width\""]);
+    assert_refused(&folder.run(&["inspect", "batch_norm", "--size", "depth=3"]), &["no size `depth`", "width"]);
+    assert_refused(&folder.run(&["inspect", "batch_norm", "--size", "width=99999999999"]), &["too large"]);
+    assert_refused(&folder.run(&["inspect", "batch_norm", "--group", "nobody"]), &["nobody"]);
+}

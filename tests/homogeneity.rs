@@ -4,7 +4,7 @@ mod common;
 
 use common::{cases, normal_vector};
 use proptest::prelude::*;
-use sharpflow::arithmetic::{Base, Quad, Real};
+use sharpflow::arithmetic::{Quad, Real};
 use sharpflow::loss::Evaluator;
 use sharpflow::network::homogeneity::{Answer, Degree, Reason};
 use sharpflow::network::zoo::{ZOO, find};
@@ -15,7 +15,7 @@ fn rescaled(network: &Network, w: &[f64], group: &[&str], c: f64) -> f64 {
     let loss = NetworkLoss::<Quad>::new(network).unwrap();
     let mut w: Vec<Quad> = w.iter().map(|&x| Quad::from_f64(x)).collect();
     for member in network.groups().filter(|g| group.is_empty() || group.contains(&g.name)) {
-        w[member.range].iter_mut().for_each(|w| *w = *w * Quad::from_f64(c));
+        w[member.range].iter_mut().for_each(|w| *w *= Quad::from_f64(c));
     }
     Evaluator::<_, Quad>::new(&loss).evaluate(&w).0.to_f64()
 }
@@ -107,7 +107,7 @@ fn grow(program: &[u8]) -> Network {
     }
     let readout = builder.weight("readout", &[width, 1]).unwrap();
     let mut output = builder.matrix_product("output", at, readout).unwrap();
-    if program.len() % 4 != 0 {
+    if !program.len().is_multiple_of(4) {
         output = builder.batch_norm("prediction", output, 0.0).unwrap();
     }
     let loss = builder.add("loss", Op::MeanSquaredError, &[output, targets]).unwrap();
@@ -190,7 +190,8 @@ fn each_breaker_is_named_at_its_node() {
     assert_eq!((node.as_str(), why), ("loss", Reason::UnnormalizedOutput { degree: 1.0 }));
 
     let affine = "normalized = { op = \"batch_norm\", of = [\"output\"] }\nprediction = { op = \"multiply\", of = [\"normalized\", \"gain\"] }";
-    let text = find("batch_norm").unwrap().toml.replace(prediction, affine).replace("[weights]", "[weights]\ngain = [1]");
+    let text =
+        find("batch_norm").unwrap().toml.replace(prediction, affine).replace("[weights]", "[weights]\ngain = [1]");
     let (node, why) = reason(&Network::from_toml(&text, &[]).unwrap(), &[]);
     assert_eq!((node.as_str(), why), ("loss", Reason::AffineParameters { left: 1.0, right: 0.0 }));
 

@@ -104,7 +104,10 @@ fn what_the_solver_cannot_bear_has_an_answer() {
     assert!(matches!(of_diagonal::<f64>(&[1.0], &OPTIONS, None), Err(KrylovError::Pairs { pairs: 2, dimension: 1 })));
     let nonsense = KrylovOptions { tolerance: f64::NAN, ..OPTIONS };
     assert!(matches!(of_diagonal::<f64>(&[1.0; 3], &nonsense, None), Err(KrylovError::Tolerance(_))));
-    assert!(matches!(of_diagonal(&[1.0; 3], &OPTIONS, Some(&[1.0])), Err(KrylovError::Start { found: 1, expected: 3 })));
+    assert!(matches!(
+        of_diagonal(&[1.0; 3], &OPTIONS, Some(&[1.0])),
+        Err(KrylovError::Start { found: 1, expected: 3 })
+    ));
 }
 
 /// A cluster that some restarts do not resolve: said, and what was found is given with its residual.

@@ -106,7 +106,9 @@ fn every_operation_has_the_gradient_of_its_value() {
         networks.push(of_operation(Op::Activation(activation), &[&[3, 3]]));
     }
     for axes in [vec![0], vec![1], vec![0, 2], vec![1, 2]] {
-        for (centred, averaged, epsilon) in [(true, true, 0.0), (true, false, 0.3), (false, true, 0.2), (false, false, 0.0)] {
+        for (centred, averaged, epsilon) in
+            [(true, true, 0.0), (true, false, 0.3), (false, true, 0.2), (false, false, 0.0)]
+        {
             let normalization = Normalization { axes: axes.clone(), epsilon, centred, averaged };
             networks.push(of_operation(Op::Normalize(normalization), &[&[3, 4, 3]]));
         }
@@ -211,7 +213,8 @@ fn composed_operations_are_their_definitions() {
     let out = builder.convolution("convolved", x, kernels, &shape).unwrap();
     let (rows, columns) = ((h + 2 - 2) / 2 + 1, (l + 2 - 3) / 2 + 1);
     assert_eq!(builder.shape(out).unwrap().axes(), [n, rows, columns, o]);
-    let pooled = builder.average_pool("pooled", out, &Convolution { window: vec![2, 2], stride: 1, padding: 0 }).unwrap();
+    let pooled =
+        builder.average_pool("pooled", out, &Convolution { window: vec![2, 2], stride: 1, padding: 0 }).unwrap();
     let scalar = builder.add("sum", Op::Sum { axes: vec![0, 1, 2, 3] }, &[pooled]).unwrap();
     let square = builder.add("square", Op::Multiply, &[scalar, scalar]).unwrap();
     let network = builder.finish(square).unwrap();
@@ -271,7 +274,9 @@ fn composed_operations_are_their_definitions() {
     let log_sum = |x: &[f64]| x[0] + x.iter().map(|x_c| (x_c - x[0]).exp()).sum::<f64>().ln();
     let (first, second) = (log_sum(&w[..3]), log_sum(&w[3..]));
     let expected = 0.5 * ((first - w[1]) + 0.25 * (second - w[3]) + 0.25 * (second - w[4]) + 0.5 * (second - w[5]));
-    for value in [gradient(&network, &w).0, Evaluator::<_, f64>::new(&NetworkLoss::new(&network).unwrap()).evaluate(&w).0] {
+    for value in
+        [gradient(&network, &w).0, Evaluator::<_, f64>::new(&NetworkLoss::new(&network).unwrap()).evaluate(&w).0]
+    {
         assert!((value - expected).abs() <= 1e-12 * expected, "{value} {expected}");
     }
 }
@@ -325,7 +330,12 @@ fn every_arithmetic_gives_the_same_derivatives() {
         let single = NetworkLoss::<f32>::new(&network).unwrap();
         let (mut of_double, mut of_single) = (Derivatives::new(&double), Derivatives::new(&single));
         for order in 1..=4 {
-            fn derivative<T: Base, L: Loss<T>>(of: &mut Derivatives<L, T>, order: usize, w: &[f64], v: &[f64]) -> Vec<T> {
+            fn derivative<T: Base, L: Loss<T>>(
+                of: &mut Derivatives<L, T>,
+                order: usize,
+                w: &[f64],
+                v: &[f64],
+            ) -> Vec<T> {
                 let (w, v) = (cast(w), cast(v));
                 let mut out: Vec<T> = cast(&vec![0.0; w.len()]);
                 match order {

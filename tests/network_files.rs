@@ -125,10 +125,19 @@ fn every_fault_is_said_in_one_line_with_its_place() {
     let (error, said) = fault("[nodes]\n", "[nodes]\npre = { op = \"exp\", of = \"inputs\" }\n");
     assert!(matches!(error, FileError::Syntax { line: at, .. } if at == line("pre") + 1), "{said}");
     let (error, said) = fault("[nodes]\n", "[nodes]\nhidden = { op = \"exp\", of = \"inputs\" }\n");
-    assert!(matches!(&error, FileError::Network { fault: NetworkError::Node { node, fault: Fault::Duplicate }, .. } if node == "hidden"), "{said}");
+    assert!(
+        matches!(&error, FileError::Network { fault: NetworkError::Node { node, fault: Fault::Duplicate }, .. } if node == "hidden"),
+        "{said}"
+    );
 
     let (error, said) = fault("normal = 1", "values = [1.0, nan]");
-    assert!(matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::Length { found: 2, .. }, .. }, .. }), "{said}");
+    assert!(
+        matches!(
+            error,
+            FileError::Network { fault: NetworkError::Node { fault: Fault::Length { found: 2, .. }, .. }, .. }
+        ),
+        "{said}"
+    );
     let values = format!("values = [{}nan]", "1.0, ".repeat(23));
     let (error, said) = fault("normal = 1", &values);
     assert!(
@@ -136,7 +145,10 @@ fn every_fault_is_said_in_one_line_with_its_place() {
         "{said}"
     );
     let (error, said) = fault("of = [\"pre\"]", "of = [\"pre\"], epsilon = nan");
-    assert!(matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::Epsilon(_), .. }, .. }), "{said}");
+    assert!(
+        matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::Epsilon(_), .. }, .. }),
+        "{said}"
+    );
 
     // Absurd sizes are refused before anything is allocated for them.
     for size in ["1000000000000", "9000000000000000000"] {
@@ -145,7 +157,10 @@ fn every_fault_is_said_in_one_line_with_its_place() {
     }
     for shape in ["[4000000000, 4000000000]", "[1000000000000]", "[0]", "[1, 1, 1, 1, 1, 1, 1]"] {
         let (error, said) = fault("shape = [\"samples\", 1]", &format!("shape = {shape}"));
-        assert!(matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::TooLarge, .. }, .. }), "{said}");
+        assert!(
+            matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::TooLarge, .. }, .. }),
+            "{said}"
+        );
     }
     let (error, said) = fault("shape = [\"samples\", 1]", "shape = [-4]");
     assert!(matches!(error, FileError::Syntax { .. }), "{said}");
@@ -155,15 +170,33 @@ fn every_fault_is_said_in_one_line_with_its_place() {
     let (error, said) = fault("op = \"batch_norm\", of = [\"pre\"]", "op = \"group_norm\", of = [\"pre\"]");
     assert!(matches!(error, FileError::Parameter { parameter: "groups", .. }), "{said}");
     let (error, said) = fault("op = \"batch_norm\", of = [\"pre\"]", "op = \"group_norm\", of = [\"pre\"], groups = 3");
-    assert!(matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::Groups { groups: 3, channels: 4 }, .. }, .. }), "{said}");
+    assert!(
+        matches!(
+            error,
+            FileError::Network {
+                fault: NetworkError::Node { fault: Fault::Groups { groups: 3, channels: 4 }, .. },
+                ..
+            }
+        ),
+        "{said}"
+    );
     let (error, said) = fault("[\"width\", \"features\"]", "[\"wide\", \"features\"]");
     assert!(matches!(&error, FileError::NoSuchSize { size, .. } if size == "wide"), "{said}");
-    let (error, said) = fault("op = \"mean_squared_error\", of = [\"prediction\", \"targets\"]", "op = \"subtract\", of = [\"prediction\", \"targets\"]");
+    let (error, said) = fault(
+        "op = \"mean_squared_error\", of = [\"prediction\", \"targets\"]",
+        "op = \"subtract\", of = [\"prediction\", \"targets\"]",
+    );
     assert!(matches!(error, FileError::Whole(NetworkError::NotANumber { .. })), "{said}");
     let (error, said) = fault("[weights]\n", "[weights]\nidle = [3]\n");
     assert!(matches!(&error, FileError::Whole(NetworkError::Unused { node }) if node == "idle"), "{said}");
     let (error, said) = fault("op = \"batch_norm\", of = [\"pre\"]", "op = \"batch_norm\", of = [\"pre\", \"pre\"]");
-    assert!(matches!(error, FileError::Network { fault: NetworkError::Node { fault: Fault::Arity { found: 2, .. }, .. }, .. }), "{said}");
+    assert!(
+        matches!(
+            error,
+            FileError::Network { fault: NetworkError::Node { fault: Fault::Arity { found: 2, .. }, .. }, .. }
+        ),
+        "{said}"
+    );
     let (error, said) = fault("[sizes]", "[sizes");
     assert!(matches!(error, FileError::Syntax { line: 3, .. }), "{said}");
     assert!(matches!(Network::from_toml("", &[]), Err(FileError::NoNodes)));
@@ -174,12 +207,58 @@ fn every_fault_is_said_in_one_line_with_its_place() {
 /// Pieces that files are made of, put together without sense.
 fn nonsense() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "[weights]\n", "[nodes]\n", "[constants]\n", "[sizes]\n", "title = ", "output = ", "a = ", "b = ", "c = ", "loss = ",
-        "{ op = ", "\"linear\"", "\"add\"", "\"batch_norm\"", "\"reshape\"", "\"slice\"", "\"patches\"", "\"attention\"",
-        "\"convolution\"", "\"softmax\"", "\"mean_squared_error\"", "\"sum\"", "\"transpose\"", "\"group_norm\"", ", of = ",
-        "\"a\"", "\"b\"", "[\"a\", \"b\"]", "[\"c\"]", ", axes = [0]", ", axis = 9", ", order = [1, 0]", ", window = [2, 2]",
-        ", groups = 0", ", shape = [2, 2]", ", start = 3, end = 1", ", stride = 0", ", epsilon = -1", ", padding = 99999999999",
-        " }\n", "[3, 4]\n", "[]\n", "[[1]]\n", "-1", "nan", "\n", "\u{0}", "é", "'", "[nodes.a]\n", ", values = [1.0]", ", normal = 3",
+        "[weights]\n",
+        "[nodes]\n",
+        "[constants]\n",
+        "[sizes]\n",
+        "title = ",
+        "output = ",
+        "a = ",
+        "b = ",
+        "c = ",
+        "loss = ",
+        "{ op = ",
+        "\"linear\"",
+        "\"add\"",
+        "\"batch_norm\"",
+        "\"reshape\"",
+        "\"slice\"",
+        "\"patches\"",
+        "\"attention\"",
+        "\"convolution\"",
+        "\"softmax\"",
+        "\"mean_squared_error\"",
+        "\"sum\"",
+        "\"transpose\"",
+        "\"group_norm\"",
+        ", of = ",
+        "\"a\"",
+        "\"b\"",
+        "[\"a\", \"b\"]",
+        "[\"c\"]",
+        ", axes = [0]",
+        ", axis = 9",
+        ", order = [1, 0]",
+        ", window = [2, 2]",
+        ", groups = 0",
+        ", shape = [2, 2]",
+        ", start = 3, end = 1",
+        ", stride = 0",
+        ", epsilon = -1",
+        ", padding = 99999999999",
+        " }\n",
+        "[3, 4]\n",
+        "[]\n",
+        "[[1]]\n",
+        "-1",
+        "nan",
+        "\n",
+        "\u{0}",
+        "é",
+        "'",
+        "[nodes.a]\n",
+        ", values = [1.0]",
+        ", normal = 3",
     ]);
     prop::collection::vec(pieces, 0..60).prop_map(|pieces| pieces.concat())
 }

@@ -100,7 +100,7 @@ fn exponential_minus_one(x: Quad) -> Quad {
     let (mut term, mut sum) = (x, x);
     for n in 2..=25 {
         term = term * x / Quad::from_f64(f64::from(n));
-        sum = sum + term;
+        sum += term;
     }
     sum
 }
@@ -110,7 +110,7 @@ fn artanh(x: Quad) -> Quad {
     let (mut power, mut sum) = (x, x);
     for k in 1..=35 {
         power = power * x * x;
-        sum = sum + power / Quad::from_f64(f64::from(2 * k + 1));
+        sum += power / Quad::from_f64(f64::from(2 * k + 1));
     }
     sum
 }

@@ -31,49 +31,40 @@ where
 }
 
 /// ∇L, ∇²L·v, ∇³L[v, v] and ∇⁴L[v, v, v] of a loss, as Taylor coefficients of its gradient.
+///
+/// The buffers of a derivative are allocated at its first use and kept.
 pub struct Derivatives<'a, L, T: Base> {
-    first: Evaluator<'a, L, T>,
-    second: Evaluator<'a, L, Jet<T, 2>>,
-    third: Evaluator<'a, L, Jet<T, 3>>,
-    fourth: Evaluator<'a, L, Jet<T, 4>>,
-    line2: Vec<Jet<T, 2>>,
-    line3: Vec<Jet<T, 3>>,
-    line4: Vec<Jet<T, 4>>,
+    loss: &'a L,
+    first: Option<Evaluator<'a, L, T>>,
+    second: Option<AlongLine<'a, L, T, 2>>,
+    third: Option<AlongLine<'a, L, T, 3>>,
+    fourth: Option<AlongLine<'a, L, T, 4>>,
 }
 
 impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
-    /// Allocates the buffers.
+    /// Of this loss.
     pub fn new(loss: &'a L) -> Self {
-        let zero = T::from_f64(0.0);
-        Self {
-            first: Evaluator::new(loss),
-            second: Evaluator::new(loss),
-            third: Evaluator::new(loss),
-            fourth: Evaluator::new(loss),
-            line2: vec![Jet::line(zero, zero); loss.dimension()],
-            line3: vec![Jet::line(zero, zero); loss.dimension()],
-            line4: vec![Jet::line(zero, zero); loss.dimension()],
-        }
+        Self { loss, first: None, second: None, third: None, fourth: None }
     }
 
     /// D, the number of weights.
     pub fn dimension(&self) -> usize {
-        self.line2.len()
+        self.loss.dimension()
     }
 
     /// L(w) and ∇L(w).
     pub fn gradient(&mut self, w: &[T]) -> (T, &[T]) {
-        self.first.evaluate(w)
+        self.first.get_or_insert_with(|| Evaluator::new(self.loss)).evaluate(w)
     }
 
     /// `out ← ∇²L(w)v`.
     pub fn hessian_vector(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        along_line(&mut self.second, &mut self.line2, w, v, out);
+        self.second.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
     }
 
     /// `out ← ∇³L(w)[v, v]`, the gradient at w of u ↦ vᵀ∇²L(u)v.
     pub fn third_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        along_line(&mut self.third, &mut self.line3, w, v, out);
+        self.third.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
     }
 
     /// `out ← ∇³L(w)[u, v]`, by polarization: (∇³L[u+v, u+v] − ∇³L[u−v, u−v])/4.
@@ -90,7 +81,7 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
 
     /// `out ← ∇⁴L(w)[v, v, v]`.
     pub fn fourth_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        along_line(&mut self.fourth, &mut self.line4, w, v, out);
+        self.fourth.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
     }
 
     /// ∇²L(w), D×D, one Hessian–vector product a column; symmetric up to rounding.
@@ -112,20 +103,27 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
     }
 }
 
-/// `out ← ` the highest derivative at ε = 0 of ∇L(w + εv) that a jet of N coefficients carries, the (N−1)-th.
-fn along_line<L: Loss<T>, T: Base, const N: usize>(
-    evaluator: &mut Evaluator<'_, L, Jet<T, N>>,
-    line: &mut [Jet<T, N>],
-    w: &[T],
-    v: &[T],
-    out: &mut [T],
-) {
-    for (line, (&w, &v)) in line.iter_mut().zip(w.iter().zip(v)) {
-        *line = Jet::line(w, v);
+/// The gradient on a line w + εv, to N coefficients.
+struct AlongLine<'a, L, T: Base, const N: usize> {
+    evaluator: Evaluator<'a, L, Jet<T, N>>,
+    line: Vec<Jet<T, N>>,
+}
+
+impl<'a, L: Loss<T>, T: Base, const N: usize> AlongLine<'a, L, T, N> {
+    fn new(loss: &'a L) -> Self {
+        let zero = T::from_f64(0.0);
+        Self { evaluator: Evaluator::new(loss), line: vec![Jet::line(zero, zero); loss.dimension()] }
     }
-    let factorial = T::from_f64((1..N).product::<usize>() as f64);
-    let (_, gradient) = evaluator.evaluate(line);
-    for (out, g) in out.iter_mut().zip(gradient) {
-        *out = factorial * g.0[N - 1];
+
+    /// `out ← ` the highest derivative at ε = 0 of ∇L(w + εv) that a jet of N coefficients carries, the (N−1)-th.
+    fn derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
+        for (line, (&w, &v)) in self.line.iter_mut().zip(w.iter().zip(v)) {
+            *line = Jet::line(w, v);
+        }
+        let factorial = T::from_f64((1..N).product::<usize>() as f64);
+        let (_, gradient) = self.evaluator.evaluate(&self.line);
+        for (out, g) in out.iter_mut().zip(gradient) {
+            *out = factorial * g.0[N - 1];
+        }
     }
 }

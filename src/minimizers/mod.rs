@@ -115,6 +115,8 @@ pub enum MinimizersError {
     Focal { curvature: f64 },
     #[error("the loss {loss:e} does not fall any more, and its gradient {gradient:e} is not 0: no minimum was reached")]
     NoDescent { loss: f64, gradient: f64 },
+    #[error("no minimum was reached in {steps} steps (gradient {gradient:e}, tolerance {tolerance:e})")]
+    NoMinimum { steps: usize, gradient: f64, tolerance: f64 },
     #[error("not a minimum: the Hessian has the eigenvalue {eigenvalue:e} (rounding explains {noise:e})")]
     NotAMinimum { eigenvalue: f64, noise: f64 },
     #[error("the rank of the Hessian changed along Γ: {rank} here, {expected} at the first point")]

@@ -260,5 +260,5 @@ pub fn descend<T: Float, L: Loss<T>>(loss: &L, start: &[T], steps: usize) -> Res
             damping *= 4.0;
         }
     }
-    Err(MinimizersError::NotConverged { iterations: steps, step: size, tolerance })
+    Err(MinimizersError::NoMinimum { steps, gradient: size, tolerance })
 }

@@ -78,8 +78,8 @@ impl Activation {
             Self::Logarithm => x.transcendental(Transcendental::Logarithm),
             Self::Gelu => S::constant(0.5) * x * (one + gelu_argument(x).transcendental(Transcendental::Tanh)),
             Self::Relu if x.leading().is_positive() => x,
-            // NaN is kept: it is not below 0.
-            Self::Relu => x - x,
+            // Not 0 itself: what is not a number stays so.
+            Self::Relu => S::constant(0.0) * x,
             Self::AlgebraicSigmoid => x * (one / (one + x * x).sqrt()),
             Self::Rational => x * (one / (one + x * x)),
             Self::Cauchy => one / (one + x * x),

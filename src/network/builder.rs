@@ -58,7 +58,7 @@ impl Builder {
         }
         let shape = op.shape(&shapes).map_err(at)?;
         self.numbers += shape.count();
-        if self.numbers > 4 * MOST_NUMBERS {
+        if self.numbers > 2 * MOST_NUMBERS {
             return Err(at(Fault::TooLarge));
         }
         let id = NodeId(self.nodes.len());
@@ -95,7 +95,7 @@ impl Builder {
     /// Standard normal data drawn from a seed.
     pub fn normal(&mut self, name: &str, axes: &[usize], seed: u64) -> Built {
         let shape = self.shape_at(name, axes)?;
-        if self.numbers + shape.count() > 4 * MOST_NUMBERS {
+        if self.numbers + shape.count() > 2 * MOST_NUMBERS {
             return Err(NetworkError::Node { node: name.into(), fault: Fault::TooLarge });
         }
         let mut generator = generator(seed, Stream::Data);

@@ -71,7 +71,9 @@ impl Network {
                     let difference = sum(input(0), input(1));
                     sum_of(self.node(node.inputs[0]).shape.count(), product(difference, difference))
                 }
-                Op::Scale(_) | Op::Transpose { .. } | Op::Reshape(_) | Op::Slice { .. } | Op::Patches { .. } => input(0),
+                Op::Scale(_) | Op::Transpose { .. } | Op::Reshape(_) | Op::Slice { .. } | Op::Patches { .. } => {
+                    input(0)
+                }
             };
             fractions.push(fraction);
         }

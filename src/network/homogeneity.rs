@@ -139,7 +139,7 @@ fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Witness> {
             let mut at = |factor: f64| {
                 let mut w: Vec<Quad> = weights.iter().map(|&w| Quad::from_f64(w)).collect();
                 for group in network.groups().filter(|g| group.is_empty() || group.contains(&g.name)) {
-                    w[group.range].iter_mut().for_each(|w| *w = *w * Quad::constant(factor));
+                    w[group.range].iter_mut().for_each(|w| *w *= Quad::constant(factor));
                 }
                 evaluator.evaluate(&w).0.to_f64()
             };
@@ -375,7 +375,12 @@ impl fmt::Display for Reason {
                 power(right)
             ),
             Self::Bias { left, right } => {
-                write!(f, "a bias does not scale with what it is added to: degrees {} and {}", power(left), power(right))
+                write!(
+                    f,
+                    "a bias does not scale with what it is added to: degrees {} and {}",
+                    power(left),
+                    power(right)
+                )
             }
             Self::MixedDegrees { left, right } => {
                 write!(f, "terms of different degrees, {} and {}", power(left), power(right))

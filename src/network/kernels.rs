@@ -486,13 +486,7 @@ fn update<S: Scalar, const N: usize, const M: usize>(
 
 /// Leaves 1/size in the first third of `extra`; the others are for sums.
 #[inline(always)]
-fn normalize<S: Scalar>(
-    reduction: &Reduction,
-    normalization: &Normalization,
-    x: &[S],
-    out: &mut [S],
-    extra: &mut [S],
-) {
+fn normalize<S: Scalar>(reduction: &Reduction, normalization: &Normalization, x: &[S], out: &mut [S], extra: &mut [S]) {
     let one = S::constant(1.0);
     let part = one / S::constant(reduction.reduced() as f64);
     let (inverse, sums) = extra.split_at_mut(reduction.kept());
@@ -552,7 +546,7 @@ fn maximum<S: Scalar>(reduction: &Reduction, x: &[S], out: &mut [S], extra: &mut
             let place = result + step * k;
             // Not a number wins, so that it is seen.
             let value = x[entry + k];
-            if extra[place] == one || exceeds(value, out[place]) || value != value {
+            if extra[place] == one || exceeds(value, out[place]) || zero * value != zero {
                 out[place] = value;
             }
             extra[place] = zero;

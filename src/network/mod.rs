@@ -22,8 +22,8 @@ pub mod zoo;
 use std::ops::Range;
 
 pub use activation::Activation;
-pub use complexity::Complexity;
 pub use builder::{Builder, Convolution};
+pub use complexity::Complexity;
 pub use error::{Fault, NetworkError};
 pub use op::{Constant, Normalization, Op, Origin};
 pub use program::NetworkLoss;

@@ -6,7 +6,7 @@ pub struct Shape(Vec<usize>);
 
 /// The most axes an array can have.
 pub const MOST_AXES: usize = 6;
-/// The most numbers an array can have, 2²⁴; a whole network has at most four times as many.
+/// The most numbers an array can have, 2²⁴; a whole network has at most twice as many.
 pub const MOST_NUMBERS: usize = 1 << 24;
 
 impl Shape {

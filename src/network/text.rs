@@ -14,7 +14,11 @@ impl Network {
         match &node.op {
             Op::Weight(_) => "weights".into(),
             Op::Constant(constant) => {
-                if constant.standardized { "data, standardized".into() } else { "data".to_string() }
+                if constant.standardized {
+                    "data, standardized".into()
+                } else {
+                    "data".to_string()
+                }
             }
             Op::MatrixProduct { transpose_right: false } => format!("{x} · {}", name(1)),
             Op::MatrixProduct { transpose_right: true } => format!("{x} · {}ᵀ", name(1)),
@@ -91,7 +95,9 @@ impl Network {
                 let epsilon = if *epsilon > 0.0 { format!("^{{(\\varepsilon = {epsilon:e})}}") } else { String::new() };
                 format!("\\frac{{{centre}}}{{{kind}_{{{over}}}{epsilon} {size}}}")
             }
-            Op::Softmax { axis, function: Activation::Exponential } => format!("\\operatorname{{softmax}}_{{{axis}}} {x}"),
+            Op::Softmax { axis, function: Activation::Exponential } => {
+                format!("\\operatorname{{softmax}}_{{{axis}}} {x}")
+            }
             Op::Softmax { axis, function } => {
                 let f = activation_latex(*function, &x);
                 format!("\\frac{{{f}}}{{\\sum_{{{axis}}} {f}}}")

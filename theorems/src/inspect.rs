@@ -245,9 +245,10 @@ fn minimum(loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, Str
     let value = Derivatives::new(loss).gradient(&point).0;
     let mut minimizers = NumericMinimizers::through(loss, &point).map_err(said)?;
     let mut geometry = Geometry::new(point.len());
-    let geometry = minimizers.geometry(&point, &mut geometry).map_err(said).map(|()| {
-        [geometry.sharpness, geometry.next_sharpness, geometry.log_gradient_square().sqrt()]
-    });
+    let geometry = minimizers
+        .geometry(&point, &mut geometry)
+        .map_err(said)
+        .map(|()| [geometry.sharpness, geometry.next_sharpness, geometry.log_gradient_square().sqrt()]);
     let (rank, manifold_dimension) = (minimizers.rank(), minimizers.manifold_dimension());
     Ok(MinimumReading { loss: value, rank, manifold_dimension, geometry })
 }

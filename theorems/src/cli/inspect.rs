@@ -63,7 +63,8 @@ fn render(inspection: &Inspection) -> String {
         let _ = writeln!(text, "  {:names$} = {:formulas$}  {:9} {}", node.name, node.formula, shape, node.degree);
     }
     let _ = writeln!(text, "\nScale invariance");
-    let all = if inspection.question.group.is_empty() { "all weights".into() } else { inspection.question.group.join(" + ") };
+    let all =
+        if inspection.question.group.is_empty() { "all weights".into() } else { inspection.question.group.join(" + ") };
     let _ = writeln!(text, "  {all}: {}", answer(&inspection.invariance));
     for (name, invariance) in &inspection.groups {
         let _ = writeln!(text, "  {name} by itself: {}", answer(invariance));
@@ -90,14 +91,16 @@ fn answer(invariance: &Invariance) -> String {
         Invariance::Proved => "proved".into(),
         Invariance::NotProved { node, reason } => format!("not proved, nor refuted. At `{node}`: {reason}"),
         Invariance::Refuted { node, reason, factor, before, after } => {
-            format!("refuted: times {factor} the loss goes from {before:.6} to {after:.6}. At `{node}`: {reason}")
+            format!("refuted: times {factor} the loss goes from {before:.9} to {after:.9}. At `{node}`: {reason}")
         }
     }
 }
 
 fn exact(field: &Exact) -> String {
     let Exact { prime, points, roots, identities, held, twins, twins_refuted, log2_accident, .. } = field;
-    let mut text = format!("  F({prime}): {held} of {identities} hold at {points} random points ({roots} roots), {twins_refuted} of {twins} wrong twins refuted;\n");
+    let mut text = format!(
+        "  F({prime}): {held} of {identities} hold at {points} random points ({roots} roots), {twins_refuted} of {twins} wrong twins refuted;\n"
+    );
     let functions = if field.replaced { "; small sizes or rational functions in place of its own" } else { "" };
     let _ = writeln!(text, "    a false one holds with probability ≤ 2^{log2_accident:.0} (random data{functions})");
     for formula in &field.failed {
