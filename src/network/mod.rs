@@ -1,7 +1,7 @@
 //! Networks as data: a loss is a graph of operations on named groups of weights and constants.
 //!
 //! One graph is *read* ([`homogeneity`]: is the loss scale-invariant, node by node), *evaluated and differentiated* over any
-//! arithmetic ([`NetworkLoss`], a [`Loss`](crate::loss::Loss)), written as text, LaTeX or TOML ([`text`], [`file`]). A [`Builder`] makes one in
+//! arithmetic ([`NetworkLoss`], a [`Loss`](crate::loss::Loss)), written as text, LaTeX or TOML ([`text`], [`mod@file`]). A [`Builder`] makes one in
 //! code; the [`zoo`] has examples.
 //!
 //! Arrays are row-major with up to six axes. A batch is the first axis, channels are the last.
