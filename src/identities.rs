@@ -2,7 +2,7 @@
 //!
 //! Each is a left and a right side with whole numbers in them; a *twin* has others there, and must be found different. Tried
 //! at random points of a prime field ([`try_exactly`]), an identity that is false holds by accident with a probability that is
-//! bounded there. Derivation: `proofs-notes/exact_arithmetic.md`.
+//! bounded there; the bound assumes that no root is taken of a square (√q² is q or −q there, by chance). Derivation: `proofs-notes/exact_arithmetic.md`.
 
 use rand::Rng;
 use rand::rngs::ChaCha12Rng;
@@ -250,7 +250,9 @@ pub enum ExactError {
         "{roots} square roots are taken; a random point has them all with probability 2^−{roots}, and {MOST_ROOTS} is the most that is tried (identities do not depend on sizes: take smaller ones)"
     )]
     TooManyRoots { roots: usize },
-    #[error("none of {draws} random points has all {roots} roots: a root is taken of a non-square whatever the point")]
+    #[error(
+        "none of {draws} random points has all {roots} roots: one is taken of a non-square, or 0 divides, whatever the point"
+    )]
     NoPoint { draws: usize, roots: usize },
     #[error(transparent)]
     Network(#[from] NetworkError),

@@ -384,9 +384,13 @@ fn inspect_reads_built_in_and_own_networks() {
     let output = folder.run(&["inspect", "batch_norm"]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    for part in
-        ["all weights: proved", "readout by itself: proved", "9 of 9 hold", "28 of 28 wrong twins", "it interpolates"]
-    {
+    for part in [
+        "all weights: proved",
+        "readout by itself: proved",
+        "9 of 9 hold",
+        "28 of 28 of their wrong twins fail",
+        "it interpolates",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     // The same bytes again, and what is printed as a file is a file.
@@ -431,5 +435,23 @@ fn a_network_that_cannot_be_read_is_refused_in_one_line() {
     assert_refused(&folder.run(&["inspect", "batch_norm", "--size", "width"]), &["--size \"width\""]);
     assert_refused(&folder.run(&["inspect", "batch_norm", "--size", "depth=3"]), &["no size `depth`", "width"]);
     assert_refused(&folder.run(&["inspect", "batch_norm", "--size", "width=99999999999"]), &["too large"]);
-    assert_refused(&folder.run(&["inspect", "batch_norm", "--group", "nobody"]), &["nobody"]);
+    assert_refused(&folder.run(&["inspect", "batch_norm", "--group", "nobody"]), &["nobody", "hidden"]);
+    let endless = folder.run(&["inspect", "/dev/zero"]);
+    if cfg!(target_os = "linux") {
+        assert_refused(&endless, &["/dev/zero", "largest"]);
+    }
+}
+
+/// A proof about nothing, and a folder of a built-in's name.
+#[test]
+fn inspect_says_what_its_answer_is_worth() {
+    let folder = Folder::new("inspect-worth");
+    let text = "[weights]\nx = [3]\n[nodes]\nn = { op = \"normalize\", of = \"x\", axes = [0] }\ns = { op = \"multiply\", of = [\"n\", \"n\"] }\nm = { op = \"scale\", of = \"s\", factor = -1 }\nr = { op = \"square_root\", of = \"m\" }\nloss = { op = \"sum\", of = \"r\", axes = [0] }\n";
+    folder.file("nowhere.toml", text);
+    let output = folder.run(&["inspect", "nowhere.toml"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("all weights: proved") && said.contains("is a number at 16 random points"), "{said}");
+    fs::create_dir(folder.0.join("circle")).unwrap();
+    assert_eq!(folder.run(&["inspect", "circle"]).status.code(), Some(0));
 }

@@ -39,7 +39,7 @@ fn check(network: &Network, group: &[&str], seed: u64) -> Answer {
             let before = rescaled(network, &witness.weights, group, 1.0);
             let after = rescaled(network, &witness.weights, group, witness.factor);
             assert_eq!((before, after), (witness.before, witness.after));
-            assert!((before - after).abs() > 1e-12 * (before.abs() + after.abs()));
+            assert!((before - after).abs() > 1e-14 * (before.abs() + after.abs()));
         }
     }
     homogeneity.answer
@@ -227,6 +227,70 @@ fn what_is_true_and_not_seen_is_not_proved() {
         loss = { op = "sum", of = "shifted", axes = [0] }
     "#;
     assert!(matches!(check(&Network::from_toml(text, &[]).unwrap(), &[], 0), Answer::NotProved(_)));
+}
+
+/// (x + y)² − x² − y² − 2xy is 0, and in floats it is what rounding leaves: no witness.
+#[test]
+fn rounding_is_no_witness() {
+    let text = r#"
+        [weights]
+        x = [3]
+        y = [3]
+        [nodes]
+        product = { op = "multiply", of = ["x", "y"] }
+        twice = { op = "scale", of = "product", factor = 2 }
+        sum = { op = "add", of = ["x", "y"] }
+        square = { op = "multiply", of = ["sum", "sum"] }
+        x_square = { op = "multiply", of = ["x", "x"] }
+        y_square = { op = "multiply", of = ["y", "y"] }
+        without_x = { op = "subtract", of = ["square", "x_square"] }
+        without_y = { op = "subtract", of = ["without_x", "y_square"] }
+        nothing = { op = "subtract", of = ["without_y", "twice"] }
+        loss = { op = "sum", of = "nothing", axes = [0] }
+    "#;
+    let network = Network::from_toml(text, &[]).unwrap();
+    for seed in 0..20 {
+        for group in [&[][..], &["x"], &["y"]] {
+            let answer = network.homogeneity(group, seed).answer;
+            assert!(matches!(answer, Answer::NotProved(_)), "{group:?}: {answer:?}");
+        }
+    }
+}
+
+/// However small ε is, some factor of the weights shows it.
+#[test]
+fn a_small_epsilon_is_refuted() {
+    let prediction = "prediction = { op = \"batch_norm\", of = [\"output\"] }";
+    for epsilon in ["1e-3", "1e-12", "1e-20"] {
+        let network = changed(prediction, &prediction.replace("] }", &format!("], epsilon = {epsilon} }}")));
+        assert!(matches!(check(&network, &[], 1), Answer::Refuted { .. }), "{epsilon}");
+    }
+}
+
+/// 1 + 2⁻⁶⁰ is a degree, and no float.
+#[test]
+fn degrees_that_floats_do_not_tell_apart_are_refused() {
+    let mut builder = Builder::new("fine");
+    let x = builder.weight("x", &[]).unwrap();
+    let mut root = builder.add("square", Op::Multiply, &[x, x]).unwrap();
+    for k in 0..61 {
+        root = builder.add(&format!("root{k}"), Op::SquareRoot, &[root]).unwrap();
+    }
+    let more = builder.add("more", Op::Multiply, &[root, x]).unwrap();
+    let loss = builder.add("loss", Op::Divide, &[more, x]).unwrap();
+    let network = builder.finish(loss).unwrap();
+    let (node, why) = reason(&network, &[]);
+    assert_eq!((node.as_str(), why), ("root17", Reason::Range { degree: 2.0_f64.powi(-17) }));
+}
+
+/// A branch around a layer within the network is no output.
+#[test]
+fn a_skip_over_a_normalization_has_mixed_degrees() {
+    let normal = "normal = { op = \"batch_norm\", of = [\"pre\"] }";
+    let skip =
+        format!("{}\nnormal = {{ op = \"add\", of = [\"pre\", \"inner\"] }}", normal.replacen("normal", "inner", 1));
+    let (node, why) = reason(&changed(normal, &skip), &[]);
+    assert_eq!((node.as_str(), why), ("normal", Reason::MixedDegrees { left: 1.0, right: 0.0 }));
 }
 
 /// Degrees that are no whole numbers, and what normalizations other than the named ones keep.

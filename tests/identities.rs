@@ -4,6 +4,7 @@ mod common;
 
 use sharpflow::arithmetic::{FirstField, SecondField};
 use sharpflow::identities::{ExactError, Identity, MOST_ROOTS, try_exactly};
+use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::{ZOO, find};
 use sharpflow::network::{Activation, Fault, Network, NetworkError};
 
@@ -51,6 +52,19 @@ fn what_is_not_scale_invariant_is_caught() {
             assert_eq!(of(identity), 0, "{identity:?}");
         }
     }
+}
+
+/// Where every other function has a rational one in its place the ReLU stays: it may stand over a degree other than 0.
+#[test]
+fn a_relu_before_the_normalization_is_tried_as_it_is() {
+    let text = find("batch_norm").unwrap().toml.replace(
+        "normal = { op = \"batch_norm\", of = [\"pre\"] }",
+        "first = { op = \"relu\", of = \"pre\" }\nnormal = { op = \"batch_norm\", of = \"first\" }",
+    );
+    let network = Network::from_toml(&text, &[("samples", 4), ("features", 2), ("width", 2)]).unwrap();
+    assert_eq!(network.homogeneity(&[], 0).answer, Answer::Proved);
+    let trials = try_exactly::<{ FirstField::ORDER }>(&network.with_rational_activations(), POINTS, 5).unwrap();
+    assert!(trials.confirm());
 }
 
 /// ReLU is homogeneous on a field too, where squares are the positive numbers.

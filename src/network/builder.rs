@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::activation::Activation;
-use super::error::{Fault, NetworkError};
+use super::error::{Fault, NetworkError, shown};
 use super::op::{Constant, Normalization, Op, Origin, patch_places};
 use super::shape::{MOST_NUMBERS, Shape};
 use super::{Network, Node, NodeId};
@@ -44,7 +44,7 @@ impl Builder {
     /// # Errors
     /// A name that is taken or none, inputs that do not fit, a result too large to be meant.
     pub fn add(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Built {
-        let at = |fault| NetworkError::Node { node: name.chars().take(64).collect(), fault };
+        let at = |fault| NetworkError::Node { node: shown(name), fault };
         let sign = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         if !(1..=64).contains(&name.len()) || !name.chars().all(sign) {
             return Err(at(Fault::Name));
@@ -96,7 +96,7 @@ impl Builder {
     pub fn normal(&mut self, name: &str, axes: &[usize], seed: u64) -> Built {
         let shape = self.shape_at(name, axes)?;
         if self.numbers + shape.count() > 2 * MOST_NUMBERS {
-            return Err(NetworkError::Node { node: name.into(), fault: Fault::TooLarge });
+            return Err(NetworkError::Node { node: shown(name), fault: Fault::TooLarge });
         }
         let mut generator = generator(seed, Stream::Data);
         let values = (0..shape.count()).map(|_| StandardNormal.sample(&mut generator)).collect();
@@ -299,7 +299,7 @@ impl Builder {
     }
 
     fn shape_at(&self, name: &str, axes: &[usize]) -> Result<Shape, NetworkError> {
-        Shape::new(axes).ok_or_else(|| NetworkError::Node { node: name.into(), fault: Fault::TooLarge })
+        Shape::new(axes).ok_or_else(|| NetworkError::Node { node: shown(name), fault: Fault::TooLarge })
     }
 }
 

@@ -2,6 +2,23 @@ use thiserror::Error;
 
 use super::shape::{MOST_AXES, MOST_NUMBERS, Shape};
 
+/// A text of the user's as a message shows it: control characters escaped, cut off after 200 characters.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 200;
+    let mut shown = String::new();
+    for (k, c) in text.chars().enumerate() {
+        match c {
+            _ if k == MOST => {
+                shown.push('…');
+                break;
+            }
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// Why a network cannot be built, and at which node.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum NetworkError {
@@ -15,6 +32,8 @@ pub enum NetworkError {
     NoWeights,
     #[error("no node is named `{node}`; a network of {nodes} nodes was asked for it")]
     NoSuchNode { node: String, nodes: usize },
+    #[error("no weights are named `{group}`; there are: {groups}")]
+    NoSuchGroup { group: String, groups: String },
     #[error("the output does not depend on the weights `{node}`")]
     Unused { node: String },
 }

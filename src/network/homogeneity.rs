@@ -15,7 +15,7 @@ use rand_distr::{Distribution, StandardNormal};
 /// How a node's value changes when the group is multiplied by c > 0.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Degree {
-    /// Its value is multiplied by c to this power. Powers are dyadic, and exact.
+    /// Its value is multiplied by c to this power: a multiple of 2⁻¹⁶ within ±2³⁰, on which sums and halves are exact.
     Homogeneous(f64),
     /// Up to a term that does not vary along these axes, its value is multiplied by c to this power: W·x + b with a bias b that
     /// stays, or stands over another degree. A mean along such an axis takes the term away.
@@ -41,6 +41,8 @@ pub enum Reason {
     Shift { degree: f64 },
     /// The last layer's output is not normalized: targets have degree 0.
     UnnormalizedOutput { degree: f64 },
+    /// A degree too fine or too large to be told apart from its neighbours.
+    Range { degree: f64 },
 }
 
 /// A node and why its degree was not inferred.
@@ -125,26 +127,52 @@ fn breach(degree: &Degree) -> Option<Breach> {
     }
 }
 
-/// Numbers that contradict invariance, in double-double: its rounding, 10⁻³¹, would have to be magnified 10²⁰-fold to look like
-/// a difference of 10⁻¹¹.
+/// Numbers that contradict invariance, in double-double.
+///
+/// What rounding makes of the loss is seen where the weights change by parts in 2⁸⁰: there a loss that is constant still shows
+/// its rounding, and one that is not moves by less than is asked for. A difference must stand out from that. Roundings are
+/// whole multiples of one quantum and may well be equal, hence sixteen changes.
 fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Witness> {
-    const DIFFERENCE: f64 = 1e-11;
     const DRAWS: usize = 4;
+    const NUDGES: usize = 16;
+    // Small ones find a small ε, large ones what is hidden behind a large term.
+    let factors = [2.0, 0.5, 2.0_f64.powi(-20), 2.0_f64.powi(20)];
+    let (visible, tiny, clear) = (2.0_f64.powi(-46), 2.0_f64.powi(-80), 2.0_f64.powi(20));
     let loss = NetworkLoss::<Quad>::new(network).ok()?;
     let mut evaluator = Evaluator::<_, Quad>::new(&loss);
     let mut generator = generator(seed, Stream::Direction);
+    let ranges: Vec<_> =
+        network.groups().filter(|g| group.is_empty() || group.contains(&g.name)).map(|g| g.range).collect();
     for _ in 0..DRAWS {
-        let weights: Vec<f64> = (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        for factor in [2.0, 0.5, 16.0] {
-            let mut at = |factor: f64| {
-                let mut w: Vec<Quad> = weights.iter().map(|&w| Quad::from_f64(w)).collect();
-                for group in network.groups().filter(|g| group.is_empty() || group.contains(&g.name)) {
-                    w[group.range].iter_mut().for_each(|w| *w *= Quad::constant(factor));
-                }
-                evaluator.evaluate(&w).0.to_f64()
-            };
-            let (before, after) = (at(1.0), at(factor));
-            if (after - before).abs() > DIFFERENCE * (before.abs() + after.abs()) {
+        let mut draw =
+            || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
+        let (weights, nudges) = (draw(), [(); NUDGES].map(|()| draw()));
+        let mut at = |factor: f64, nudge: Option<&[f64]>| {
+            let mut w: Vec<Quad> = weights.iter().map(|&w| Quad::from_f64(w)).collect();
+            if let Some(nudge) = nudge {
+                let nudged = w.iter_mut().zip(nudge);
+                nudged.for_each(|(w, &nudge)| *w *= Quad::constant(1.0) + Quad::from_f64(tiny * nudge));
+            }
+            for range in &ranges {
+                w[range.clone()].iter_mut().for_each(|w| *w *= Quad::constant(factor));
+            }
+            evaluator.evaluate(&w).0.to_f64()
+        };
+        let before = at(1.0, None);
+        for factor in factors {
+            let after = at(factor, None);
+            let difference = (after - before).abs();
+            // NaN is no difference.
+            let differ = difference > visible * (before.abs() + after.abs());
+            if !differ {
+                continue;
+            }
+            let moved = |(to, from): (f64, f64)| (to - from).abs();
+            let noise = nudges.iter().map(|nudge| {
+                let here = moved((at(1.0, Some(nudge)), before));
+                here.max(moved((at(factor, Some(nudge)), after)))
+            });
+            if noise.fold(0.0, f64::max) * clear < difference {
                 return Some(Witness { factor, weights, before, after });
             }
         }
@@ -158,7 +186,7 @@ fn infer(network: &Network, group: &[&str]) -> Vec<Degree> {
         let inputs: Vec<&Degree> = node.inputs.iter().map(|input| &degrees[input.index()]).collect();
         let degree = match inputs.iter().find_map(|degree| breach(degree)) {
             Some(breach) => Degree::Unknown(breach),
-            None => degree_of(network, group, node, &inputs).unwrap_or_else(|reason| {
+            None => degree_of(network, group, node, &inputs).and_then(within_range).unwrap_or_else(|reason| {
                 let reason = explain(network, group, node, reason);
                 Degree::Unknown(Breach { node: NodeId(index), reason })
             }),
@@ -166,6 +194,15 @@ fn infer(network: &Network, group: &[&str]) -> Vec<Degree> {
         degrees.push(degree);
     }
     degrees
+}
+
+/// Degrees whose sums, differences and halves a float holds without rounding; what they make is looked at here again.
+fn within_range(degree: Degree) -> Result<Degree, Reason> {
+    let (power, _) = form(&degree);
+    match (power * 65536.0).fract() == 0.0 && power.abs() <= f64::from(1 << 30) {
+        true => Ok(degree),
+        false => Err(Reason::Range { degree: power }),
+    }
 }
 
 /// A degree, and along which axes a term of no degree is constant.
@@ -319,6 +356,7 @@ fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Re
     if node.inputs.iter().any(is_member) {
         return Reason::Bias { left, right };
     }
+    let against_data = node.inputs.iter().any(|&id| matches!(network.node(id).op, Op::Constant(_)));
     // Back along the operands to where weights of the group come in behind the last normalization.
     let mut at = culprit;
     loop {
@@ -328,10 +366,11 @@ fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Re
             Op::Multiply | Op::Divide if meets && !here.inputs.iter().all(is_member) => {
                 return Reason::AffineParameters { left, right };
             }
-            Op::MatrixProduct { .. } if meets => {
+            // Held against data, it is the output; against anything else, a branch.
+            Op::MatrixProduct { .. } if meets && against_data => {
                 return Reason::UnnormalizedOutput { degree: if left == 0.0 { right } else { left } };
             }
-            Op::Normalize(_) => return Reason::AffineParameters { left, right },
+            Op::Normalize(_) if against_data => return Reason::AffineParameters { left, right },
             _ => match here.inputs.iter().find(|input| !is_member(input)) {
                 Some(&next) => at = next,
                 None => return reason,
@@ -390,6 +429,9 @@ impl fmt::Display for Reason {
             }
             Self::Shift { degree } => {
                 write!(f, "a bias of another degree than {} is in the input, and stays", power(degree))
+            }
+            Self::Range { degree } => {
+                write!(f, "degree {degree:e}: only multiples of 2^−16 up to 2^30 are told apart")
             }
             Self::UnnormalizedOutput { degree } => {
                 write!(f, "the output is not normalized: it has degree {}", power(degree))

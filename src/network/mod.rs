@@ -95,6 +95,19 @@ impl Network {
         })
     }
 
+    /// Whether weights are named so.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchGroup`], with those there are.
+    pub fn has_group(&self, name: &str) -> Result<(), NetworkError> {
+        let mut groups = self.groups().map(|group| group.name);
+        if groups.any(|group| group == name) {
+            return Ok(());
+        }
+        let groups: Vec<_> = self.groups().map(|group| group.name).collect();
+        Err(NetworkError::NoSuchGroup { group: error::shown(name), groups: groups.join(", ") })
+    }
+
     /// D, the number of weights.
     pub fn dimension(&self) -> usize {
         self.groups().map(|group| group.range.len()).sum()
@@ -105,8 +118,9 @@ impl Network {
         self.nodes.iter().filter(|node| !node.op.is_smooth())
     }
 
-    /// The same network with rational functions in place of all others: what scale invariance says of it can be tried in
-    /// exact arithmetic, and a normalization is left as the only thing with a root.
+    /// The same network with rational functions in place of all others but the ReLU, which a field has: exact arithmetic can
+    /// try what scale invariance says of it, and normalizations are left as the only things with roots. A proof for the one is
+    /// not always one for the other: eˣ turns a shift of a softmax's input into a factor, 1/(1+x²) does not.
     pub fn with_rational_activations(&self) -> Self {
         let mut network = self.clone();
         for node in &mut network.nodes {
@@ -114,7 +128,7 @@ impl Network {
                 Op::Softmax { function, .. } | Op::Activation(function @ Activation::Exponential) => {
                     *function = Activation::Cauchy;
                 }
-                Op::Activation(function @ Activation::Cauchy) => *function = Activation::Cauchy,
+                Op::Activation(Activation::Cauchy | Activation::Relu) => {}
                 Op::Activation(function) => *function = Activation::Rational,
                 Op::Maximum { axes } => node.op = Op::Mean { axes: std::mem::take(axes) },
                 Op::CrossEntropy => node.op = Op::MeanSquaredError,

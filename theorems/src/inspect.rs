@@ -5,7 +5,7 @@ use sharpflow::arithmetic::{FirstField, SecondField, norm};
 use sharpflow::data::{Stream, generator};
 use sharpflow::identities::{Trials, try_exactly};
 use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
-use sharpflow::loss::{Derivatives, Loss};
+use sharpflow::loss::{Derivatives, Evaluator, Loss};
 use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend};
 use sharpflow::network::homogeneity::{Answer, Homogeneity};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
@@ -16,6 +16,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::evidence::{PROVENANCE, Provenance};
 
+/// Random points at which the loss must be a number once.
+const POINTS_DRAWN: usize = 16;
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
 /// Up to this many weights a minimum is looked for: each step decomposes a Hessian.
@@ -44,9 +46,12 @@ pub struct Inspection {
     /// Each group by itself.
     pub groups: Vec<(String, Invariance)>,
     pub non_smooth: Vec<String>,
+    /// What exact arithmetic tries in place of the network itself: other sizes, other functions.
+    pub replaced: Vec<&'static str>,
     /// One for each prime field; or why there are none.
     pub exact: Result<Vec<Exact>, String>,
-    pub point: PointReading,
+    /// Or why nothing is said of any.
+    pub point: Result<PointReading, String>,
     pub minimum: Result<MinimumReading, String>,
 }
 
@@ -74,8 +79,6 @@ pub struct Exact {
     pub prime: u64,
     pub points: usize,
     pub roots: usize,
-    /// Whether it was tried with rational functions, or smaller sizes, in place of the network's own.
-    pub replaced: bool,
     pub identities: usize,
     pub held: usize,
     pub twins: usize,
@@ -100,7 +103,7 @@ pub struct PointReading {
 /// The largest eigenvalues with their residuals, or why they are not known.
 pub type Sharpness = Result<Vec<(f64, f64)>, String>;
 
-/// The sharpness of cθ itself, and of its direction.
+/// The sharpness of cθ itself, and of its direction. Where the loss is scale-invariant the ordinary one is c⁻² times the other.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scaling {
     pub factor: f64,
@@ -118,17 +121,14 @@ pub struct MinimumReading {
     pub geometry: Result<[f64; 3], String>,
 }
 
-/// Looks at a network. `small` is the same architecture as exact arithmetic can try it, with rational functions and few roots.
+/// Looks at a network. `small` is the same architecture as exact arithmetic can try it, with rational functions and few roots;
+/// `None` where that is the network itself.
 ///
 /// # Errors
 /// A group that is not there.
-pub fn inspect(network: &Network, small: &Network, question: Question) -> Result<Inspection, NetworkError> {
+pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -> Result<Inspection, NetworkError> {
     let Question { group, seed } = &question;
-    for name in group {
-        if !network.groups().any(|g| g.name == name) {
-            return Err(NetworkError::NoSuchNode { node: name.clone(), nodes: network.nodes().len() });
-        }
-    }
+    group.iter().try_for_each(|name| network.has_group(name))?;
     let names: Vec<&str> = group.iter().map(String::as_str).collect();
     let homogeneity = network.homogeneity(&names, *seed);
     let read = |(node, degree): (&sharpflow::network::Node, &dyn ToString)| NodeReading {
@@ -142,8 +142,18 @@ pub fn inspect(network: &Network, small: &Network, question: Question) -> Result
     let by_group = network.homogeneity_by_group(*seed);
     let loss = NetworkLoss::<f64>::new(network)?;
     let mut generator = generator(*seed, Stream::Direction);
-    let mut theta: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-    project(&mut theta);
+    let mut draw = || {
+        let mut theta: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        project(&mut theta);
+        theta
+    };
+    let mut evaluator = Evaluator::<_, f64>::new(&loss);
+    let theta = (0..POINTS_DRAWN).map(|_| draw()).find(|theta| {
+        let (value, gradient) = evaluator.evaluate(theta);
+        value.is_finite() && gradient.iter().all(|g| g.is_finite())
+    });
+    let theta = theta.ok_or(format!("neither loss nor gradient is a number at {POINTS_DRAWN} random points"));
+    let (small, replaced) = small.map_or((network, Vec::new()), |small| (small, replaced(network, small)));
     Ok(Inspection {
         provenance: PROVENANCE,
         title: network.title().into(),
@@ -152,9 +162,16 @@ pub fn inspect(network: &Network, small: &Network, question: Question) -> Result
         invariance: invariance(network, &homogeneity),
         groups: by_group.iter().map(|(name, h)| ((*name).into(), invariance(network, h))).collect(),
         non_smooth: network.non_smooth().map(|node| node.name.clone()).collect(),
-        exact: exact(small, small != network, *seed),
-        point: at_point(&loss, &theta, *seed),
-        minimum: minimum(&loss, &theta),
+        exact: match group.is_empty() {
+            true => exact(network, small, *seed),
+            false => Err("they are of all weights together, not of a group".into()),
+        },
+        replaced,
+        minimum: match (&homogeneity.answer, &theta) {
+            (Answer::Refuted { .. }, _) => Err("not looked for: the loss is not scale-invariant".into()),
+            (_, theta) => theta.as_ref().map_err(Clone::clone).and_then(|theta| minimum(&loss, theta)),
+        },
+        point: theta.map(|theta| at_point(&loss, &theta, *seed)),
         question,
     })
 }
@@ -177,20 +194,31 @@ fn invariance(network: &Network, homogeneity: &Homogeneity) -> Invariance {
     }
 }
 
-fn exact(small: &Network, replaced: bool, seed: u64) -> Result<Vec<Exact>, String> {
-    let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
-    let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
-    Ok([first, second].iter().map(|trials| summary(trials, replaced)).collect())
+/// How a network differs from the one in its place.
+fn replaced(network: &Network, small: &Network) -> Vec<&'static str> {
+    let operations = |network: &Network| network.nodes().iter().map(|node| node.op.name()).collect::<Vec<_>>();
+    let sizes = (network.dimension() != small.dimension()).then_some("smaller sizes");
+    let functions = (operations(network) != operations(small)).then_some("rational functions");
+    sizes.into_iter().chain(functions).collect()
 }
 
-fn summary(trials: &Trials, replaced: bool) -> Exact {
+fn exact(network: &Network, small: &Network, seed: u64) -> Result<Vec<Exact>, String> {
+    let proved = |network: &Network| network.homogeneity(&[], seed).answer == Answer::Proved;
+    if proved(network) && !proved(small) {
+        return Err("the proof does not hold for the rational functions that would stand in for its own".into());
+    }
+    let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
+    let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
+    Ok([first, second].iter().map(summary).collect())
+}
+
+fn summary(trials: &Trials) -> Exact {
     let held = |trial: &&sharpflow::identities::Trial| trial.agreed == trials.points;
     let twins = || trials.trials.iter().flat_map(|trial| &trial.twins_differed);
     Exact {
         prime: trials.prime,
         points: trials.points,
         roots: trials.roots,
-        replaced,
         identities: trials.trials.len(),
         held: trials.trials.iter().filter(held).count(),
         twins: twins().count(),

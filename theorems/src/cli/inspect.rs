@@ -12,26 +12,29 @@ const REFUTED: u8 = 1;
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
     let (network, small) = read(arguments)?;
+    arguments.group.iter().try_for_each(|name| network.has_group(name))?;
     if arguments.toml || arguments.latex {
         let text = if arguments.toml { network.to_toml() } else { network.to_latex() };
         return print(&text).map(|()| 0);
     }
     let question = Question { group: arguments.group.clone(), seed: arguments.seed };
-    let inspection = inspect(&network, &small, question)?;
+    let inspection = inspect(&network, small.as_ref(), question)?;
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?))?;
     } else {
         print(&render(&inspection))?;
     }
+    // A proof says nothing of a loss that is nowhere a number, and an identity that fails says something is wrong with one.
+    let stands = inspection.point.is_ok() && inspection.exact.iter().flatten().all(|field| field.failed.is_empty());
     Ok(match inspection.invariance {
-        Invariance::Proved => 0,
-        Invariance::NotProved { .. } => UNDECIDED,
+        Invariance::Proved if stands => 0,
+        Invariance::Proved | Invariance::NotProved { .. } => UNDECIDED,
         Invariance::Refuted { .. } => REFUTED,
     })
 }
 
 /// The network, and as exact arithmetic tries it: a built-in one at its small sizes.
-fn read(arguments: &InspectArguments) -> Result<(Network, Network), CliError> {
+fn read(arguments: &InspectArguments) -> Result<(Network, Option<Network>), CliError> {
     let mut sizes = Vec::new();
     for text in &arguments.size {
         let (name, size) = text.split_once('=').ok_or_else(|| CliError::Size { text: text.clone() })?;
@@ -39,21 +42,31 @@ fn read(arguments: &InspectArguments) -> Result<(Network, Network), CliError> {
     }
     let name = &arguments.network;
     let named = |source| CliError::Network { name: name.clone(), source };
-    if let Some(architecture) = find(name).filter(|_| !Path::new(name).exists()) {
-        let network = architecture.network(&sizes).map_err(named)?;
-        return Ok((network, architecture.exact().map_err(named)?));
-    }
-    if !Path::new(name).exists() {
-        let built_in = ZOO.map(|architecture| architecture.name).join(", ");
-        return Err(CliError::NoSuchNetwork { name: name.clone(), built_in });
-    }
-    let network = Network::read(name, &sizes).map_err(named)?;
-    let small = network.with_rational_activations();
-    Ok((network, small))
+    let path = Path::new(name);
+    // A folder of the name of a built-in architecture does not hide it.
+    let is_file = path.exists() && !path.is_dir();
+    let (network, small) = match find(name) {
+        Some(architecture) if !is_file => {
+            (architecture.network(&sizes).map_err(named)?, architecture.exact().map_err(named)?)
+        }
+        None if !path.exists() => {
+            let built_in = ZOO.map(|architecture| architecture.name).join(", ");
+            return Err(CliError::NoSuchNetwork { name: name.clone(), built_in });
+        }
+        _ => {
+            let network = Network::read(path, &sizes).map_err(named)?;
+            let small = network.with_rational_activations();
+            (network, small)
+        }
+    };
+    let other = small != network;
+    Ok((network, other.then_some(small)))
 }
 
 fn render(inspection: &Inspection) -> String {
-    let mut text = format!("{}: {} weights\n\n", inspection.title, inspection.weights);
+    let title = inspection.title.replace(char::is_control, " ");
+    let title = if title.trim().is_empty() { "A network without a title" } else { &title };
+    let mut text = format!("{title}: {} weights\n\n", inspection.weights);
     let width = |of: &dyn Fn(usize) -> usize| (0..inspection.nodes.len()).map(of).max().unwrap_or(0);
     let names = width(&|k| inspection.nodes[k].name.chars().count());
     let formulas = width(&|k| inspection.nodes[k].formula.chars().count());
@@ -70,14 +83,30 @@ fn render(inspection: &Inspection) -> String {
         let _ = writeln!(text, "  {name} by itself: {}", answer(invariance));
     }
     if !inspection.non_smooth.is_empty() {
-        let _ = writeln!(text, "  not smooth, as the theory asks: {}", inspection.non_smooth.join(", "));
+        let _ = writeln!(
+            text,
+            "  has kinks, where the theory asks for a smooth loss: {}",
+            inspection.non_smooth.join(", ")
+        );
     }
     text.push_str("\nExact identities\n");
     match &inspection.exact {
-        Ok(fields) => fields.iter().for_each(|field| text.push_str(&exact(field))),
+        Ok(fields) => {
+            fields.iter().for_each(|field| text.push_str(&exact(field)));
+            let with = inspection.replaced.iter().map(|what| format!(" and {what}")).collect::<String>();
+            let _ = writeln!(text, "  (with random data{with}; the bounds assume that no root is taken of a square)");
+            if matches!(inspection.invariance, Invariance::Refuted { .. }) && fields.iter().all(|f| f.failed.is_empty())
+            {
+                text.push_str("  They decide nothing against the numbers above.\n");
+            }
+        }
         Err(reason) => text.push_str(&format!("  not tried: {reason}\n")),
     }
-    text.push_str(&at_point(&inspection.point, inspection.question.seed));
+    let _ = writeln!(text, "\nAt a random point θ of the sphere (seed {})", inspection.question.seed);
+    match &inspection.point {
+        Ok(point) => text.push_str(&at_point(point)),
+        Err(reason) => text.push_str(&format!("  {reason}: what is proved of the loss is empty\n")),
+    }
     text.push_str("\nAt the minimum that a descent from there reaches\n");
     match &inspection.minimum {
         Ok(minimum) => text.push_str(&at_minimum(minimum)),
@@ -91,7 +120,10 @@ fn answer(invariance: &Invariance) -> String {
         Invariance::Proved => "proved".into(),
         Invariance::NotProved { node, reason } => format!("not proved, nor refuted. At `{node}`: {reason}"),
         Invariance::Refuted { node, reason, factor, before, after } => {
-            format!("refuted: times {factor} the loss goes from {before:.9} to {after:.9}. At `{node}`: {reason}")
+            format!(
+                "refuted: with its weights times 2^{} the loss goes from {before:e} to {after:e}. At `{node}`: {reason}",
+                factor.log2()
+            )
         }
     }
 }
@@ -99,33 +131,37 @@ fn answer(invariance: &Invariance) -> String {
 fn exact(field: &Exact) -> String {
     let Exact { prime, points, roots, identities, held, twins, twins_refuted, log2_accident, .. } = field;
     let mut text = format!(
-        "  F({prime}): {held} of {identities} hold at {points} random points ({roots} roots), {twins_refuted} of {twins} wrong twins refuted;\n"
+        "  modulo the prime {prime}: {held} of {identities} hold at {points} random points,\n    and {twins_refuted} of {twins} of their wrong twins fail; by accident all points agree with probability ≤ 2^{log2_accident:.0} ({roots} square roots)\n"
     );
-    let functions = if field.replaced { "; small sizes or rational functions in place of its own" } else { "" };
-    let _ = writeln!(text, "    a false one holds with probability ≤ 2^{log2_accident:.0} (random data{functions})");
     for formula in &field.failed {
         let _ = writeln!(text, "    does not hold: {formula}");
     }
     text
 }
 
-fn at_point(point: &PointReading, seed: u64) -> String {
-    let mut text = format!("\nAt a random point θ of the sphere (seed {seed})\n");
-    let _ = writeln!(text, "  loss {:.6}, gradient {:.6}", point.loss, point.gradient_norm);
+fn at_point(point: &PointReading) -> String {
+    let mut text = format!("  loss {:.6}, gradient {:.6}\n", point.loss, point.gradient_norm);
     let _ = writeln!(text, "  largest eigenvalues of ∇²L(θ): {}", sharpness(&point.sharpness));
     let _ = writeln!(text, "  of its tangential part:        {}", sharpness(&point.tangential));
-    let _ = writeln!(text, "  {:>6} {:>16} {:>16}", "c", "ordinary λ₁(cθ)", "spherical λ₁");
+    let _ = writeln!(text, "  {:>6} {:>16} {:>16} {:>16}", "c", "ordinary λ₁(cθ)", "c²·ordinary", "spherical λ₁(θ)");
     for row in &point.scaling {
-        let show = |value: Option<f64>| value.map_or("—".into(), |value| format!("{value:.6}"));
-        let _ = writeln!(text, "  {:>6} {:>16} {:>16}", row.factor, show(row.ordinary), show(row.spherical));
+        let show = |value: Option<f64>| value.map_or("—".into(), |value| positive_zero(format!("{value:.6}")));
+        let invariant = row.ordinary.map(|ordinary| row.factor * row.factor * ordinary);
+        let [ordinary, invariant, spherical] = [row.ordinary, invariant, row.spherical].map(show);
+        let _ = writeln!(text, "  {:>6} {ordinary:>16} {invariant:>16} {spherical:>16}", row.factor);
     }
     text
+}
+
+/// What rounds to 0 has no sign.
+fn positive_zero(number: String) -> String {
+    if number.trim_start_matches(['-', '0', '.']).is_empty() { number.replace('-', "") } else { number }
 }
 
 fn sharpness(sharpness: &Sharpness) -> String {
     match sharpness {
         Ok(pairs) => {
-            let values: Vec<String> = pairs.iter().map(|(value, _)| format!("{value:.6}")).collect();
+            let values: Vec<String> = pairs.iter().map(|(value, _)| positive_zero(format!("{value:.6}"))).collect();
             let residual = pairs.iter().map(|(_, residual)| *residual).fold(0.0, f64::max);
             format!("{} (residual {residual:.0e})", values.join(", "))
         }
