@@ -167,13 +167,15 @@ impl Kernel {
                 product_backward(input, [left, right], of_out, adjoint, !first, (*sizes, *transpose_right));
             }
         } else {
-            if first {
+            // These two write what the others add to.
+            let writes = matches!(self, Self::Normalize { .. } | Self::Activation(_));
+            if first && !writes {
                 adjoint.fill(S::constant(0.0));
             }
             let inputs = [inputs[0].scalars, inputs[1].scalars];
             vectorized::<S, _>(
                 #[inline(always)]
-                || self.backward_by_entries(input, inputs, (out, of_out), extra, adjoint),
+                || self.backward_by_entries(input, inputs, (out, of_out), extra, adjoint, first),
             );
         }
     }
@@ -188,7 +190,7 @@ impl Kernel {
             Self::SquareRoot => map(x, out, Scalar::sqrt),
             Self::Activation(activation) => activate(*activation, x, out, extra),
             Self::Sum { reduction, mean } => {
-                reduce(reduction, [&mut *out], [x], |[x]| [x]);
+                reduce(reduction, [&mut *out], [x], [], |[x], []| [x]);
                 if *mean {
                     let count = S::constant(reduction.reduced() as f64);
                     out.iter_mut().for_each(|sum| *sum = *sum / count);
@@ -225,6 +227,7 @@ impl Kernel {
         (out, of_out): (&[S], &[S]),
         extra: &mut [S],
         adjoint: &mut [S],
+        first: bool,
     ) {
         match self {
             Self::Same | Self::Product { .. } => {}
@@ -233,6 +236,11 @@ impl Kernel {
             }
             Self::Scale(factor) => add_map(adjoint, of_out, |_, g| S::constant(*factor) * g),
             Self::SquareRoot => add_map(adjoint, of_out, |i, g| g / (out[i] + out[i])),
+            Self::Activation(_) if first => {
+                for ((a, &g), &derivative) in adjoint.iter_mut().zip(of_out).zip(&*extra) {
+                    *a = g * derivative;
+                }
+            }
             Self::Activation(_) => {
                 for ((a, &g), &derivative) in adjoint.iter_mut().zip(of_out).zip(&*extra) {
                     *a = *a + g * derivative;
@@ -250,7 +258,7 @@ impl Kernel {
                 }
             }
             Self::Normalize { reduction, normalization } => {
-                normalize_backward(reduction, normalization, (out, of_out), extra, adjoint);
+                normalize_backward(reduction, normalization, (out, of_out), extra, adjoint, first);
             }
             Self::Softmax { reduction, function } => {
                 softmax_backward(reduction, *function, x, (out, of_out), extra, adjoint);
@@ -425,13 +433,14 @@ fn binary_backward<S: Scalar>(
     }
 }
 
-/// `sums[j][result] ← Σ terms(entries)[j]` over the entries of each result, those of the arrays in `of`.
+/// `sums[j][result] ← Σ terms(entries, by_result)[j]` over the entries of each result, those of the arrays in `of`.
 #[inline(always)]
-fn reduce<S: Scalar, const N: usize, const M: usize>(
+fn reduce<S: Scalar, const N: usize, const R: usize, const M: usize>(
     reduction: &Reduction,
     sums: [&mut [S]; M],
     of: [&[S]; N],
-    terms: impl Fn([S; N]) -> [S; M],
+    by_result: [&[S]; R],
+    terms: impl Fn([S; N], [S; R]) -> [S; M],
 ) {
     let mut sums = sums;
     sums.iter_mut().for_each(|sums| sums.fill(S::constant(0.0)));
@@ -442,11 +451,13 @@ fn reduce<S: Scalar, const N: usize, const M: usize>(
             let of = of.map(|of| &of[entry..entry + length]);
             for (j, sums) in sums.iter_mut().enumerate() {
                 if reduces {
-                    sums[result] = sums[result] + sum_of(length, |k| terms(of.map(|of| of[k]))[j]);
+                    let by_result = by_result.map(|values| values[result]);
+                    sums[result] = sums[result] + sum_of(length, |k| terms(of.map(|of| of[k]), by_result)[j]);
                 } else {
                     let sums = &mut sums[result..result + length];
+                    let by_result = by_result.map(|values| &values[result..result + length]);
                     for k in 0..length {
-                        sums[k] = sums[k] + terms(of.map(|of| of[k]))[j];
+                        sums[k] = sums[k] + terms(of.map(|of| of[k]), by_result.map(|values| values[k]))[j];
                     }
                 }
             }
@@ -484,27 +495,27 @@ fn update<S: Scalar, const N: usize, const M: usize>(
     );
 }
 
-/// Leaves 1/size in the first third of `extra`; the others are for sums.
+/// Leaves 1/size in the first third of `extra`; the others are for sums. Entries are centred twice, which is cheaper than to
+/// write them in between.
 #[inline(always)]
 fn normalize<S: Scalar>(reduction: &Reduction, normalization: &Normalization, x: &[S], out: &mut [S], extra: &mut [S]) {
-    let one = S::constant(1.0);
+    let (zero, one) = (S::constant(0.0), S::constant(1.0));
     let part = one / S::constant(reduction.reduced() as f64);
-    let (inverse, sums) = extra.split_at_mut(reduction.kept());
-    let sums = &mut sums[..reduction.kept()];
-    if normalization.centred {
-        reduce(reduction, [&mut *sums], [x], |[x]| [x]);
-        sums.iter_mut().for_each(|sum| *sum = *sum * part);
-        update(reduction, out, [x], [&*sums], |_, [x], [mean]| x - mean);
-    } else {
-        out.copy_from_slice(x);
-    }
-    reduce(reduction, [&mut *sums], [&*out], |[x]| [x * x]);
-    let part = if normalization.averaged { part } else { one };
+    let of_square = if normalization.averaged { part } else { one };
     let epsilon = S::constant(normalization.epsilon);
-    for (inverse, &sum) in inverse.iter_mut().zip(&*sums) {
-        *inverse = one / (sum * part + epsilon).sqrt();
+    let (inverse, rest) = extra.split_at_mut(reduction.kept());
+    let mean = &mut rest[..reduction.kept()];
+    if normalization.centred {
+        reduce(reduction, [&mut *mean], [x], [], |[x], []| [x]);
+        mean.iter_mut().for_each(|sum| *sum = *sum * part);
+    } else {
+        mean.fill(zero);
     }
-    update(reduction, out, [], [&*inverse], |x, [], [inverse]| x * inverse);
+    reduce(reduction, [&mut *inverse], [x], [&*mean], |[x], [mean]| [(x - mean) * (x - mean)]);
+    for sum in &mut *inverse {
+        *sum = one / (*sum * of_square + epsilon).sqrt();
+    }
+    update(reduction, out, [x], [&*mean, &*inverse], |_, [x], [mean, inverse]| (x - mean) * inverse);
 }
 
 /// With x̂ the output and g its adjoint, (g − mean g − x̂·mean(g·x̂))/size; the mean of g only where centred, the sum of g·x̂
@@ -516,19 +527,25 @@ fn normalize_backward<S: Scalar>(
     (out, of_out): (&[S], &[S]),
     extra: &mut [S],
     adjoint: &mut [S],
+    first: bool,
 ) {
     let (zero, one) = (S::constant(0.0), S::constant(1.0));
     let part = one / S::constant(reduction.reduced() as f64);
     let (inverse, sums) = extra.split_at_mut(reduction.kept());
     let (along, mean) = sums.split_at_mut(reduction.kept());
-    reduce(reduction, [&mut *along, &mut *mean], [of_out, out], |[g, x]| [g * x, g]);
+    reduce(reduction, [&mut *along, &mut *mean], [of_out, out], [], |[g, x], []| [g * x, g]);
     let (of_along, of_mean) =
         (if normalization.averaged { part } else { one }, if normalization.centred { part } else { zero });
     along.iter_mut().for_each(|sum| *sum = *sum * of_along);
     mean.iter_mut().for_each(|sum| *sum = *sum * of_mean);
-    update(reduction, adjoint, [of_out, out], [&*inverse, along, mean], |a, [g, x], [inverse, along, mean]| {
-        a + (g - mean - x * along) * inverse
-    });
+    let (of, by_result) = ([of_out, out], [&*inverse, &*along, &*mean]);
+    if first {
+        update(reduction, adjoint, of, by_result, |_, [g, x], [inverse, along, mean]| (g - mean - x * along) * inverse);
+    } else {
+        update(reduction, adjoint, of, by_result, |a, [g, x], [inverse, along, mean]| {
+            a + (g - mean - x * along) * inverse
+        });
+    }
 }
 
 fn exceeds<S: Scalar>(a: S, b: S) -> bool {
@@ -586,7 +603,7 @@ fn softmax<S: Scalar>(reduction: &Reduction, function: Activation, x: &[S], out:
         out.iter_mut().for_each(|x| *x = *x - largest);
     }
     out.iter_mut().for_each(|x| *x = function.value(*x));
-    reduce(reduction, [&mut *extra], [&*out], |[x]| [x]);
+    reduce(reduction, [&mut *extra], [&*out], [], |[x], []| [x]);
     extra.iter_mut().for_each(|sum| *sum = S::constant(1.0) / *sum);
     update(reduction, out, [], [&*extra], |x, [], [inverse]| x * inverse);
 }
@@ -601,7 +618,7 @@ fn softmax_backward<S: Scalar>(
     extra: &mut [S],
     adjoint: &mut [S],
 ) {
-    reduce(reduction, [&mut *extra], [of_out, out], |[g, p]| [g * p]);
+    reduce(reduction, [&mut *extra], [of_out, out], [], |[g, p], []| [g * p]);
     update(reduction, adjoint, [of_out, out, x], [&*extra], |a, [g, p, x], [sum]| {
         let change = p * (g - sum);
         if function == Activation::Exponential {
