@@ -41,7 +41,7 @@ fn read(arguments: &InspectArguments) -> Result<(Network, Option<Network>), CliE
         sizes.push((name, size.parse().map_err(|_| CliError::Size { text: text.clone() })?));
     }
     let name = &arguments.network;
-    let named = |source| CliError::Network { name: name.clone(), source };
+    let named = |source| CliError::Network { name: name.clone(), source: Box::new(source) };
     let path = Path::new(name);
     // A folder of the name of a built-in architecture does not hide it.
     let is_file = path.exists() && !path.is_dir();

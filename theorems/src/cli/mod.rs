@@ -40,7 +40,7 @@ enum CliError {
     #[error("--intrinsic-lr and a --weight-decay other than 0 say the same thing twice")]
     DecayTwice,
     #[error("{name}: {source}")]
-    Network { name: String, source: FileError },
+    Network { name: String, source: Box<FileError> },
     #[error("no network file {name:?}; built in are: {built_in}")]
     NoSuchNetwork { name: String, built_in: String },
     #[error("--size {text:?} is not NAME=NUMBER")]

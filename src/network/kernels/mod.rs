@@ -1,14 +1,19 @@
 //! What a node computes, forwards and backwards, over any scalar.
 
-use super::activation::Activation;
-use super::op::{Normalization, Op, patch_places, product_sizes};
-use super::shape::{NOWHERE, Reduction, Shape, table};
+mod reductions;
+
 use crate::arithmetic::product::{Operand, multiply};
-use crate::arithmetic::{Base, Scalar, sum_of, vectorized};
+use crate::arithmetic::{Scalar, sum_of, vectorized};
+use crate::network::activation::Activation;
+use crate::network::op::{Normalization, Op, patch_places, product_sizes};
+use crate::network::shape::{NOWHERE, Reduction, Shape, table};
+use reductions::{
+    log_sum, maximum, maximum_backward, normalize, normalize_backward, reduce, softmax, softmax_backward, update,
+};
 
 /// An operation with everything that its shapes decide.
 #[derive(Clone, Debug)]
-pub(super) enum Kernel {
+pub(in crate::network) enum Kernel {
     /// The output is the input, in another shape.
     Same,
     Product {
@@ -46,7 +51,7 @@ pub(super) enum Kernel {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Binary {
+pub(in crate::network) enum Binary {
     Add,
     Subtract,
     Multiply,
@@ -55,7 +60,7 @@ pub(super) enum Binary {
 
 /// The values of an input: scalars, and the data they are constants of if they depend on no weight.
 #[derive(Clone, Copy)]
-pub(super) struct Input<'a, S: Scalar> {
+pub(in crate::network) struct Input<'a, S: Scalar> {
     pub scalars: &'a [S],
     pub data: Option<&'a [S::Base]>,
 }
@@ -71,7 +76,7 @@ impl<'a, S: Scalar> Input<'a, S> {
 
 impl Kernel {
     /// The kernel of an operation; none for weights and constants.
-    pub(super) fn new(op: &Op, inputs: &[&Shape], out: &Shape) -> Option<Self> {
+    pub(in crate::network) fn new(op: &Op, inputs: &[&Shape], out: &Shape) -> Option<Self> {
         // Shapes were checked when the node was added, so that a reduction exists.
         let over = |axes: &[usize]| Reduction::new(inputs[0], axes);
         Some(match op {
@@ -120,7 +125,7 @@ impl Kernel {
     }
 
     /// How many scalars it keeps from the forward pass to the backward one, besides its output.
-    pub(super) fn extra(&self, out: &Shape) -> usize {
+    pub(in crate::network) fn extra(&self, out: &Shape) -> usize {
         match self {
             Self::Activation(_) => out.count(),
             Self::Normalize { reduction, .. } => 3 * reduction.kept(),
@@ -130,7 +135,7 @@ impl Kernel {
     }
 
     /// Writes the output.
-    pub(super) fn forward<S: Scalar>(&self, inputs: &[Input<'_, S>; 2], out: &mut [S], extra: &mut [S]) {
+    pub(in crate::network) fn forward<S: Scalar>(&self, inputs: &[Input<'_, S>; 2], out: &mut [S], extra: &mut [S]) {
         if let Self::Product { batches, sizes, transpose_right } = self {
             let (m, k, n) = *sizes;
             for b in 0..*batches {
@@ -148,7 +153,7 @@ impl Kernel {
     }
 
     /// Adds to `adjoint`, that of input `input`, what `of_out`, the output's, means for it; writes it where it is the `first`.
-    pub(super) fn backward<S: Scalar>(
+    pub(in crate::network) fn backward<S: Scalar>(
         &self,
         input: usize,
         inputs: &[Input<'_, S>; 2],
@@ -431,213 +436,4 @@ fn binary_backward<S: Scalar>(
         (Binary::Divide, 0) => add(&|k| of_out[k] / y[at(&tables[1], k)]),
         (Binary::Divide, _) => add(&|k| -(of_out[k] * out[k] / y[at(&tables[1], k)])),
     }
-}
-
-/// `sums[j][result] ← Σ terms(entries, by_result)[j]` over the entries of each result, those of the arrays in `of`.
-#[inline(always)]
-fn reduce<S: Scalar, const N: usize, const R: usize, const M: usize>(
-    reduction: &Reduction,
-    sums: [&mut [S]; M],
-    of: [&[S]; N],
-    by_result: [&[S]; R],
-    terms: impl Fn([S; N], [S; R]) -> [S; M],
-) {
-    let mut sums = sums;
-    sums.iter_mut().for_each(|sums| sums.fill(S::constant(0.0)));
-    let reduces = reduction.runs_reduce();
-    reduction.for_each_run(
-        #[inline(always)]
-        |entry, length, result| {
-            let of = of.map(|of| &of[entry..entry + length]);
-            for (j, sums) in sums.iter_mut().enumerate() {
-                if reduces {
-                    let by_result = by_result.map(|values| values[result]);
-                    sums[result] = sums[result] + sum_of(length, |k| terms(of.map(|of| of[k]), by_result)[j]);
-                } else {
-                    let sums = &mut sums[result..result + length];
-                    let by_result = by_result.map(|values| &values[result..result + length]);
-                    for k in 0..length {
-                        sums[k] = sums[k] + terms(of.map(|of| of[k]), by_result.map(|values| values[k]))[j];
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// Writes every entry from itself, those of the arrays in `of` and what the arrays in `by_result` say of its result.
-#[inline(always)]
-fn update<S: Scalar, const N: usize, const M: usize>(
-    reduction: &Reduction,
-    entries: &mut [S],
-    of: [&[S]; N],
-    by_result: [&[S]; M],
-    f: impl Fn(S, [S; N], [S; M]) -> S,
-) {
-    let reduces = reduction.runs_reduce();
-    reduction.for_each_run(
-        #[inline(always)]
-        |entry, length, result| {
-            let entries = &mut entries[entry..entry + length];
-            let of = of.map(|of| &of[entry..entry + length]);
-            if reduces {
-                let by_result = by_result.map(|values| values[result]);
-                for k in 0..length {
-                    entries[k] = f(entries[k], of.map(|of| of[k]), by_result);
-                }
-            } else {
-                let by_result = by_result.map(|values| &values[result..result + length]);
-                for k in 0..length {
-                    entries[k] = f(entries[k], of.map(|of| of[k]), by_result.map(|values| values[k]));
-                }
-            }
-        },
-    );
-}
-
-/// Leaves 1/size in the first third of `extra`; the others are for sums. Entries are centred twice, which is cheaper than to
-/// write them in between.
-#[inline(always)]
-fn normalize<S: Scalar>(reduction: &Reduction, normalization: &Normalization, x: &[S], out: &mut [S], extra: &mut [S]) {
-    let (zero, one) = (S::constant(0.0), S::constant(1.0));
-    let part = one / S::constant(reduction.reduced() as f64);
-    let of_square = if normalization.averaged { part } else { one };
-    let epsilon = S::constant(normalization.epsilon);
-    let (inverse, rest) = extra.split_at_mut(reduction.kept());
-    let mean = &mut rest[..reduction.kept()];
-    if normalization.centred {
-        reduce(reduction, [&mut *mean], [x], [], |[x], []| [x]);
-        mean.iter_mut().for_each(|sum| *sum = *sum * part);
-    } else {
-        mean.fill(zero);
-    }
-    reduce(reduction, [&mut *inverse], [x], [&*mean], |[x], [mean]| [(x - mean) * (x - mean)]);
-    for sum in &mut *inverse {
-        *sum = one / (*sum * of_square + epsilon).sqrt();
-    }
-    update(reduction, out, [x], [&*mean, &*inverse], |_, [x], [mean, inverse]| (x - mean) * inverse);
-}
-
-/// With x̂ the output and g its adjoint, (g − mean g − x̂·mean(g·x̂))/size; the mean of g only where centred, the sum of g·x̂
-/// where not averaged.
-#[inline(always)]
-fn normalize_backward<S: Scalar>(
-    reduction: &Reduction,
-    normalization: &Normalization,
-    (out, of_out): (&[S], &[S]),
-    extra: &mut [S],
-    adjoint: &mut [S],
-    first: bool,
-) {
-    let (zero, one) = (S::constant(0.0), S::constant(1.0));
-    let part = one / S::constant(reduction.reduced() as f64);
-    let (inverse, sums) = extra.split_at_mut(reduction.kept());
-    let (along, mean) = sums.split_at_mut(reduction.kept());
-    reduce(reduction, [&mut *along, &mut *mean], [of_out, out], [], |[g, x], []| [g * x, g]);
-    let (of_along, of_mean) =
-        (if normalization.averaged { part } else { one }, if normalization.centred { part } else { zero });
-    along.iter_mut().for_each(|sum| *sum = *sum * of_along);
-    mean.iter_mut().for_each(|sum| *sum = *sum * of_mean);
-    let (of, by_result) = ([of_out, out], [&*inverse, &*along, &*mean]);
-    if first {
-        update(reduction, adjoint, of, by_result, |_, [g, x], [inverse, along, mean]| (g - mean - x * along) * inverse);
-    } else {
-        update(reduction, adjoint, of, by_result, |a, [g, x], [inverse, along, mean]| {
-            a + (g - mean - x * along) * inverse
-        });
-    }
-}
-
-fn exceeds<S: Scalar>(a: S, b: S) -> bool {
-    (a - b).leading().is_positive()
-}
-
-/// Entries in order; of equal ones the first stands. `extra` counts nothing yet: 1 marks a result not met.
-#[inline(always)]
-fn maximum<S: Scalar>(reduction: &Reduction, x: &[S], out: &mut [S], extra: &mut [S]) {
-    let (zero, one) = (S::constant(0.0), S::constant(1.0));
-    extra.fill(one);
-    let step = usize::from(!reduction.runs_reduce());
-    reduction.for_each_run(|entry, length, result| {
-        for k in 0..length {
-            let place = result + step * k;
-            // Not a number wins, so that it is seen.
-            let value = x[entry + k];
-            if extra[place] == one || exceeds(value, out[place]) || zero * value != zero {
-                out[place] = value;
-            }
-            extra[place] = zero;
-        }
-    });
-}
-
-/// The adjoint goes to the first entry that is the maximum.
-#[inline(always)]
-fn maximum_backward<S: Scalar>(
-    reduction: &Reduction,
-    x: &[S],
-    (out, of_out): (&[S], &[S]),
-    extra: &mut [S],
-    adjoint: &mut [S],
-) {
-    let (zero, one) = (S::constant(0.0), S::constant(1.0));
-    extra.fill(one);
-    let step = usize::from(!reduction.runs_reduce());
-    reduction.for_each_run(|entry, length, result| {
-        for k in 0..length {
-            let place = result + step * k;
-            if extra[place] == one && x[entry + k] == out[place] {
-                adjoint[entry + k] = adjoint[entry + k] + of_out[place];
-                extra[place] = zero;
-            }
-        }
-    });
-}
-
-#[inline(always)]
-fn softmax<S: Scalar>(reduction: &Reduction, function: Activation, x: &[S], out: &mut [S], extra: &mut [S]) {
-    out.copy_from_slice(x);
-    if function == Activation::Exponential {
-        // A common factor cancels: the largest entry's leads to no overflow.
-        let largest = largest_leading(x);
-        out.iter_mut().for_each(|x| *x = *x - largest);
-    }
-    out.iter_mut().for_each(|x| *x = function.value(*x));
-    reduce(reduction, [&mut *extra], [&*out], [], |[x], []| [x]);
-    extra.iter_mut().for_each(|sum| *sum = S::constant(1.0) / *sum);
-    update(reduction, out, [], [&*extra], |x, [], [inverse]| x * inverse);
-}
-
-/// With p the output and g its adjoint: p·(log f)′·(g − Σ g·p).
-#[inline(always)]
-fn softmax_backward<S: Scalar>(
-    reduction: &Reduction,
-    function: Activation,
-    x: &[S],
-    (out, of_out): (&[S], &[S]),
-    extra: &mut [S],
-    adjoint: &mut [S],
-) {
-    reduce(reduction, [&mut *extra], [of_out, out], [], |[g, p], []| [g * p]);
-    update(reduction, adjoint, [of_out, out, x], [&*extra], |a, [g, p, x], [sum]| {
-        let change = p * (g - sum);
-        if function == Activation::Exponential {
-            return a + change;
-        }
-        let (value, derivative) = function.value_and_derivative(x);
-        a + change * derivative / value
-    });
-}
-
-/// The largest of the entries, without infinitesimals.
-fn largest_leading<S: Scalar>(x: &[S]) -> S {
-    let largest = x.iter().skip(1).fold(x[0], |largest, &x| if exceeds(x, largest) { x } else { largest });
-    S::from_base(largest.leading())
-}
-
-/// m, the largest entry, and log Σ e^{x − m}.
-fn log_sum<S: Scalar>(x: &[S]) -> (S, S) {
-    let largest = largest_leading(x);
-    let sum = sum_of(x.len(), |c| Activation::Exponential.value(x[c] - largest));
-    (largest, Activation::Logarithm.value(sum))
 }
