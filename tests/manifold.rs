@@ -155,3 +155,52 @@ fn what_has_no_nearest_point_is_said() {
     assert!(matches!(descend(&loss, &[0.1, 0.2, 0.9], 1), Err(MinimizersError::NoMinimum { steps: 1, .. })));
     assert!(descend(&loss, &[0.0; 3], 10).is_err());
 }
+
+/// ⟨G, ∇_Γ‖G‖²⟩ on networks by differences of ‖G‖² along Γ, and on linear regression by its closed form, 16 tan²φ(1 + tan²φ).
+#[test]
+fn the_energy_law_knows_how_the_gradient_changes_along_itself() {
+    for name in ["circle", "batch_norm", "matrix_completion", "rms_norm", "weight_norm"] {
+        let loss = loss_of(name);
+        let start = minimum(&loss);
+        let mut minimizers = NumericMinimizers::through(&loss, &start).unwrap();
+        let law = minimizers.energy_law(&start).unwrap();
+        let mut geometry = Geometry::new(loss.dimension());
+        minimizers.geometry(&start, &mut geometry).unwrap();
+        let square = geometry.log_gradient_square();
+        assert!((law.log_gradient_square / square - 1.0).abs() < 1e-9, "{name}");
+        let gradient = geometry.log_gradient.clone();
+        // Central differences, extrapolated: the error is of fourth order in the step.
+        let mut difference = |step: f64| {
+            let step = step / square.sqrt().max(1.0);
+            let [after, before] = [step, -step].map(|step| {
+                let mut point = start.clone();
+                add_scaled(&mut point, step, &gradient);
+                let mut nearest = point.clone();
+                minimizers.nearest(&point, &mut nearest).unwrap();
+                minimizers.geometry(&nearest, &mut geometry).unwrap();
+                geometry.log_gradient_square()
+            });
+            (after - before) / (2.0 * step)
+        };
+        let step = 1e-3 / square.sqrt().max(1.0);
+        let extrapolated = (4.0 * difference(step) - difference(2.0 * step)) / 3.0;
+        let relative = (law.slope_along_gradient - extrapolated).abs() / (extrapolated.abs() + square);
+        assert!(relative < 1e-5, "{name}: {} {extrapolated}", law.slope_along_gradient);
+    }
+    let data = sharpflow::data::Dataset::random(8, 12, 3);
+    let loss = sharpflow::loss::LinearRegression::<f64>::new(&data).unwrap();
+    let mut closed = sharpflow::minimizers::LinearRegressionMinimizers::new(&loss).unwrap();
+    let mut rates = Vec::new();
+    for angle in [0.3f64, 0.9, 1.2] {
+        let point = closed.at_angle(angle, &normal_vector(12, 1)).unwrap();
+        let law = NumericMinimizers::through(&loss, &point).unwrap().energy_law(&point).unwrap();
+        let tangent = angle.tan().powi(2);
+        assert!((law.log_gradient_square / (4.0 * tangent) - 1.0).abs() < 1e-8);
+        assert!((law.slope_along_gradient / (16.0 * tangent * (1.0 + tangent)) - 1.0).abs() < 1e-7);
+        rates.push(law.rate());
+        // Gradient descent is twice scalar RMSprop at C_b = 2.
+        assert!((law.rate() - 2.0 * law.rmsprop_rate(2.0)).abs() < 1e-9 * law.rate().abs());
+    }
+    // κ is one number along the whole of a linear regression's flow.
+    assert!(rates.iter().all(|rate| (rate / rates[0] - 1.0).abs() < 1e-9), "{rates:?}");
+}

@@ -1,5 +1,6 @@
 //! Γ ⊂ S, the manifold of minimizers of a scale-invariant loss, and the sharpness along it.
 
+mod energy;
 mod linear_regression;
 mod numeric;
 mod rank;
@@ -10,6 +11,7 @@ use crate::arithmetic::{Float, Real, dot};
 use crate::dense::DenseError;
 use crate::sharpness::SharpnessError;
 
+pub use energy::EnergyLaw;
 pub use linear_regression::LinearRegressionMinimizers;
 pub use numeric::{NumericMinimizers, descend};
 

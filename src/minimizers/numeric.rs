@@ -12,8 +12,8 @@ use crate::sphere::{direction, make_tangent, project};
 ///
 /// A point costs O(D) Hessian–vector products and O(D³) arithmetic; meant for D up to a few hundred.
 pub struct NumericMinimizers<'a, L, T: Float> {
-    derivatives: Derivatives<'a, L, T>,
-    rank: usize,
+    pub(super) derivatives: Derivatives<'a, L, T>,
+    pub(super) rank: usize,
 }
 
 impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
@@ -26,6 +26,11 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         let mut derivatives = Derivatives::new(loss);
         let rank = rank_of(&symmetric_eigen(derivatives.hessian(point).as_ref())?)?;
         Ok(Self { derivatives, rank })
+    }
+
+    /// Γ of a loss whose rank there is known, as [`NumericMinimizers::rank`] of another says it.
+    pub fn of_rank(loss: &'a L, rank: usize) -> Self {
+        Self { derivatives: Derivatives::new(loss), rank }
     }
 
     /// The rank of ∇²L on Γ: the codimension of Γ in S.

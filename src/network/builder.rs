@@ -21,6 +21,13 @@ pub struct Builder {
     numbers: usize,
 }
 
+/// Standard normal draws.
+pub(super) fn normal(shape: Shape, seed: u64) -> Constant {
+    let mut generator = generator(seed, Stream::Data);
+    let values = (0..shape.count()).map(|_| StandardNormal.sample(&mut generator)).collect();
+    Constant { shape, values, origin: Origin::Normal { seed }, standardized: false }
+}
+
 /// How a window slides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Convolution {
@@ -98,13 +105,7 @@ impl Builder {
         if self.numbers + shape.count() > 2 * MOST_NUMBERS {
             return Err(NetworkError::Node { node: shown(name), fault: Fault::TooLarge });
         }
-        let mut generator = generator(seed, Stream::Data);
-        let values = (0..shape.count()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        self.add(
-            name,
-            Op::Constant(Constant { shape, values, origin: Origin::Normal { seed }, standardized: false }),
-            &[],
-        )
+        self.add(name, Op::Constant(normal(shape, seed)), &[])
     }
 
     /// Gives every column of a constant (all but the last axis are rows) mean 0 and variance 1.
@@ -303,7 +304,7 @@ impl Builder {
     }
 }
 
-fn standardize(constant: &mut Constant) -> Result<(), Fault> {
+pub(super) fn standardize(constant: &mut Constant) -> Result<(), Fault> {
     let columns = constant.shape.axes().last().copied().unwrap_or(1);
     let rows = constant.values.len() / columns;
     for column in 0..columns {

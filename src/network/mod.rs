@@ -118,6 +118,29 @@ impl Network {
         self.nodes.iter().filter(|node| !node.op.is_smooth())
     }
 
+    /// The same network with other random data: a constant drawn from seed s is drawn from one that s and `seed` decide.
+    ///
+    /// # Errors
+    /// A column that is to be standardized and came out constant.
+    pub fn with_data_of(&self, seed: u64) -> Result<Self, NetworkError> {
+        let mut network = self.clone();
+        for node in &mut network.nodes {
+            if let Op::Constant(constant) = &mut node.op
+                && let Origin::Normal { seed: own } = constant.origin
+            {
+                // Seeds in files are signed.
+                let other = own.wrapping_add(seed.wrapping_shl(20)) & i64::MAX as u64;
+                let standardized = constant.standardized;
+                *constant = builder::normal(constant.shape.clone(), other);
+                if standardized {
+                    builder::standardize(constant)
+                        .map_err(|fault| NetworkError::Node { node: node.name.clone(), fault })?;
+                }
+            }
+        }
+        Ok(network)
+    }
+
     /// The same network with rational functions in place of all others but the ReLU, which a field has: exact arithmetic can
     /// try what scale invariance says of it, and normalizations are left as the only things with roots. A proof for the one is
     /// not always one for the other: eˣ turns a shift of a softmax's input into a factor, 1/(1+x²) does not.
