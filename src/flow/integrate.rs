@@ -2,13 +2,18 @@ use std::cell::RefCell;
 
 use nalgebra::DVector;
 use ode_solvers::continuous_output_model::ContinuousOutputModel;
-use ode_solvers::dop_shared::FloatNumber;
+use ode_solvers::dop_shared::{FloatNumber, OutputType};
 use ode_solvers::{Dopri5, System};
 
 use super::{FlowConstants, FlowError};
 use crate::arithmetic::Float;
 use crate::minimizers::{Geometry, Minimizers, MinimizersError};
 use crate::sphere::project;
+
+/// The most steps of an integration; a smooth flow takes a few hundred.
+const MOST_STEPS: u32 = 2000;
+/// Where 1 − λ₂/λ₁ is less the flow ends: at a crossing of eigenvalues its right-hand side jumps, and no step is short enough.
+const LEAST_GAP: f64 = 1e-3;
 
 /// An integrated flow, defined for every τ of its interval.
 pub struct Flow<T> {
@@ -49,8 +54,27 @@ where
     let end = number(end);
     let tolerance = number(tolerance);
     let shared = system.work;
-    let outcome = Dopri5::new(system, zero, end, end, state, tolerance, tolerance)
-        .integrate_with_continuous_output_model(&mut model);
+    // The integrator's own defaults, but for the number of steps.
+    let (safety, beta, least, largest) = (number(0.9), number(0.04), number(0.2), number(10.0));
+    let outcome = Dopri5::from_param(
+        system,
+        zero,
+        end,
+        end,
+        state,
+        tolerance,
+        tolerance,
+        safety,
+        beta,
+        least,
+        largest,
+        end,
+        zero,
+        MOST_STEPS,
+        1000,
+        OutputType::Dense,
+    )
+    .integrate_with_continuous_output_model(&mut model);
     // A failed right-hand side reaches the integrator as NaN, which it reports as underflow: the first cause wins.
     if let Some(failure) = shared.borrow_mut().failure.take() {
         return Err(failure);
@@ -100,6 +124,10 @@ impl<M: Minimizers<T>, T: Float> Work<'_, M, T> {
     fn slope(&mut self, constants: FlowConstants, state: &[T], slope: &mut [T]) -> Result<(), MinimizersError> {
         self.minimizers.nearest(state, &mut self.point)?;
         self.minimizers.geometry(&self.point, &mut self.geometry)?;
+        let relative_gap = self.geometry.relative_gap();
+        if relative_gap < LEAST_GAP {
+            return Err(MinimizersError::NotSimple { relative_gap });
+        }
         let square = self.geometry.log_gradient_square();
         let denominator = T::from_f64(constants.offset) + T::from_f64(constants.slope) * square;
         let factor = T::from_f64(-constants.numerator) / denominator;

@@ -1,14 +1,15 @@
 //! Hypotheses that several claims share, measured on their records.
 
 use sharpflow::descent::EdgeStart;
-use sharpflow::flow::angle_at;
-use sharpflow::loss::Loss;
+use sharpflow::krylov::{KrylovError, KrylovOptions};
+use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::{slow_period, worst};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::direction;
 
 use crate::evidence::Hypothesis;
-use crate::instance::{Instance, START_ENERGY};
+use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{Draw, LadderRecord, Run};
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -66,40 +67,57 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     hypotheses
 }
 
-/// The rank of ∇²L along the flow, and λ₁ there, by the route that knows only derivatives.
+/// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression the one that knows only derivatives,
+/// on a network the one that knows only Hessian–vector products.
 fn rank_hypothesis(instance: &Instance) -> Hypothesis {
-    const PLACES: usize = 5;
-    let mut minimizers = instance.minimizers.clone();
     let dimension = instance.loss.dimension();
-    let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start);
-    let (mut closed, mut other) = (Geometry::new(dimension), Geometry::new(dimension));
-    let mut unit = vec![0.0; dimension];
     let mut hypothesis = Hypothesis {
-        what: "constant rank, and λ₁ of the Hessian as in the closed form, over its rounding bound",
+        what: "constant rank, and λ₁ of the Hessian by another route, over its rounding bound",
         measured: 0.0,
         bound: 1.0,
-        place: format!("rank {} of {dimension}", instance.minimizers.rank() - 1),
+        place: format!("rank {} of {dimension}", instance.rank()),
     };
-    for k in 0..PLACES {
-        let tau = instance.plan.horizon * k as f64 / (PLACES - 1) as f64;
-        let angle = angle_at(instance.plan.angle, tau);
-        let measured = numeric.as_mut().map_err(|e| *e).and_then(|numeric| {
-            let point = minimizers.at_angle(angle, &instance.start)?;
-            direction(&point, &mut unit);
-            numeric.geometry(&point, &mut other)?;
-            minimizers.geometry(&point, &mut closed)?;
-            let conditioning = instance.loss.conditioning(&point);
-            // Entries of ∇²L are sums of terms of the size of `curvature`, with the gradient's relative error each.
-            let relative = conditioning.rounding * conditioning.condition / closed.sharpness;
-            Ok((other.sharpness / closed.sharpness - 1.0).abs() / (3.0 * relative))
-        });
+    let mut unit = vec![0.0; dimension];
+    for place in instance.path.iter().step_by(4) {
+        direction(&place.point, &mut unit);
+        let measured = match &instance.loss {
+            InstanceLoss::Regression(regression) => {
+                of_derivatives(regression, instance, &unit, place).map_err(|e| e.to_string())
+            }
+            InstanceLoss::Network(_) => of_products(instance, &unit, place).map_err(|e| e.to_string()),
+        };
         let (ratio, place) = match measured {
-            Ok(ratio) => (ratio, format!("at angle {angle:.3}")),
-            Err(error) => (f64::INFINITY, format!("at angle {angle:.3}: {error}")),
+            Ok(ratio) => (ratio, format!("at τ = {:.3}", place.tau)),
+            Err(error) => (f64::INFINITY, format!("at τ = {:.3}: {error}", place.tau)),
         };
         if !(ratio <= hypothesis.measured) {
             (hypothesis.measured, hypothesis.place) = (worst([ratio, hypothesis.measured]), place);
         }
     }
     hypothesis
+}
+
+fn of_derivatives(
+    regression: &Regression,
+    instance: &Instance,
+    point: &[f64],
+    place: &Place,
+) -> Result<f64, MinimizersError> {
+    let mut other = Geometry::new(point.len());
+    NumericMinimizers::of_rank(&regression.loss, instance.rank()).geometry(point, &mut other)?;
+    let conditioning = regression.loss.conditioning(point);
+    // Entries of ∇²L are sums of terms of the size of `curvature`, with the gradient's relative error each.
+    let relative = conditioning.rounding * conditioning.condition / place.geometry.sharpness;
+    Ok((other.sharpness / place.geometry.sharpness - 1.0).abs() / (3.0 * relative))
+}
+
+/// Krylov's residual bounds the distance to an eigenvalue; dense eigenvalues of D×D err by D·u of the largest.
+fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64, KrylovError> {
+    let mut derivatives = Derivatives::new(&instance.loss);
+    let options = KrylovOptions { pairs: 1, ..KrylovOptions::default() };
+    let found = largest_sharpnesses(&mut derivatives, point, HessianKind::Euclidean, &options, None)?;
+    let sharpness = place.geometry.sharpness;
+    let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
+    let bound = pair.residual + 64.0 * point.len() as f64 * f64::EPSILON * sharpness;
+    Ok((pair.value - sharpness).abs() / bound)
 }

@@ -8,9 +8,9 @@ use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimi
 
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
-use crate::instance::Instance;
+use crate::instance::{Instance, Regression};
 use crate::records::{LadderRecord, Run};
-use crate::theorem::{Judge, PAPER, Theorem};
+use crate::theorem::{Judge, NotJudged, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "linear_regression_flow",
@@ -27,11 +27,12 @@ pub(crate) static THEOREM: Theorem = Theorem {
 /// Local error of the flow integrated over the numeric Γ.
 const TOLERANCE: f64 = 1e-9;
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
-    let angle = instance.plan.angle;
-    let flow = numeric_flow(instance);
+fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJudged> {
+    let regression = instance.loss.regression().ok_or(NotJudged::OtherLoss)?;
+    let angle = regression.angle;
+    let flow = numeric_flow((instance, regression));
     let least = instance.geometry.sharpness * angle.cos().powi(2);
-    let tangent = |run: &Run, k: usize| instance.minimizers.angle(run.point(k)).tan();
+    let tangent = |run: &Run, k: usize| regression.minimizers.angle(run.point(k)).tan();
     let by_angle =
         |law: fn(f64, f64) -> f64| move |run: &Run, k: usize| tangent(run, k) / law(angle, run.times[k]).tan() - 1.0;
     let by_sharpness = |rate: f64| {
@@ -51,14 +52,14 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
             floor: 64.0 * f64::EPSILON / angle.cos(),
         },
     };
-    Some(Measurement {
+    Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![
             order("tan φ along GD+WD", &by_angle(angle_at)),
             order("λ₁ along GD+WD", &by_sharpness(1.0)),
-            sharpness_law("λ₁ of the Hessian there: λ₁(w*)/cos²φ", instance, record, 2),
-            agreement("flow on the numeric Γ", instance, &flow, |tau| angle_at(angle, tau)),
+            sharpness_law("λ₁ of the Hessian there: λ₁(w*)/cos²φ", (instance, regression), record, 2),
+            agreement("flow on the numeric Γ", (instance, regression), &flow, |tau| angle_at(angle, tau)),
         ],
         twins: vec![
             order("tan φ ∝ e^(-2τ)", &by_angle(|angle, tau| angle_at(angle, 2.0 * tau))),
@@ -66,30 +67,35 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
             order("φ ∝ e^(-τ)", &by_angle(|angle, tau| angle * (-tau).exp())),
             order("sin φ ∝ e^(-τ)", &by_angle(|angle, tau| (angle.sin() * (-tau).exp()).asin())),
             order("λ₁ law with e^(-τ)", &by_sharpness(0.5)),
-            sharpness_law("λ₁ of the Hessian: λ₁(w*)/cos φ", instance, record, 1),
-            agreement("flow: φ ∝ e^(-τ)", instance, &flow, |tau| angle * (-tau).exp()),
+            sharpness_law("λ₁ of the Hessian: λ₁(w*)/cos φ", (instance, regression), record, 1),
+            agreement("flow: φ ∝ e^(-τ)", (instance, regression), &flow, |tau| angle * (-tau).exp()),
         ],
-        constants: vec![rate(instance, record)],
+        constants: vec![rate((instance, regression), record)],
     })
 }
 
 /// λ₁ at the projected iterates, by the route that knows only derivatives, against λ₁(w*)/cosᵖφ by the same route; over rounding.
-fn sharpness_law(what: &'static str, instance: &Instance, record: &LadderRecord, power: i32) -> Statement {
+fn sharpness_law(
+    what: &'static str,
+    (instance, regression): (&Instance, &Regression),
+    record: &LadderRecord,
+    power: i32,
+) -> Statement {
     let ratios = || -> Result<Vec<f64>, MinimizersError> {
-        let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start)?;
-        let mut geometry = Geometry::new(instance.loss.dimension());
+        let mut numeric = NumericMinimizers::through(&regression.loss, &instance.start)?;
+        let mut geometry = Geometry::new(regression.loss.dimension());
         // λ₁ at a point and its relative error: entries of ∇²L err like the gradient, times the condition.
         let mut known = |point: &[f64]| -> Result<(f64, f64), MinimizersError> {
             numeric.geometry(point, &mut geometry)?;
-            let conditioning = instance.loss.conditioning(point);
+            let conditioning = regression.loss.conditioning(point);
             Ok((geometry.sharpness, 3.0 * conditioning.rounding * conditioning.condition / geometry.sharpness))
         };
-        let (least, error_of_least) = known(instance.minimizers.minimum_norm_direction())?;
+        let (least, error_of_least) = known(regression.minimizers.minimum_norm_direction())?;
         let places =
             record.runs.iter().flat_map(|run| run.window(0.0, instance.plan.horizon).step_by(64).map(|k| run.point(k)));
         let ratio = |point: &[f64]| {
             let (sharpness, error) = known(point)?;
-            let law = least / instance.minimizers.angle(point).cos().powi(power);
+            let law = least / regression.minimizers.angle(point).cos().powi(power);
             Ok((sharpness / law - 1.0).abs() / (error + error_of_least))
         };
         places.map(ratio).collect()
@@ -111,9 +117,9 @@ fn errors(instance: &Instance, record: &LadderRecord, deviation: &dyn Fn(&Run, u
 }
 
 /// The flow integrated through derivatives alone.
-fn numeric_flow(instance: &Instance) -> Result<Flow<f64>, FlowError> {
+fn numeric_flow((instance, regression): (&Instance, &Regression)) -> Result<Flow<f64>, FlowError> {
     let source = |source| FlowError::RightHandSide { tau: 0.0, source };
-    let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start).map_err(source)?;
+    let mut numeric = NumericMinimizers::through(&regression.loss, &instance.start).map_err(source)?;
     let law = FlowConstants::SHARPNESS_REDUCTION;
     integrate(&mut numeric, law, &instance.start, instance.plan.horizon, TOLERANCE)
 }
@@ -121,14 +127,14 @@ fn numeric_flow(instance: &Instance) -> Result<Flow<f64>, FlowError> {
 /// That flow against a law of its angle, over the integrator's error bound.
 fn agreement(
     what: &'static str,
-    instance: &Instance,
+    (instance, regression): (&Instance, &Regression),
     flow: &Result<Flow<f64>, FlowError>,
     law: impl Fn(f64) -> f64,
 ) -> Statement {
     const PLACES: usize = 9;
     let compared = |flow: &Flow<f64>| -> Result<Vec<f64>, MinimizersError> {
-        let mut minimizers = instance.minimizers.clone();
-        let mut point = vec![0.0; instance.loss.dimension()];
+        let mut minimizers = regression.minimizers.clone();
+        let mut point = vec![0.0; regression.loss.dimension()];
         (1..PLACES)
             .map(|k| {
                 let tau = instance.plan.horizon * k as f64 / (PLACES - 1) as f64;
@@ -153,12 +159,12 @@ fn error_bound(steps: u32, size: f64, dimension: usize, tau: f64) -> f64 {
 }
 
 /// The rate r of tan φ ∝ e^(−rτ), by least squares through the known start.
-fn rate(instance: &Instance, record: &LadderRecord) -> Constant {
-    let start = instance.plan.angle.tan().ln();
+fn rate((instance, regression): (&Instance, &Regression), record: &LadderRecord) -> Constant {
+    let start = regression.angle.tan().ln();
     let of = |run: &Run| {
         let (mut square, mut along) = (0.0, 0.0);
         for k in run.window(0.0, instance.plan.horizon) {
-            let fallen = start - instance.minimizers.angle(run.point(k)).tan().ln();
+            let fallen = start - regression.minimizers.angle(run.point(k)).tan().ln();
             square += run.times[k] * run.times[k];
             along += run.times[k] * fallen;
         }

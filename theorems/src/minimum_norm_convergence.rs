@@ -10,9 +10,9 @@ use sharpflow::sphere::project;
 
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
-use crate::instance::{Instance, Rejected, convergence_window};
+use crate::instance::{Instance, Regression, Rejected, convergence_window};
 use crate::records::LadderRecord;
-use crate::theorem::{Judge, PAPER, Theorem};
+use crate::theorem::{Judge, NotJudged, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "minimum_norm_convergence",
@@ -29,9 +29,10 @@ pub(crate) static THEOREM: Theorem = Theorem {
 
 const OTHER_NORM: &str = "to the least norm of weighted features";
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
+fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJudged> {
+    let regression = instance.loss.regression().ok_or(NotJudged::OtherLoss)?;
     if !instance.plan.to_convergence {
-        return None;
+        return Err(NotJudged::TooShort);
     }
     let order = |what, target: &[f64]| Statement {
         what,
@@ -43,9 +44,9 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
             floor: f64::EPSILON,
         },
     };
-    let other_norm = weighted_solution(instance);
-    let solution = instance.minimizers.minimum_norm_direction();
-    let correlations = correlations(instance);
+    let other_norm = weighted_solution(regression);
+    let solution = regression.minimizers.minimum_norm_direction();
+    let correlations = correlations(regression);
     // A target so near w* that the coarsest runs could not tell them apart is no twin on these data.
     let apart = |target: &[f64]| distance(target, solution) > 10.0 * instance.plan.rungs[0].sqrt();
     let mut twins = vec![order("to the start", &instance.start)];
@@ -60,13 +61,13 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
     if apart(&correlations) {
         twins.push(order("to the correlations Xᵀy", &correlations));
     }
-    twins.push(flattest("λ₁(w*) ≥ λ₁ on Γ", instance, |least, other| other / least));
-    Some(Measurement {
+    twins.push(flattest("λ₁(w*) ≥ λ₁ on Γ", (instance, regression), |least, other| other / least));
+    Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![
             order("distance to w*", solution),
-            flattest("λ₁(w*) ≤ λ₁ on Γ", instance, |least, other| least / other),
+            flattest("λ₁(w*) ≤ λ₁ on Γ", (instance, regression), |least, other| least / other),
         ],
         twins,
         constants: vec![],
@@ -85,19 +86,23 @@ fn distances(record: &LadderRecord, target: &[f64]) -> Vec<LadderPoint> {
 }
 
 /// A comparison of λ₁ at w* with λ₁ along the path from the start to it, by the route that knows only derivatives.
-fn flattest(what: &'static str, instance: &Instance, compare: fn(f64, f64) -> f64) -> Statement {
+fn flattest(
+    what: &'static str,
+    (instance, regression): (&Instance, &Regression),
+    compare: fn(f64, f64) -> f64,
+) -> Statement {
     const PLACES: usize = 8;
     let ratios = || -> Result<Vec<f64>, Rejected> {
-        let mut minimizers = instance.minimizers.clone();
-        let mut numeric = NumericMinimizers::through(&instance.loss, &instance.start)?;
-        let mut geometry = Geometry::new(instance.loss.dimension());
+        let mut minimizers = regression.minimizers.clone();
+        let mut numeric = NumericMinimizers::through(&regression.loss, &instance.start)?;
+        let mut geometry = Geometry::new(regression.loss.dimension());
         let mut sharpness = |angle: f64| -> Result<f64, Rejected> {
             let point = minimizers.at_angle(angle, &instance.start)?;
             numeric.geometry(&point, &mut geometry)?;
             Ok(geometry.sharpness)
         };
         let least = sharpness(0.0)?;
-        (1..=PLACES).map(|k| Ok(compare(least, sharpness(instance.plan.angle * k as f64 / PLACES as f64)?))).collect()
+        (1..=PLACES).map(|k| Ok(compare(least, sharpness(regression.angle * k as f64 / PLACES as f64)?))).collect()
     };
     let check = match ratios() {
         Ok(ratios) => Check::Bound { ratios },
@@ -107,13 +112,13 @@ fn flattest(what: &'static str, instance: &Instance, compare: fn(f64, f64) -> f6
 }
 
 /// The direction of the solution of least norm after the features are scaled by 1 to 2, evenly: on Γ, not its flattest point.
-fn weighted_solution(instance: &Instance) -> Result<Vec<f64>, Rejected> {
-    let features = instance.loss.features();
+fn weighted_solution(regression: &Regression) -> Result<Vec<f64>, Rejected> {
+    let features = regression.loss.features();
     let (n, d) = (features.nrows(), features.ncols());
     let weight = |j: usize| 1.0 + j as f64 / (d - 1) as f64;
     let weighted = Dataset {
         features: Mat::from_fn(n, d, |i, j| features[(i, j)] * weight(j)),
-        targets: instance.loss.targets().to_vec(),
+        targets: regression.loss.targets().to_vec(),
     };
     let minimizers = LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(&weighted)?)?;
     let solution = minimizers.minimum_norm_direction().iter();
@@ -123,9 +128,9 @@ fn weighted_solution(instance: &Instance) -> Result<Vec<f64>, Rejected> {
 }
 
 /// Π(Xᵀy).
-fn correlations(instance: &Instance) -> Vec<f64> {
-    let features = instance.loss.features();
-    let targets = instance.loss.targets().iter().enumerate();
+fn correlations(regression: &Regression) -> Vec<f64> {
+    let features = regression.loss.features();
+    let targets = regression.loss.targets().iter().enumerate();
     let mut direction: Vec<f64> =
         (0..features.ncols()).map(|j| targets.clone().map(|(i, y)| features[(i, j)] * y).sum()).collect();
     project(&mut direction);

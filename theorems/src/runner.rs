@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
 use crate::instance::{Instance, Plan, Rejected};
 use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, draws, held_out_run};
-use crate::theorem::{Judge, Theorem};
+use crate::theorem::{Judge, NotJudged, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
 
 /// Random draws tried for each instance wanted.
@@ -170,8 +170,11 @@ fn measure_steps(claim: &Theorem, arithmetic: &str, draws: &[Draw]) -> Judged {
 fn measure_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Judged {
     match claim.judge {
         Judge::Ladder(judge) => match judge(instance, record) {
-            Some(measurement) => Judged::Measured(measurement),
-            None => Judged::Skipped(format!("{}: its runs are too long to reach the claim's window", instance.name)),
+            Ok(measurement) => Judged::Measured(measurement),
+            Err(NotJudged::OtherLoss) => Judged::Other,
+            Err(NotJudged::TooShort) => {
+                Judged::Skipped(format!("{}: its runs are too long to reach the claim's window", instance.name))
+            }
         },
         _ => Judged::Other,
     }

@@ -1,15 +1,15 @@
 //! The sharpness-reduction flow.
 
 use sharpflow::arithmetic::{distance, dot};
-use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
+use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
-use crate::instance::Instance;
+use crate::instance::{FLOW_TOLERANCE, Instance};
 use crate::records::{LadderRecord, Run};
-use crate::theorem::{Judge, PAPER, Theorem};
+use crate::theorem::{Judge, NotJudged, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "sharpness_reduction_flow",
@@ -29,8 +29,6 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judge: Judge::Ladder(judge),
 };
 
-/// Local error of the integrated flows, far below any distance measured (the smallest are near 10⁻⁵).
-const TOLERANCE: f64 = 1e-11;
 const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
 
 const TWINS: [(&str, FlowConstants); 8] = [
@@ -44,14 +42,14 @@ const TWINS: [(&str, FlowConstants); 8] = [
     ("flow stands still", FlowConstants { numerator: 0.0, ..LAW }),
 ];
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
-    let flow = flow(instance, LAW);
+fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJudged> {
+    let flow = instance.flow(LAW);
     let order = |what, flow: &Result<Flow<f64>, FlowError>, read: Read, model, holding| Statement {
         what,
         check: match flow {
             Ok(flow) => {
                 let points = errors(instance, record, flow, read);
-                Check::Order { points, model, above: 0.25, holding, floor: TOLERANCE }
+                Check::Order { points, model, above: 0.25, holding, floor: FLOW_TOLERANCE }
             }
             Err(error) => Check::Missing { reason: error.to_string() },
         },
@@ -61,10 +59,10 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Option<Measurement> {
         order("projected on Γ", &flow, Run::point, ErrorModel::Leading, None),
     ];
     let twins = TWINS.iter().map(|&(what, constants)| {
-        let flow = self::flow(instance, constants);
+        let flow = instance.flow(constants);
         order(what, &flow, Run::point, ErrorModel::Leading, None)
     });
-    Some(Measurement {
+    Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         twins: twins.collect(),
@@ -78,11 +76,6 @@ type Read = fn(&Run, usize) -> &[f64];
 
 /// A flow with one constant a little more, and a little less.
 type Pair = (Flow<f64>, Flow<f64>);
-
-fn flow(instance: &Instance, constants: FlowConstants) -> Result<Flow<f64>, FlowError> {
-    let mut minimizers = instance.minimizers.clone();
-    integrate(&mut minimizers, constants, &instance.start, instance.plan.horizon, TOLERANCE)
-}
 
 /// The sup of ‖iterate − ζ(τ)‖ over the window, for every run.
 fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Read) -> Vec<LadderPoint> {
@@ -113,7 +106,7 @@ fn constants(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>) -> Ve
     let pairs: Result<Vec<Pair>, FlowError> = moved(STEP)
         .into_iter()
         .zip(moved(-STEP))
-        .map(|(more, less)| Ok((self::flow(instance, more)?, self::flow(instance, less)?)))
+        .map(|(more, less)| Ok((instance.flow(more)?, instance.flow(less)?)))
         .collect();
     let Ok(pairs) = pairs else { return vec![] };
     // Values of one rung: a, b, c alone; b/a and c/a jointly.
@@ -188,14 +181,14 @@ mod tests {
     fn the_constants_of_another_flow_are_found() {
         let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
         let mut record = LadderRecord::new(&instance, &Progress::default()).unwrap().unwrap();
-        let law = flow(&instance, LAW).unwrap();
+        let law = instance.flow(LAW).unwrap();
         let planted = [
             (0, FlowConstants { numerator: 2.02, ..LAW }, 2.02),
             (1, FlowConstants { offset: 4.04, ..LAW }, 4.04),
             (2, FlowConstants { slope: 1.01, ..LAW }, 1.01),
         ];
         for (place, other, expected) in planted {
-            let path = flow(&instance, other).unwrap();
+            let path = instance.flow(other).unwrap();
             record.runs.iter_mut().for_each(|run| run.replace_points(|tau, point| path.at(tau, point)));
             let found = constants(&instance, &record, &law);
             // One Gauss–Newton step errs by the square of the change, 1 %.

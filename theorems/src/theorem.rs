@@ -34,10 +34,19 @@ impl Theorem {
 pub enum Judge {
     /// Random steps in several arithmetics.
     Steps(fn(&[Draw]) -> Measurement),
-    /// A ladder of intrinsic learning rates on one instance; `None` where the record is too short for the claim.
-    Ladder(fn(&Instance, &LadderRecord) -> Option<Measurement>),
+    /// A ladder of intrinsic learning rates on one instance.
+    Ladder(fn(&Instance, &LadderRecord) -> Result<Measurement, NotJudged>),
     /// Runs with and without weight decay on real data.
     HeldOut(fn(&HeldOutRecord) -> Measurement),
+}
+
+/// Why a claim says nothing of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotJudged {
+    /// It is about another kind of loss.
+    OtherLoss,
+    /// The record is too short for the claim's window.
+    TooShort,
 }
 
 /// The paper every claim but the `beyond` ones restates.

@@ -60,7 +60,7 @@ impl HeldOutRecord {
 /// # Errors
 /// The instance has no Γ to start at (or loses it).
 pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>, Rejected> {
-    let (name, split) = digits(seed)?;
+    let (name, split) = digits::split(seed)?;
     let centred = split.training.centred()?;
     let Prepared { loss, minimizers, start, geometry, .. } = Prepared::new(name, &split.training, digits::ANGLE, seed)?;
     let edge = EdgeStart { intrinsic_lr: INTRINSIC_LR, kick: 1.0, edge_offset: 0.0 };
@@ -140,7 +140,7 @@ mod tests {
     /// Of the training images the prediction is the network's own output: its error is the training loss.
     #[test]
     fn on_its_training_images_the_prediction_errs_by_the_training_loss() {
-        let (name, split) = digits(0).unwrap();
+        let (name, split) = digits::split(0).unwrap();
         let centred = split.training.centred().unwrap();
         let Prepared { loss, start, .. } = Prepared::new(name, &split.training, 0.4, 0).unwrap();
         let prediction = Prediction {

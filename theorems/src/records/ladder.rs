@@ -1,15 +1,10 @@
 use rayon::prelude::*;
-use sharpflow::arithmetic::dot;
 use sharpflow::descent::{EdgeStart, GradientDescent, StepError, run};
-use sharpflow::loss::Evaluator;
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, Tracker, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 
 use super::Progress;
 use crate::instance::{Instance, LEARNING_RATE, START_ENERGY, STARTS, convergence_window};
-
-/// Readings kept of the flow's window of a run.
-const READINGS: f64 = 1024.0;
 
 /// All runs of one instance: every rung from every start.
 #[derive(Debug)]
@@ -101,7 +96,7 @@ impl LadderRecord {
 fn steps_of(instance: &Instance, rung: f64) -> (u64, u64) {
     let plan = &instance.plan;
     let end = if plan.to_convergence { plan.horizon.max(convergence_window(rung).1) } else { plan.horizon };
-    let stride = (plan.horizon / rung / READINGS) as u64 | 1;
+    let stride = (plan.horizon / rung / instance.reading().kept) as u64 | 1;
     ((end / rung).ceil() as u64, stride)
 }
 
@@ -110,8 +105,7 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
     let edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
     let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
     let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let mut tracker = Tracker::new(instance.minimizers.clone());
-    let mut evaluator = Evaluator::new(&instance.loss);
+    let mut tracker = Tracker::new(instance.minimizers());
     let mut oscillation = Oscillation::default();
     let (steps, stride) = steps_of(instance, rung);
     let mut made = Run {
@@ -130,7 +124,7 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
     let flow_end = (instance.plan.horizon / rung).ceil() as u64;
     let window_start = (convergence_window(rung).0 / rung) as u64;
     // The oscillation is read along the whole run, often enough; what claims compare is kept at the stride, in their windows.
-    let swing = (slow_period(rung) / 32.0) as u64 | 1;
+    let swing = (slow_period(rung) / instance.reading().of_period) as u64 | 1;
     let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
     let mut last = 0;
@@ -155,9 +149,8 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
                 made.thetas.extend_from_slice(tracker.theta());
                 made.points.extend_from_slice(tracker.point());
                 if made.times.len() % 64 == 1 {
-                    let gradient = evaluator.evaluate(tracker.theta()).1;
-                    let rounding = instance.loss.conditioning(tracker.theta()).rounding;
-                    made.invariance = worst([made.invariance, dot(gradient, tracker.theta()).abs() / rounding]);
+                    let radial = instance.loss.radial_gradient(tracker.theta(), reading.sharpness);
+                    made.invariance = worst([made.invariance, radial]);
                 }
                 true
             }

@@ -176,7 +176,7 @@ fn load(source: &Source, seed: u64) -> Result<(String, Dataset), TraceError> {
     match source {
         Source::File { path, target } => Ok((path.display().to_string(), Dataset::from_csv(path, target)?)),
         Source::Named(name) => match name.as_str() {
-            "digits" => digits(seed).map(|(name, split)| (name, split.training)).map_err(TraceError::from),
+            "digits" => digits::split(seed).map(|(name, split)| (name, split.training)).map_err(TraceError::from),
             "random" => {
                 let (name, data, _) = random(seed);
                 Ok((name, data))

@@ -1,0 +1,145 @@
+//! What an instance is of: a linear regression, whose Γ has a closed form, or a network.
+
+use sharpflow::arithmetic::{Quad, Real, Scalar, dot, norm};
+use sharpflow::loss::{Evaluator, LinearRegression, Loss};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::network::{Network, NetworkError, NetworkLoss};
+
+/// A linear regression with batch normalization, and its Γ in closed form.
+#[derive(Clone, Debug)]
+pub struct Regression {
+    pub loss: LinearRegression<f64>,
+    pub minimizers: LinearRegressionMinimizers<f64>,
+    /// φ(0), the angle of the start to the minimum-norm solution.
+    pub angle: f64,
+}
+
+/// A network, ready in two precisions.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    pub network: Network,
+    loss: NetworkLoss<f64>,
+    precise: NetworkLoss<Quad>,
+}
+
+impl Trained {
+    /// Prepares a network.
+    ///
+    /// # Errors
+    /// None in practice: both precisions have all functions.
+    pub fn new(network: Network) -> Result<Self, NetworkError> {
+        Ok(Self { loss: NetworkLoss::new(&network)?, precise: NetworkLoss::new(&network)?, network })
+    }
+}
+
+/// The loss of an instance.
+#[derive(Clone, Debug)]
+pub enum InstanceLoss {
+    Regression(Box<Regression>),
+    Network(Box<Trained>),
+}
+
+impl InstanceLoss {
+    /// The closed form, where there is one.
+    pub fn regression(&self) -> Option<&Regression> {
+        match self {
+            Self::Regression(regression) => Some(regression),
+            Self::Network(_) => None,
+        }
+    }
+
+    /// Γ, of rank `rank`.
+    pub fn minimizers(&self, rank: usize) -> InstanceMinimizers<'_> {
+        match self {
+            Self::Regression(regression) => InstanceMinimizers::Regression(Box::new(regression.minimizers.clone())),
+            Self::Network(_) => InstanceMinimizers::Network(Box::new(NumericMinimizers::of_rank(self, rank))),
+        }
+    }
+
+    /// |⟨∇L(θ), θ⟩| over what rounding explains; `sharpness` is λ₁ near θ.
+    ///
+    /// A regression's bound is derived from its data. A network's gradient is taken in double-double, where a breach that
+    /// doubles could show, 2⁻⁵³ of the gradient's scale, stands far above rounding; half its digits are asked for.
+    pub fn radial_gradient(&self, theta: &[f64], sharpness: f64) -> f64 {
+        match self {
+            Self::Regression(regression) => {
+                let mut evaluator = Evaluator::<_, f64>::new(&regression.loss);
+                let radial = dot(evaluator.evaluate(theta).1, theta).abs();
+                radial / regression.loss.conditioning(theta).rounding
+            }
+            Self::Network(trained) => {
+                let theta: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
+                let mut evaluator = Evaluator::<_, Quad>::new(&trained.precise);
+                let gradient = evaluator.evaluate(&theta).1;
+                let scale = norm(gradient).to_f64() + sharpness;
+                dot(gradient, &theta).to_f64().abs() / (2f64.powi(-60) * scale)
+            }
+        }
+    }
+}
+
+impl Loss<f64> for InstanceLoss {
+    fn dimension(&self) -> usize {
+        match self {
+            Self::Regression(regression) => regression.loss.dimension(),
+            Self::Network(trained) => trained.loss.dimension(),
+        }
+    }
+
+    fn scratch(&self) -> usize {
+        match self {
+            Self::Regression(regression) => regression.loss.scratch(),
+            Self::Network(trained) => trained.loss.scratch(),
+        }
+    }
+
+    fn prepare<S: Scalar<Base = f64>>(&self, scratch: &mut [S]) {
+        match self {
+            Self::Regression(regression) => regression.loss.prepare(scratch),
+            Self::Network(trained) => trained.loss.prepare(scratch),
+        }
+    }
+
+    fn evaluate<S: Scalar<Base = f64>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        match self {
+            Self::Regression(regression) => regression.loss.evaluate(w, gradient, scratch),
+            Self::Network(trained) => trained.loss.evaluate(w, gradient, scratch),
+        }
+    }
+}
+
+/// Γ of an instance.
+pub enum InstanceMinimizers<'a> {
+    Regression(Box<LinearRegressionMinimizers<f64>>),
+    Network(Box<NumericMinimizers<'a, InstanceLoss, f64>>),
+}
+
+impl Minimizers<f64> for InstanceMinimizers<'_> {
+    fn dimension(&self) -> usize {
+        match self {
+            Self::Regression(minimizers) => minimizers.dimension(),
+            Self::Network(minimizers) => minimizers.dimension(),
+        }
+    }
+
+    fn manifold_dimension(&self) -> usize {
+        match self {
+            Self::Regression(minimizers) => minimizers.manifold_dimension(),
+            Self::Network(minimizers) => minimizers.manifold_dimension(),
+        }
+    }
+
+    fn nearest(&mut self, theta: &[f64], point: &mut [f64]) -> Result<(), MinimizersError> {
+        match self {
+            Self::Regression(minimizers) => minimizers.nearest(theta, point),
+            Self::Network(minimizers) => minimizers.nearest(theta, point),
+        }
+    }
+
+    fn geometry(&mut self, point: &[f64], geometry: &mut Geometry<f64>) -> Result<(), MinimizersError> {
+        match self {
+            Self::Regression(minimizers) => minimizers.geometry(point, geometry),
+            Self::Network(minimizers) => minimizers.geometry(point, geometry),
+        }
+    }
+}

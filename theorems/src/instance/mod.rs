@@ -1,0 +1,380 @@
+//! Instances of losses, admitted by what is measured before they run.
+
+mod loss;
+mod network;
+mod regression;
+
+use serde::Serialize;
+use sharpflow::arithmetic::distance;
+use sharpflow::data::{DataError, Dataset};
+use sharpflow::descent::StepError;
+use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
+use sharpflow::loss::Loss;
+use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::network::NetworkError;
+use sharpflow::network::file::FileError;
+use thiserror::Error;
+
+pub use loss::{InstanceLoss, InstanceMinimizers, Regression, Trained};
+pub use network::{FAMILIES, Family};
+pub use regression::{Prepared, digits, random};
+
+/// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
+pub const LEARNING_RATE: f64 = 0.1;
+/// Rungs of every ladder: half decades, two decades in all.
+const RUNGS: i32 = 5;
+/// Starts a rung: phases of the slow oscillation, evenly spaced.
+pub const STARTS: usize = 8;
+/// e₀, the energy of every start of a ladder.
+pub const START_ENERGY: f64 = 0.5;
+/// The energy up to which the law of small swings may carry it.
+const LARGEST_ENERGY: f64 = 1.5;
+/// The largest ηλ of any ladder.
+const LARGEST_LR: f64 = 1e-3;
+/// The least horizon of a ladder, in τ.
+const LEAST_HORIZON: f64 = 0.25;
+/// How far the flows of wrong constants must end from the law's, in swings of the finest runs.
+const APART: f64 = 5.0;
+/// Places of the predicted path at which hypotheses are measured beforehand.
+const PLACES: usize = 17;
+/// Local error of the flows that are integrated, far below any distance measured (the smallest are near 10⁻⁵).
+pub const FLOW_TOLERANCE: f64 = 1e-10;
+
+/// How long runs may be: what a step and a reading cost decides.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// The horizon where steps allow it, in τ.
+    horizon: f64,
+    /// The longest run, in steps.
+    steps: f64,
+    reading: Reading,
+}
+
+/// How often a run is read against Γ.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Readings kept of the flow's window.
+    pub kept: f64,
+    /// Readings of a slow period.
+    pub of_period: f64,
+}
+
+/// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
+const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 5e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
+const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, reading: Reading { kept: 128.0, of_period: 12.0 } };
+
+/// Why an instance cannot be judged. Decided before it runs, so never by its outcome.
+#[derive(Debug, Error)]
+pub enum Rejected {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Minimizers(#[from] MinimizersError),
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
+    File(#[from] Box<FileError>),
+    #[error("the loss is not proved scale-invariant: at `{node}`, {reason}")]
+    NotScaleInvariant { node: String, reason: String },
+    #[error("the loss is not smooth at `{node}`")]
+    NotSmooth { node: String },
+    #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]
+    SinglePoint,
+    #[error("the flow cannot be followed to τ = {LEAST_HORIZON}: {0}")]
+    Flow(#[from] FlowError),
+    #[error(
+        "at τ = {tau:.3} λ₁ is not simple enough: 1 − λ₂/λ₁ = {gap:.3}, and the swing of η̃λ₁ at ηλ = {top:.1e} needs {needed:.3}"
+    )]
+    Gap { tau: f64, gap: f64, needed: f64, top: f64 },
+    #[error(
+        "by τ = {tau:.3} the energy of the oscillation has grown from {START_ENERGY} to {energy:.1} (κ = {rate:.1}): beyond small swings"
+    )]
+    Growth { tau: f64, energy: f64, rate: f64 },
+    #[error(
+        "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {APART} times that is needed"
+    )]
+    Insensitive { apart: f64, swing: f64 },
+    #[error(
+        "the curvature of the loss along v₁ (q = {quartic:.1e}) puts the theory's range at ηλ ≤ {top:.1e}; a ladder from \
+         there needs {steps:.1e} steps a run, the limit is {limit:.0e}"
+    )]
+    TooSlow { quartic: f64, top: f64, steps: f64, limit: f64 },
+}
+
+/// What is run on an instance.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// φ(0), the angle of the start to the minimum-norm solution, on a regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub angle: Option<f64>,
+    /// q of the path, where it is largest in size; it sets the top of the ladder.
+    pub quartic: f64,
+    /// ∫κ dτ over the horizon.
+    pub energy_growth: f64,
+    /// The ladder of ηλ, descending.
+    pub rungs: Vec<f64>,
+    /// The end of the flow's window, in τ.
+    pub horizon: f64,
+    /// Whether runs go on until the start is forgotten: τ = ½ log(1/ηλ) + ¼.
+    pub to_convergence: bool,
+    /// What a reader should know of the instance.
+    pub notes: Vec<String>,
+}
+
+/// A point of the predicted path.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub tau: f64,
+    /// ζ(τ).
+    pub point: Vec<f64>,
+    pub geometry: Geometry<f64>,
+    pub law: EnergyLaw,
+}
+
+/// A loss with a start on Γ, the path predicted from there, and the plan of its runs.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// The data set or the network, as evidence names it.
+    pub name: String,
+    pub loss: InstanceLoss,
+    rank: usize,
+    /// p(θ₀) of every run.
+    pub start: Vec<f64>,
+    /// λ₁, v₁ and G at the start.
+    pub geometry: Geometry<f64>,
+    /// Evenly spaced over the horizon, ends included.
+    pub path: Vec<Place>,
+    /// What is run.
+    pub plan: Plan,
+}
+
+impl Instance {
+    /// The built-in digits, training images drawn by the seed.
+    ///
+    /// # Errors
+    /// The draw is not admitted.
+    pub fn digits(seed: u64) -> Result<Self, Rejected> {
+        let (name, split) = digits::split(seed)?;
+        Self::new(name, &split.training, digits::ANGLE, seed)
+    }
+
+    /// A user's data.
+    ///
+    /// # Errors
+    /// The data are not admitted.
+    pub fn user(name: String, data: &Dataset, seed: u64) -> Result<Self, Rejected> {
+        Self::new(name, data, digits::ANGLE, seed)
+    }
+
+    /// A random regression.
+    ///
+    /// # Errors
+    /// The draw is not admitted.
+    pub fn random(seed: u64) -> Result<Self, Rejected> {
+        let (name, data, angle) = random(seed);
+        Self::new(name, &data, angle, seed)
+    }
+
+    /// Admits a data set with a start at `angle` from its minimum-norm solution.
+    ///
+    /// # Errors
+    /// What is measured at the start puts the instance outside the theory, or its runs beyond the limit.
+    pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
+        let Prepared { name, loss, minimizers, start, geometry } = Prepared::new(name, data, angle, seed)?;
+        let rank = NumericMinimizers::through(&loss, &start)?.rank();
+        let mut notes = vec![];
+        if !minimizers.interpolates() {
+            let correlation = minimizers.correlation();
+            notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
+        }
+        let loss = InstanceLoss::Regression(Box::new(Regression { loss, minimizers, angle }));
+        Self::admit(name, loss, rank, (start, geometry), OF_REGRESSIONS, notes)
+    }
+
+    /// Admits a network with a start on Γ.
+    ///
+    /// # Errors
+    /// See [`Instance::new`].
+    pub fn network(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Rejected> {
+        let loss = InstanceLoss::Network(Box::new(trained));
+        let mut minimizers = NumericMinimizers::through(&loss, &start)?;
+        if minimizers.manifold_dimension() == 0 {
+            return Err(Rejected::SinglePoint);
+        }
+        let rank = minimizers.rank();
+        let mut geometry = Geometry::new(start.len());
+        minimizers.geometry(&start, &mut geometry)?;
+        Self::admit(name, loss, rank, (start, geometry), OF_NETWORKS, vec![])
+    }
+
+    fn admit(
+        name: String,
+        loss: InstanceLoss,
+        rank: usize,
+        (start, geometry): (Vec<f64>, Geometry<f64>),
+        limits: Limits,
+        notes: Vec<String>,
+    ) -> Result<Self, Rejected> {
+        let angle = loss.regression().map(|regression| regression.angle);
+        let path = path(&loss, rank, &start, limits.horizon)?;
+        let (rungs, horizon, reached) = reach(&path, limits)?;
+        let bottom = rungs[rungs.len() - 1];
+        check_sensitivity(&loss, rank, &path, horizon, bottom)?;
+        // Again up to the horizon that is reached, if it is not the one asked for.
+        let path = if reached == path.len() { path } else { self::path(&loss, rank, &start, horizon)? };
+        let plan = Plan {
+            angle,
+            quartic: worst_quartic(&path),
+            energy_growth: growth(&path),
+            horizon,
+            to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.steps * bottom,
+            notes,
+            rungs,
+        };
+        Ok(Self { name, loss, rank, start, geometry, path, plan })
+    }
+
+    /// Γ.
+    pub fn minimizers(&self) -> InstanceMinimizers<'_> {
+        self.loss.minimizers(self.rank)
+    }
+
+    /// How often its runs are read.
+    pub fn reading(&self) -> Reading {
+        match self.loss {
+            InstanceLoss::Regression(_) => OF_REGRESSIONS.reading,
+            InstanceLoss::Network(_) => OF_NETWORKS.reading,
+        }
+    }
+
+    /// The rank of ∇²L on Γ.
+    pub fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// The flow of these constants from the start over the horizon.
+    ///
+    /// # Errors
+    /// See [`integrate`].
+    pub fn flow(&self, constants: FlowConstants) -> Result<Flow<f64>, FlowError> {
+        integrate(&mut self.minimizers(), constants, &self.start, self.plan.horizon, FLOW_TOLERANCE)
+    }
+}
+
+/// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
+fn path(loss: &InstanceLoss, rank: usize, start: &[f64], horizon: f64) -> Result<Vec<Place>, Rejected> {
+    let law = FlowConstants::SHARPNESS_REDUCTION;
+    let mut horizon = horizon;
+    let flow = loop {
+        match integrate(&mut loss.minimizers(rank), law, start, horizon, FLOW_TOLERANCE) {
+            Ok(flow) => break flow,
+            Err(_) if 0.5 * horizon >= LEAST_HORIZON => horizon *= 0.5,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let mut minimizers = loss.minimizers(rank);
+    let mut numeric = NumericMinimizers::of_rank(loss, rank);
+    (0..PLACES)
+        .map(|k| {
+            let tau = horizon * k as f64 / (PLACES - 1) as f64;
+            let mut point = start.to_vec();
+            if k > 0 {
+                flow.at(tau, &mut point);
+            }
+            let mut nearest = point.clone();
+            minimizers.nearest(&point, &mut nearest)?;
+            let mut geometry = Geometry::new(loss.dimension());
+            minimizers.geometry(&nearest, &mut geometry)?;
+            let law = numeric.energy_law(&nearest)?;
+            Ok(Place { tau, point: nearest, geometry, law })
+        })
+        .collect()
+}
+
+/// The ladder of a path, its horizon, and up to how many places the hypotheses hold.
+///
+/// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
+/// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
+fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize), Rejected> {
+    let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
+    let mut failure = None;
+    for (k, place) in path.iter().enumerate() {
+        let (tau, quartic) = (place.tau, place.law.quartic);
+        top = f64::min(top, (place.geometry.edge_stiffness() / (2.0 * quartic)).powi(2));
+        let bottom = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
+        // A path that is followed to τ, and no further than the steps of its finest run reach.
+        let horizon = tau.min(limits.steps * bottom);
+        if k > 0 {
+            grown += 0.5 * (tau - path[k - 1].tau) * (place.law.rate() + path[k - 1].law.rate());
+        }
+        // η̃λ₂ < 2 while η̃λ₁ swings up to 2 + 4√(ηλ), the window that runs are held to.
+        let swing = 4.0 * top.sqrt();
+        // Twice that: near it λ₂'s own oscillation joins in.
+        let (gap, needed) = (place.geometry.relative_gap(), 2.0 * swing / (2.0 + swing));
+        let energy = START_ENERGY * grown.exp();
+        if !(bottom > 0.0 && limits.steps * bottom >= LEAST_HORIZON) {
+            let steps = LEAST_HORIZON / bottom;
+            failure = Some(Rejected::TooSlow { quartic, top, steps, limit: limits.steps });
+        } else if !(gap > needed) {
+            failure = Some(Rejected::Gap { tau, gap, needed, top });
+        } else if !(energy <= LARGEST_ENERGY) {
+            failure = Some(Rejected::Growth { tau, energy, rate: place.law.rate() });
+        }
+        if failure.is_some() {
+            break;
+        }
+        if horizon >= LEAST_HORIZON {
+            best = Some((top, horizon, k + 1));
+        }
+    }
+    match (best, failure) {
+        (Some((top, horizon, places)), _) => {
+            let rungs = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
+            let reached = if horizon < path[places - 1].tau { 0 } else { places };
+            Ok((rungs, horizon, reached))
+        }
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Err(Rejected::TooSlow { quartic: f64::NAN, top, steps: f64::NAN, limit: limits.steps }),
+    }
+}
+
+/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing: data cannot tell them apart on
+/// an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
+fn check_sensitivity(
+    loss: &InstanceLoss,
+    rank: usize,
+    path: &[Place],
+    horizon: f64,
+    bottom: f64,
+) -> Result<(), Rejected> {
+    let law = FlowConstants::SHARPNESS_REDUCTION;
+    let dimension = loss.dimension();
+    let end = |offset: f64| -> Result<Vec<f64>, Rejected> {
+        let constants = FlowConstants { offset, ..law };
+        let flow = integrate(&mut loss.minimizers(rank), constants, &path[0].point, horizon, FLOW_TOLERANCE)?;
+        let mut end = vec![0.0; dimension];
+        flow.at(horizon, &mut end);
+        Ok(end)
+    };
+    let swing = (2.0 * bottom / path[0].geometry.edge_stiffness()).sqrt();
+    let (law, less, more) = (end(4.0)?, end(3.0)?, end(5.0)?);
+    let apart = distance(&law, &less).min(distance(&law, &more));
+    if apart >= APART * swing { Ok(()) } else { Err(Rejected::Insensitive { apart, swing }) }
+}
+
+fn worst_quartic(path: &[Place]) -> f64 {
+    path.iter().map(|place| place.law.quartic).fold(0.0, |worst: f64, q| if q.abs() > worst.abs() { q } else { worst })
+}
+
+/// ∫κ dτ along a path, by the trapezoid rule.
+fn growth(path: &[Place]) -> f64 {
+    path.windows(2).map(|pair| 0.5 * (pair[1].tau - pair[0].tau) * (pair[0].law.rate() + pair[1].law.rate())).sum()
+}
+
+/// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.
+pub fn convergence_window(intrinsic_lr: f64) -> (f64, f64) {
+    let from = -0.5 * intrinsic_lr.ln();
+    (from, from + 0.25)
+}

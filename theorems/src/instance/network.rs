@@ -1,0 +1,105 @@
+//! Networks of the zoo with random data, trained to Γ from random weights.
+
+use rand_distr::{Distribution, StandardNormal};
+use sharpflow::data::{Stream, generator};
+use sharpflow::flow::{FlowConstants, integrate};
+use sharpflow::loss::Loss;
+use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend};
+use sharpflow::network::homogeneity::Answer;
+use sharpflow::network::zoo::find;
+use sharpflow::network::{Network, NetworkLoss};
+
+use super::{Instance, Rejected, Trained};
+
+/// Steps of the descent to Γ.
+const STEPS: usize = 2000;
+/// τ of the flow from there to the start of a network.
+const SETTLING: f64 = 0.5;
+const SETTLING_TOLERANCE: f64 = 1e-6;
+
+/// A kind of network whose instances claims are judged on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Family {
+    /// Its name in the zoo.
+    pub architecture: &'static str,
+    sizes: &'static [(&'static str, usize)],
+    /// τ of the flow from the minimum that training reaches to the start of the runs.
+    settling: f64,
+}
+
+/// One network of each kind the theory speaks of, small enough that Γ is known by dense eigenpairs.
+pub const FAMILIES: [Family; 5] = [
+    Family { architecture: "circle", sizes: &[], settling: 0.0 },
+    Family {
+        architecture: "matrix_completion",
+        sizes: &[("side", 3), ("entries", 9), ("rank", 2), ("every", 2)],
+        settling: 0.2,
+    },
+    Family { architecture: "batch_norm", sizes: &[("samples", 6), ("features", 6), ("width", 2)], settling: SETTLING },
+    Family { architecture: "rms_norm", sizes: &[("samples", 4), ("features", 4), ("width", 3)], settling: SETTLING },
+    Family { architecture: "weight_norm", sizes: &[("samples", 6), ("features", 6), ("width", 2)], settling: SETTLING },
+];
+
+impl Family {
+    /// The instance of a seed: its data, its start and so its point of Γ.
+    ///
+    /// # Errors
+    /// The draw is not admitted.
+    pub fn instance(&self, seed: u64) -> Result<Instance, Rejected> {
+        let architecture = find(self.architecture).ok_or(Rejected::SinglePoint)?;
+        let network = architecture.network(self.sizes).map_err(Box::new)?.with_data_of(seed)?;
+        Instance::trained(format!("{} (seed {seed})", self.architecture), network, self.settling, seed)
+    }
+}
+
+/// Where the flow from a point of Γ comes to, as far as it can be followed. A minimum as training first meets it is sharp, and
+/// changes so fast along Γ that small ηλ alone show the theory there; the flow leads on to where any is in its range.
+fn settle(loss: &NetworkLoss<f64>, reached: Vec<f64>, tau: f64) -> Result<Vec<f64>, Rejected> {
+    let mut minimizers = NumericMinimizers::through(loss, &reached)?;
+    if minimizers.manifold_dimension() == 0 {
+        return Err(Rejected::SinglePoint);
+    }
+    let (mut tau, least) = (tau, 0.1 * tau);
+    while tau > least {
+        let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, &reached, tau, SETTLING_TOLERANCE);
+        if let Ok(flow) = flow {
+            let (mut end, mut point) = (reached.clone(), reached.clone());
+            flow.at(tau, &mut end);
+            minimizers.nearest(&end, &mut point)?;
+            return Ok(point);
+        }
+        tau *= 0.5;
+    }
+    Ok(reached)
+}
+
+impl Instance {
+    /// A user's network.
+    ///
+    /// # Errors
+    /// The network is not admitted.
+    pub fn of_network(name: String, network: Network, seed: u64) -> Result<Self, Rejected> {
+        Self::trained(name, network, SETTLING, seed)
+    }
+
+    /// Trains a network from random weights to Γ, and admits it there.
+    ///
+    /// # Errors
+    /// A loss that is not proved scale-invariant or not smooth; no minimum reached; see [`Instance::new`].
+    fn trained(name: String, network: Network, settling: f64, seed: u64) -> Result<Self, Rejected> {
+        let homogeneity = network.homogeneity(&[], seed);
+        if let Answer::NotProved(breach) | Answer::Refuted { breach, .. } = homogeneity.answer {
+            let (node, reason) = (network.node(breach.node).name.clone(), breach.reason.to_string());
+            return Err(Rejected::NotScaleInvariant { node, reason });
+        }
+        if let Some(node) = network.non_smooth().next() {
+            return Err(Rejected::NotSmooth { node: node.name.clone() });
+        }
+        let loss = NetworkLoss::<f64>::new(&network)?;
+        let mut generator = generator(seed, Stream::Direction);
+        let weights: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        let reached = descend(&loss, &weights, STEPS)?;
+        let start = settle(&loss, reached, settling)?;
+        Self::network(name, Trained::new(network)?, start)
+    }
+}

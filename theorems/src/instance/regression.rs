@@ -1,0 +1,75 @@
+//! Linear regressions with batch normalization: their data, and a start on Γ.
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+use sharpflow::data::{Dataset, Stream, generator};
+use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
+
+use super::Rejected;
+
+/// The digits instance, fixed beforehand: 3 against 8, 30 training images, started at 1.2 radians.
+pub mod digits {
+    use sharpflow::data::{Digits, DigitsSplit};
+
+    use super::Rejected;
+
+    pub const POSITIVE: u8 = 3;
+    pub const NEGATIVE: u8 = 8;
+    pub const TRAINING: usize = 30;
+    pub const ANGLE: f64 = 1.2;
+
+    /// The digits with their name, training images drawn by the seed.
+    ///
+    /// # Errors
+    /// None in practice: the split is fixed.
+    pub fn split(seed: u64) -> Result<(String, DigitsSplit), Rejected> {
+        let images = Digits::pair(POSITIVE, NEGATIVE);
+        Ok((format!("digits (seed {seed})"), images.split(TRAINING, seed)?))
+    }
+}
+
+/// A linear regression with its Γ and a point of Γ to start at.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The data set, as evidence names it.
+    pub name: String,
+    /// The loss.
+    pub loss: LinearRegression<f64>,
+    /// Γ.
+    pub minimizers: LinearRegressionMinimizers<f64>,
+    /// p(θ₀).
+    pub start: Vec<f64>,
+    /// λ₁, v₁ and G at the start.
+    pub geometry: Geometry<f64>,
+}
+
+impl Prepared {
+    /// A start at `angle` from the minimum-norm solution, towards a kernel direction drawn by the seed.
+    ///
+    /// # Errors
+    /// Data without a regression; a Γ that is a single point; an angle off Γ; λ₁ not simple.
+    pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
+        let loss = LinearRegression::<f64>::new(data)?;
+        let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
+        if minimizers.manifold_dimension() == 0 {
+            return Err(minimizers.single_point().into());
+        }
+        let mut generator = generator(seed, Stream::Direction);
+        let towards: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        let start = minimizers.at_angle(angle, &towards)?;
+        let mut geometry = Geometry::new(loss.dimension());
+        minimizers.geometry(&start, &mut geometry)?;
+        Ok(Self { name, loss, minimizers, start, geometry })
+    }
+}
+
+/// A random data set with its name and an angle to start at: 8 to 16 normal samples, 2 to 8 more features than samples, an
+/// angle of 0.8 to 1.3.
+pub fn random(seed: u64) -> (String, Dataset, f64) {
+    let mut generator = generator(seed, Stream::Shape);
+    let n = generator.random_range(8..=16);
+    let d = n + generator.random_range(2..=8);
+    let angle = generator.random_range(0.8..1.3);
+    (format!("random {n}×{d} (seed {seed})"), Dataset::random(n, d, seed), angle)
+}
