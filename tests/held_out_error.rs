@@ -1,11 +1,17 @@
 use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::records::{Progress, SEEDS};
 use sharpflow_theorems::registry::find;
-use sharpflow_theorems::runner::{Status, Study, run};
+use sharpflow_theorems::runner::{Source, Status, Study, run};
 
 #[test]
 fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
-    let study = |seed| Study { claims: vec![find("held_out_error").unwrap()], seed, random_instances: 0, data: None };
+    let study = |seed| Study {
+        claims: vec![find("held_out_error").unwrap()],
+        seed,
+        regressions: 0,
+        networks: 0,
+        source: Source::BuiltIn,
+    };
     let found = run(&study(1), &Progress::default(), &|_| {}).unwrap();
     assert_eq!(found.status, Status::Complete);
     let claim = &found.claims[0];

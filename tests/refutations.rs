@@ -20,7 +20,7 @@ fn a_twin_in_its_claims_place_is_refuted() {
     for claim in REGISTRY {
         let measured = match claim.judge {
             Judge::Steps(_) => measure_steps(claim.id, 5),
-            Judge::Ladder(_) => vec![measure_ladder(claim.id, &instance)],
+            Judge::Ladder(_) | Judge::Regression(_) => vec![measure_ladder(claim.id, &instance)],
             // Its data cost too much to be made twice; `held_out_error` asks for its twins.
             Judge::HeldOut(_) => continue,
         };
@@ -131,7 +131,7 @@ fn planted_violations_are_named() {
     let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
     let record = || LadderRecord::new(&instance, &Progress::default()).unwrap().unwrap();
     let mut sound = record();
-    assert_eq!(decided(judge(&instance, &sound).unwrap()).verdict, Verdict::Confirmed);
+    assert_eq!(decided(judge(&instance, &sound)).verdict, Verdict::Confirmed);
     // Every start has the energy it was given, ½, up to the second order that its h and δ leave out.
     for run in &sound.runs {
         assert!((run.energy - 0.5).abs() < 10.0 * run.intrinsic_lr.sqrt(), "{}", run.energy);
@@ -148,7 +148,7 @@ fn planted_violations_are_named() {
     for (name, violate) in violations {
         let original = sound.runs.iter().map(|r| (r.invariance, r.energy, r.oscillation)).collect::<Vec<_>>();
         violate(&mut sound.runs[11]);
-        let evidence = decided(judge(&instance, &sound).unwrap());
+        let evidence = decided(judge(&instance, &sound));
         assert_eq!(evidence.verdict, Verdict::HypothesisFailed, "{name}");
         assert!(evidence.reason.contains(name), "{name}: {}", evidence.reason);
         for (run, was) in sound.runs.iter_mut().zip(original) {

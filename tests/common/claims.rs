@@ -29,11 +29,12 @@ pub fn measure_steps(claim: &str, seed: u64) -> Vec<Measurement> {
 /// What a claim about ladders measures on one instance.
 #[allow(dead_code, reason = "claims about steps have no use for it")]
 pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
-    let Judge::Ladder(judge) = find(claim).unwrap().judge else {
-        panic!("{claim} is not judged on ladders");
-    };
     let record = LadderRecord::new(instance, &Progress::default()).unwrap().unwrap();
-    judge(instance, &record).unwrap()
+    match find(claim).unwrap().judge {
+        Judge::Ladder(judge) => judge(instance, &record),
+        Judge::Regression(judge) => judge(instance, instance.loss.regression().unwrap(), &record).unwrap(),
+        _ => panic!("{claim} is not judged on ladders"),
+    }
 }
 
 /// Instances over random shapes, data, angles and directions, as drawn; those not admitted are to be assumed away.

@@ -10,7 +10,7 @@ use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
 use crate::instance::{Instance, Regression};
 use crate::records::{LadderRecord, Run};
-use crate::theorem::{Judge, NotJudged, PAPER, Theorem};
+use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "linear_regression_flow",
@@ -21,14 +21,13 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\tan\varphi(\tau)=\tan\varphi(0)\,e^{-\tau},\qquad \lambda_1(\tau)/\lambda_1(\infty)=1+\tan^2\varphi(0)\,e^{-2\tau}",
     hypotheses: &["X has a kernel, so that Γ is no single point", "those of the sharpness-reduction flow"],
     source: PAPER,
-    judge: Judge::Ladder(judge),
+    judge: Judge::Regression(judge),
 };
 
 /// Local error of the flow integrated over the numeric Γ.
 const TOLERANCE: f64 = 1e-9;
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJudged> {
-    let regression = instance.loss.regression().ok_or(NotJudged::OtherLoss)?;
+fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) -> Option<Measurement> {
     let angle = regression.angle;
     let flow = numeric_flow((instance, regression));
     let least = instance.geometry.sharpness * angle.cos().powi(2);
@@ -52,7 +51,7 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJ
             floor: 64.0 * f64::EPSILON / angle.cos(),
         },
     };
-    Ok(Measurement {
+    Some(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![

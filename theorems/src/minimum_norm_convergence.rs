@@ -12,7 +12,7 @@ use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
 use crate::instance::{Instance, Regression, Rejected, convergence_window};
 use crate::records::LadderRecord;
-use crate::theorem::{Judge, NotJudged, PAPER, Theorem};
+use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "minimum_norm_convergence",
@@ -24,15 +24,14 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\|\theta_t-w^*/\|w^*\|\|\to 0\ (\eta\lambda\to 0,\ t\,\eta\lambda\ge\tfrac12\log\tfrac1{\eta\lambda}),\qquad w^*=X^+y=\arg\min_\Gamma\lambda_1",
     hypotheses: &["X has a kernel, so that Γ is no single point", "those of the sharpness-reduction flow"],
     source: PAPER,
-    judge: Judge::Ladder(judge),
+    judge: Judge::Regression(judge),
 };
 
 const OTHER_NORM: &str = "to the least norm of weighted features";
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJudged> {
-    let regression = instance.loss.regression().ok_or(NotJudged::OtherLoss)?;
+fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) -> Option<Measurement> {
     if !instance.plan.to_convergence {
-        return Err(NotJudged::TooShort);
+        return None;
     }
     let order = |what, target: &[f64]| Statement {
         what,
@@ -62,7 +61,7 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJ
         twins.push(order("to the correlations Xᵀy", &correlations));
     }
     twins.push(flattest("λ₁(w*) ≥ λ₁ on Γ", (instance, regression), |least, other| other / least));
-    Ok(Measurement {
+    Some(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![

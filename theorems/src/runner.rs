@@ -6,12 +6,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sharpflow::data::{DataError, Dataset, Stream, seeds};
 use sharpflow::descent::StepError;
+use sharpflow::network::Network;
 use thiserror::Error;
 
 use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
-use crate::instance::{Instance, Plan, Rejected};
+use crate::instance::{FAMILIES, Instance, Plan, Rejected};
 use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, draws, held_out_run};
-use crate::theorem::{Judge, NotJudged, Theorem};
+use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
 
 /// Random draws tried for each instance wanted.
@@ -24,10 +25,38 @@ const LEAST_INSTANCES: usize = 3;
 pub struct Study {
     pub claims: Vec<&'static Theorem>,
     pub seed: u64,
-    /// Random instances, besides the digits.
-    pub random_instances: usize,
-    /// A user's file and its target column; then it is the only instance.
-    pub data: Option<(PathBuf, String)>,
+    /// Random linear regressions, besides the digits.
+    pub regressions: usize,
+    /// Random networks of each kind.
+    pub networks: usize,
+    pub source: Source,
+}
+
+/// Where instances come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The digits, random regressions, random networks.
+    BuiltIn,
+    /// A user's data and their target column; the only instance.
+    Data { path: PathBuf, target: String },
+    /// A user's network, under its name; the only instance.
+    Network { name: String, network: Box<Network> },
+}
+
+impl Source {
+    fn is_built_in(&self) -> bool {
+        matches!(self, Self::BuiltIn)
+    }
+
+    /// Whether a claim can be judged on it.
+    pub fn suits(&self, claim: &Theorem) -> bool {
+        match (self, claim.judge) {
+            (Self::BuiltIn, _) => true,
+            // The digits' own experiment has nothing to say of a user's instance.
+            (_, Judge::HeldOut(_)) | (Self::Network { .. }, Judge::Regression(_)) => false,
+            _ => true,
+        }
+    }
 }
 
 /// Why a study has no evidence at all.
@@ -67,9 +96,14 @@ pub struct StudyEvidence {
 #[derive(Debug, Serialize)]
 pub struct Parameters {
     pub seed: u64,
-    pub random_instances: usize,
+    pub regressions: usize,
+    pub networks: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// How many intervals the run has, and the confidence of each.
     pub intervals: usize,
     pub level_of_one: f64,
@@ -99,18 +133,19 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
     let wants = |of: fn(&Judge) -> bool| study.claims.iter().any(|claim| of(&claim.judge));
     let mut found = Found::default();
     // Read even where no claim needs it: a file that cannot be read is the user's to know.
-    let data = match &study.data {
-        Some((path, target)) => Some((path.display().to_string(), Dataset::from_csv(path, target)?)),
-        None => None,
+    let data = match &study.source {
+        Source::Data { path, target } => Some((path.display().to_string(), Dataset::from_csv(path, target)?)),
+        _ => None,
     };
     let mut instances = Vec::new();
-    if wants(|judge| matches!(judge, Judge::Ladder(_))) {
-        instances = match &data {
-            Some((name, data)) => admit_data(name, data, study.seed, &mut found)?,
-            None => admit(study, progress, &mut found),
+    if wants(|judge| matches!(judge, Judge::Ladder(_) | Judge::Regression(_))) {
+        instances = match (&study.source, &data) {
+            (Source::Network { name, network }, _) => admit_network(name, network, study.seed, &mut found),
+            (_, Some((name, data))) => admit_data(name, data, study.seed, &mut found)?,
+            _ => admit(study, progress, &mut found),
         };
     }
-    let held_out = study.data.is_none() && wants(|judge| matches!(judge, Judge::HeldOut(_)));
+    let held_out = study.source.is_built_in() && wants(|judge| matches!(judge, Judge::HeldOut(_)));
     let ladder_steps: u64 = instances.iter().map(LadderRecord::steps).sum();
     tell(Event::Total(ladder_steps + if held_out { HeldOutRecord::steps() } else { 0 }));
 
@@ -169,12 +204,13 @@ fn measure_steps(claim: &Theorem, arithmetic: &str, draws: &[Draw]) -> Judged {
 
 fn measure_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Judged {
     match claim.judge {
-        Judge::Ladder(judge) => match judge(instance, record) {
-            Ok(measurement) => Judged::Measured(measurement),
-            Err(NotJudged::OtherLoss) => Judged::Other,
-            Err(NotJudged::TooShort) => {
+        Judge::Ladder(judge) => Judged::Measured(judge(instance, record)),
+        Judge::Regression(judge) => match instance.loss.regression().map(|r| judge(instance, r, record)) {
+            Some(Some(measurement)) => Judged::Measured(measurement),
+            Some(None) => {
                 Judged::Skipped(format!("{}: its runs are too long to reach the claim's window", instance.name))
             }
+            None => Judged::Other,
         },
         _ => Judged::Other,
     }
@@ -206,7 +242,7 @@ impl Found {
         let claims = study.claims.iter().map(|claim| {
             let of_claim = self.measured.iter().filter(|(id, _)| *id == claim.id);
             let mut instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
-            if matches!(claim.judge, Judge::Ladder(_)) {
+            if matches!(claim.judge, Judge::Ladder(_) | Judge::Regression(_)) {
                 instances.extend(self.failed.iter().cloned());
             }
             let not_judged = self.not_judged.iter().filter(|(id, _)| *id == claim.id);
@@ -219,9 +255,20 @@ impl Found {
             claims: claims.collect(),
             parameters: Parameters {
                 seed: study.seed,
-                random_instances: if study.data.is_some() { 0 } else { study.random_instances },
-                data: study.data.as_ref().map(|(path, _)| path.display().to_string()),
-                target: study.data.as_ref().map(|(_, target)| target.clone()),
+                regressions: if study.source.is_built_in() { study.regressions } else { 0 },
+                networks: if study.source.is_built_in() { study.networks } else { 0 },
+                data: match &study.source {
+                    Source::Data { path, .. } => Some(path.display().to_string()),
+                    _ => None,
+                },
+                target: match &study.source {
+                    Source::Data { target, .. } => Some(target.clone()),
+                    _ => None,
+                },
+                network: match &study.source {
+                    Source::Network { name, .. } => Some(name.clone()),
+                    _ => None,
+                },
                 intervals: family,
                 level_of_one: level,
             },
@@ -240,7 +287,7 @@ fn claim_evidence(
     not_judged: Vec<String>,
 ) -> ClaimEvidence {
     let least = match claim.judge {
-        Judge::Ladder(_) if study.data.is_none() => LEAST_INSTANCES,
+        Judge::Ladder(_) | Judge::Regression(_) if study.source.is_built_in() => LEAST_INSTANCES,
         _ => 1,
     };
     let (held, failed): (Vec<_>, Vec<_>) = instances.iter().partition(|i| i.verdict != Verdict::HypothesisFailed);
@@ -286,6 +333,29 @@ fn admit_data(name: &str, data: &Dataset, seed: u64, found: &mut Found) -> Resul
     }
 }
 
+/// A user's network, trained from the first random weights that lead to a start within the theory.
+fn admit_network(name: &str, network: &Network, seed: u64, found: &mut Found) -> Vec<Instance> {
+    let mut last = None;
+    for seed in seeds(seed, Stream::Instances).take(TRIES) {
+        match Instance::of_network(name.into(), network.clone(), seed) {
+            Ok(instance) => return vec![instance],
+            Err(rejected) => {
+                // No other weights change what is wrong with the network itself.
+                let of_network = matches!(rejected, Rejected::NotScaleInvariant { .. } | Rejected::NotSmooth { .. });
+                found.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
+                last = Some(rejected);
+                if of_network {
+                    break;
+                }
+            }
+        }
+    }
+    if let Some(rejected) = last {
+        found.failed.push(not_admitted(name.into(), &rejected));
+    }
+    vec![]
+}
+
 /// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
 /// are not replaced, so their failure is evidence.
 fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance> {
@@ -294,15 +364,30 @@ fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance>
         Ok(instance) => instances.push(instance),
         Err(rejected) => found.failed.push(not_admitted(format!("digits (seed {})", study.seed), &rejected)),
     }
-    let wanted = instances.len() + study.random_instances;
-    for seed in seeds(study.seed, Stream::Instances).take(TRIES * study.random_instances) {
-        if instances.len() == wanted || progress.stopped() {
-            break;
+    type Draw<'a> = (&'a str, usize, &'a (dyn Fn(u64) -> Result<Instance, Rejected> + Sync));
+    let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
+    let regressions: Draw<'_> = ("random", study.regressions, &Instance::random);
+    let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, study.networks, draw) });
+    let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).collect();
+    // Kinds in parallel, each drawing in the order of its seeds.
+    let admitted = kinds.into_par_iter().enumerate().map(|(k, (name, wanted, draw))| {
+        let (mut instances, mut dropped) = (Vec::new(), Vec::new());
+        // A stream of seeds of its own for each kind.
+        let seeds = seeds(study.seed.wrapping_add((k as u64) << 32), Stream::Instances);
+        for seed in seeds.take(TRIES * wanted) {
+            if instances.len() == wanted || progress.stopped() {
+                break;
+            }
+            match draw(seed) {
+                Ok(instance) => instances.push(instance),
+                Err(rejected) => dropped.push(format!("{name} (seed {seed}): {rejected}")),
+            }
         }
-        match Instance::random(seed) {
-            Ok(instance) => instances.push(instance),
-            Err(rejected) => found.dropped.push(format!("random (seed {seed}): {rejected}")),
-        }
+        (instances, dropped)
+    });
+    for (kept, dropped) in admitted.collect::<Vec<_>>() {
+        instances.extend(kept);
+        found.dropped.extend(dropped);
     }
     instances
 }

@@ -9,7 +9,7 @@ use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
 use crate::instance::{FLOW_TOLERANCE, Instance};
 use crate::records::{LadderRecord, Run};
-use crate::theorem::{Judge, NotJudged, PAPER, Theorem};
+use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "sharpness_reduction_flow",
@@ -42,7 +42,7 @@ const TWINS: [(&str, FlowConstants); 8] = [
     ("flow stands still", FlowConstants { numerator: 0.0, ..LAW }),
 ];
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJudged> {
+fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
     let flow = instance.flow(LAW);
     let order = |what, flow: &Result<Flow<f64>, FlowError>, read: Read, model, holding| Statement {
         what,
@@ -62,13 +62,13 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Result<Measurement, NotJ
         let flow = instance.flow(constants);
         order(what, &flow, Run::point, ErrorModel::Leading, None)
     });
-    Ok(Measurement {
+    Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         twins: twins.collect(),
         constants: flow.map_or(vec![], |flow| constants(instance, record, &flow)),
         statements,
-    })
+    }
 }
 
 /// Which vector of a reading is compared: θ or p.
@@ -198,7 +198,7 @@ mod tests {
             for (k, expected) in joint.into_iter().enumerate() {
                 assert!((mean(3 + k) / expected - 1.0).abs() < 1e-3, "{} = {}", found[3 + k].what, mean(3 + k));
             }
-            let measured = judge(&instance, &record).unwrap();
+            let measured = judge(&instance, &record);
             let decided = decide(measured, level_of_one(150));
             let constant = &decided.estimates[place];
             assert!(!constant.estimate.contains(constant.theory.unwrap()), "{constant:?}");

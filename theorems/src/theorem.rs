@@ -1,7 +1,7 @@
 //! What a claim is.
 
 use crate::evidence::{Measurement, Strength};
-use crate::instance::Instance;
+use crate::instance::{Instance, Regression};
 use crate::records::{Draw, HeldOutRecord, LadderRecord};
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
@@ -35,18 +35,11 @@ pub enum Judge {
     /// Random steps in several arithmetics.
     Steps(fn(&[Draw]) -> Measurement),
     /// A ladder of intrinsic learning rates on one instance.
-    Ladder(fn(&Instance, &LadderRecord) -> Result<Measurement, NotJudged>),
+    Ladder(fn(&Instance, &LadderRecord) -> Measurement),
+    /// The same on a linear regression; `None` where the record is too short for the claim's window.
+    Regression(fn(&Instance, &Regression, &LadderRecord) -> Option<Measurement>),
     /// Runs with and without weight decay on real data.
     HeldOut(fn(&HeldOutRecord) -> Measurement),
-}
-
-/// Why a claim says nothing of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotJudged {
-    /// It is about another kind of loss.
-    OtherLoss,
-    /// The record is too short for the claim's window.
-    TooShort,
 }
 
 /// The paper every claim but the `beyond` ones restates.

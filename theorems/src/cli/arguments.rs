@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
@@ -31,9 +31,16 @@ pub(super) enum Command {
     },
 }
 
+/// How much a study runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Profile {
+    Quick,
+    Full,
+}
+
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sharpflow verify\n  sharpflow verify sharpness_reduction_flow --seed 7\n  sharpflow verify --data mine.csv --target price"
+    after_help = "Examples:\n  sharpflow verify\n  sharpflow verify sharpness_reduction_flow --seed 7\n  sharpflow verify --data mine.csv --target price\n  sharpflow verify --network mine.toml"
 )]
 pub(super) struct VerifyArguments {
     /// Claims to judge, by name [default: all]
@@ -41,9 +48,18 @@ pub(super) struct VerifyArguments {
     /// Seed of all random draws (but those of held_out_error, which are fixed)
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Random instances, besides the digits
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=1000))]
-    pub instances: u16,
+    /// How much is run: a minute on two cores, or several instances of every kind
+    #[arg(long, value_enum, default_value_t = Profile::Quick)]
+    pub profile: Profile,
+    /// Random instances of each kind, besides the digits [default: the profile's]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub instances: Option<u16>,
+    /// A network file, or the name of a built-in architecture, as the only instance
+    #[arg(long, value_name = "NETWORK", conflicts_with = "data")]
+    pub network: Option<String>,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
+    pub size: Vec<String>,
     #[command(flatten)]
     pub data: DataArguments,
     /// Folder of the evidence

@@ -11,7 +11,7 @@ use crate::inspect::{Exact, Inspection, Invariance, MinimumReading, PointReading
 const REFUTED: u8 = 1;
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
-    let (network, small) = read(arguments)?;
+    let (network, small) = read(&arguments.network, &arguments.size)?;
     arguments.group.iter().try_for_each(|name| network.has_group(name))?;
     if arguments.toml || arguments.latex {
         let text = if arguments.toml { network.to_toml() } else { network.to_latex() };
@@ -34,13 +34,12 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
 }
 
 /// The network, and as exact arithmetic tries it: a built-in one at its small sizes.
-fn read(arguments: &InspectArguments) -> Result<(Network, Option<Network>), CliError> {
+pub(super) fn read(name: &String, with: &[String]) -> Result<(Network, Option<Network>), CliError> {
     let mut sizes = Vec::new();
-    for text in &arguments.size {
+    for text in with {
         let (name, size) = text.split_once('=').ok_or_else(|| CliError::Size { text: text.clone() })?;
         sizes.push((name, size.parse().map_err(|_| CliError::Size { text: text.clone() })?));
     }
-    let name = &arguments.network;
     let named = |source| CliError::Network { name: name.clone(), source: Box::new(source) };
     let path = Path::new(name);
     // A folder of the name of a built-in architecture does not hide it.

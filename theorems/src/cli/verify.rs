@@ -7,15 +7,16 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
-use super::arguments::VerifyArguments;
+use super::arguments::{Profile, VerifyArguments};
+use super::inspect::read;
 use super::progress::with_bar;
 use super::table::render;
 use super::{CliError, INTERRUPTED, UNDECIDED, claim_of, print, say, stop_on_interrupt};
 use crate::evidence::Verdict;
 use crate::records::Progress;
 use crate::registry::REGISTRY;
-use crate::runner::{Event, Status, Study, StudyEvidence, run};
-use crate::theorem::{Judge, Theorem};
+use crate::runner::{Event, Source, Status, Study, StudyEvidence, run};
+use crate::theorem::Theorem;
 
 /// What stands beside the evidence because it differs from run to run.
 #[derive(Serialize)]
@@ -78,7 +79,14 @@ fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
 }
 
 fn study(arguments: &VerifyArguments) -> Result<Study, CliError> {
-    let data = arguments.data.data.clone().zip(arguments.data.target.clone());
+    let source = match (&arguments.network, arguments.data.data.clone().zip(arguments.data.target.clone())) {
+        (Some(name), _) => {
+            let (network, _) = read(name, &arguments.size)?;
+            Source::Network { name: name.clone(), network: Box::new(network) }
+        }
+        (None, Some((path, target))) => Source::Data { path, target },
+        (None, None) => Source::BuiltIn,
+    };
     let mut claims: Vec<&'static Theorem> = Vec::new();
     for id in &arguments.claims {
         let claim = claim_of(id)?;
@@ -87,11 +95,14 @@ fn study(arguments: &VerifyArguments) -> Result<Study, CliError> {
         }
     }
     if claims.is_empty() {
-        // The digits' own experiment has nothing to say of a user's data.
-        let applies = |claim: &&Theorem| data.is_none() || !matches!(claim.judge, Judge::HeldOut(_));
-        claims = REGISTRY.into_iter().filter(applies).collect();
+        claims = REGISTRY.into_iter().filter(|claim| source.suits(claim)).collect();
     }
-    Ok(Study { claims, seed: arguments.seed, random_instances: arguments.instances.into(), data })
+    let (regressions, networks) = match (arguments.instances, arguments.profile) {
+        (Some(number), _) => (number.into(), number.into()),
+        (None, Profile::Quick) => (3, 1),
+        (None, Profile::Full) => (6, 4),
+    };
+    Ok(Study { claims, seed: arguments.seed, regressions, networks, source })
 }
 
 fn code(evidence: &StudyEvidence) -> u8 {
