@@ -28,6 +28,22 @@ impl EdgeStart {
         }
     }
 
+    /// The period in steps of the slow oscillation of energy `energy` ≥ 0, to leading order: π/√(2ηλ) for small ones.
+    ///
+    /// x′ = δ on the level of e, with x by potential e cos²φ and δ = √(8ηλe) sin φ: dt = 2√e cos φ dφ/((e^{2x} − 1)√(8ηλ)), by the
+    /// trapezoid rule, which is exact to rounding on a smooth period.
+    pub fn period(intrinsic_lr: f64, energy: f64) -> f64 {
+        const NODES: usize = 512;
+        let node = |k: usize| {
+            // Between the zeros of the cosine, where the integrand is 0/0.
+            let phase = (k as f64 + 0.5) * std::f64::consts::TAU / NODES as f64;
+            let x = displacement(energy * phase.cos().powi(2), phase.cos() > 0.0);
+            if x == 0.0 { 1.0 } else { 2.0 * energy.sqrt() * phase.cos() / (2.0 * x).exp_m1() }
+        };
+        let mean = (0..NODES).map(node).sum::<f64>() / NODES as f64;
+        mean * std::f64::consts::TAU / (8.0 * intrinsic_lr).sqrt()
+    }
+
     /// e₀, the start's energy in units of 4ηλ above the minimum; infinite at h = 0.
     pub fn energy(&self) -> f64 {
         let x = self.kick.abs().ln();
@@ -90,5 +106,29 @@ mod tests {
             }
         }
         assert_relative_eq!(EdgeStart::at_energy(1e-4, 0.0, 1.0).kick, 1.0);
+    }
+
+    /// Against the orbit itself, x″ = 4ηλ(1 − e^{2x}) by small steps from its lowest point back to it.
+    #[test]
+    fn a_period_is_that_of_the_orbit() {
+        assert_relative_eq!(EdgeStart::period(1e-4, 0.0), std::f64::consts::PI / 2e-4f64.sqrt(), max_relative = 1e-12);
+        for energy in [0.1, 1.0, 4.0] {
+            let (lr, dt) = (1e-4, 1e-2);
+            let (mut x, mut delta, mut steps) = (displacement(energy, false), 0.0, 0);
+            let force = |x: f64| -4.0 * lr * (2.0 * x).exp_m1();
+            loop {
+                // Leapfrog: second order, no drift.
+                let before = delta;
+                delta += 0.5 * dt * force(x);
+                x += dt * delta;
+                delta += 0.5 * dt * force(x);
+                steps += 1;
+                if before < 0.0 && delta >= 0.0 {
+                    break;
+                }
+            }
+            let period = (f64::from(steps) - delta / (dt * force(x))) * dt;
+            assert_relative_eq!(EdgeStart::period(lr, energy), period, max_relative = 1e-5);
+        }
     }
 }

@@ -69,6 +69,8 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         mut observe: impl FnMut(f64),
     ) -> Result<(), MinimizersError> {
         const ITERATIONS: usize = 40;
+        // Steps this short converge quadratically.
+        const QUADRATIC: f64 = 1e-2;
         let mut unit = theta.to_vec();
         direction(theta, &mut unit);
         point.copy_from_slice(&unit);
@@ -81,7 +83,11 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
             let stalled = before <= T::UNIT_ROUNDOFF.sqrt()
                 && step.length > 0.5 * before
                 && step.length <= before.max(step.tolerance);
-            if step.length <= step.tolerance || stalled {
+            // The next step would be of the order of this one's square; what made this one of the last one's says how large. It
+            // is not taken where it is rounding.
+            let next = step.length * (step.length / before) * (step.length / before);
+            let reached = before <= QUADRATIC && next <= step.tolerance;
+            if step.length <= step.tolerance || stalled || reached {
                 project(point);
                 return self.check_reached(point, step.least_curvature);
             }

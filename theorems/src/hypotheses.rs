@@ -1,16 +1,16 @@
-//! Hypotheses that several claims share, measured on their records.
+//! Hypotheses and checks that several claims share, measured on their records.
 
 use sharpflow::descent::EdgeStart;
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
-use sharpflow::measure::{slow_period, worst};
+use sharpflow::measure::{ErrorModel, LadderPoint, Reading, slow_period, worst};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::direction;
 
-use crate::evidence::Hypothesis;
+use crate::evidence::{Check, Constant, Hypothesis, Statement};
 use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
-use crate::records::{Draw, LadderRecord, Run};
+use crate::records::{Draw, ENERGIES, LadderRecord, Run, ShortRun, SwingRecord};
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
 pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
@@ -67,6 +67,48 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     hypotheses
 }
 
+/// The hypotheses of the slow oscillation, measured along short runs.
+pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypothesis> {
+    let runs = &record.swings;
+    let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
+    let largest = |what: &'static str, ratio: &dyn Fn(&ShortRun, &Reading) -> f64| {
+        let of_run = |run: &ShortRun| worst(run.readings.iter().map(|(_, reading)| ratio(run, reading)));
+        let measured = worst(runs.iter().map(of_run));
+        let at = runs.iter().find(|run| of_run(run).total_cmp(&measured).is_eq());
+        let place = at.map_or(String::new(), |run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start));
+        Hypothesis { what, measured, bound: 1.0, place }
+    };
+    let highest = EdgeStart::at_energy(1.0, LARGEST, 0.0).kick;
+    let dimension = instance.loss.dimension() as f64;
+    vec![
+        Hypothesis {
+            what: "every run keeps a nearest point on Γ",
+            measured: lost.clone().count() as f64,
+            bound: 0.0,
+            place: lost.clone().next().map_or(String::new(), |(run, error)| {
+                format!("at ηλ = {:.1e}, start {}: {error}", run.intrinsic_lr, run.start)
+            }),
+        },
+        largest("near Γ: ‖θ − p‖ over twice the swing of the largest energy", &|run, reading| {
+            reading.distance_to_manifold / (2.0 * highest * (run.intrinsic_lr / 2.0).sqrt())
+        }),
+        largest("at the edge: |η̃λ₁ − 2| over twice the swing of the largest energy", &|run, reading| {
+            reading.edge_offset.abs() / (2.0 * (8.0 * run.intrinsic_lr * LARGEST).sqrt())
+        }),
+        largest("λ₁ is simple: η̃λ₂ over 2", &|_, reading| {
+            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
+        }),
+        largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, reading| {
+            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.intrinsic_lr)).sqrt();
+            1e3 * noise / reading.displacement.abs()
+        }),
+        rank_hypothesis(instance),
+    ]
+}
+
+/// The largest energy of short runs.
+const LARGEST: f64 = ENERGIES[1];
+
 /// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression the one that knows only derivatives,
 /// on a network the one that knows only Hessian–vector products.
 fn rank_hypothesis(instance: &Instance) -> Hypothesis {
@@ -120,4 +162,35 @@ fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64,
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
     let bound = pair.residual + 64.0 * point.len() as f64 * f64::EPSILON * sharpness;
     Ok((pair.value - sharpness).abs() / bound)
+}
+
+/// Errors, one a run, that must fall with an order above ¼. `floor` is what rounding alone makes of them.
+pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {
+    let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
+    let points = record.runs.iter().map(point).collect();
+    Statement { what, check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor } }
+}
+
+/// A number of every run that the theory gives, from the two finest rungs.
+pub(crate) fn constant(
+    what: &'static str,
+    theory: f64,
+    (instance, record): (&Instance, &LadderRecord),
+    of: impl Fn(&Run) -> f64,
+) -> Constant {
+    let rung = |k: usize| -> Vec<f64> { record.rung(instance, k).map(&of).collect() };
+    Constant::of_rungs(what, theory, rung(0), &rung(1))
+}
+
+/// The same of short runs of one energy.
+pub(crate) fn swings_fall(
+    what: &'static str,
+    record: &SwingRecord,
+    energy: f64,
+    floor: f64,
+    error: impl Fn(&ShortRun) -> f64,
+) -> Statement {
+    let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
+    let points = record.of_energy(energy).map(point).collect();
+    Statement { what, check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor } }
 }

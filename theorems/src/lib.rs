@@ -19,9 +19,16 @@ pub mod trace;
 pub mod verdict;
 
 mod effective_learning_rate;
+mod energy;
+mod equilibrium_norm;
 mod held_out_error;
 mod hypotheses;
 mod linear_regression_flow;
+mod mean_square;
 mod minimum_norm_convergence;
+mod period_two;
+mod pinning;
 mod projected_gradient_descent;
+mod sharpness_decay;
 mod sharpness_reduction_flow;
+mod slow_period;

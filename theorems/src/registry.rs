@@ -3,10 +3,17 @@
 use crate::theorem::Theorem;
 
 /// The claims in the order of the theory.
-pub static REGISTRY: [&Theorem; 6] = [
+pub static REGISTRY: [&Theorem; 13] = [
     &crate::projected_gradient_descent::THEOREM,
     &crate::effective_learning_rate::THEOREM,
+    &crate::period_two::THEOREM,
+    &crate::pinning::THEOREM,
+    &crate::mean_square::THEOREM,
+    &crate::slow_period::THEOREM,
+    &crate::energy::THEOREM,
+    &crate::equilibrium_norm::THEOREM,
     &crate::sharpness_reduction_flow::THEOREM,
+    &crate::sharpness_decay::THEOREM,
     &crate::linear_regression_flow::THEOREM,
     &crate::minimum_norm_convergence::THEOREM,
     &crate::held_out_error::THEOREM,

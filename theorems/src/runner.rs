@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
 use crate::instance::{FAMILIES, Instance, Plan, Rejected};
-use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, draws, held_out_run};
+use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws, held_out_run};
 use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
 
@@ -138,7 +138,7 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
         _ => None,
     };
     let mut instances = Vec::new();
-    if wants(|judge| matches!(judge, Judge::Ladder(_) | Judge::Regression(_))) {
+    if wants(|judge| judge.needs_instances()) {
         instances = match (&study.source, &data) {
             (Source::Network { name, network }, _) => admit_network(name, network, study.seed, &mut found),
             (_, Some((name, data))) => admit_data(name, data, study.seed, &mut found)?,
@@ -146,8 +146,12 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
         };
     }
     let held_out = study.source.is_built_in() && wants(|judge| matches!(judge, Judge::HeldOut(_)));
-    let ladder_steps: u64 = instances.iter().map(LadderRecord::steps).sum();
-    tell(Event::Total(ladder_steps + if held_out { HeldOutRecord::steps() } else { 0 }));
+    let steps = |wanted: bool, of: fn(&Instance) -> u64| if wanted { instances.iter().map(of).sum() } else { 0 };
+    tell(Event::Total(
+        steps(wants(Judge::needs_ladder), LadderRecord::steps)
+            + steps(wants(|judge| matches!(judge, Judge::Swings(_))), SwingRecord::steps)
+            + if held_out { HeldOutRecord::steps() } else { 0 },
+    ));
 
     if wants(|judge| matches!(judge, Judge::Steps(_))) {
         tell(Event::Now("exact identities".into()));
@@ -161,8 +165,18 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
         if progress.stopped() {
             break;
         }
-        if let Some(record) = LadderRecord::new(instance, progress)? {
+        if wants(Judge::needs_ladder)
+            && let Some(record) = LadderRecord::new(instance, progress)?
+        {
             found.measure(study, |claim| measure_ladder(claim, instance, &record));
+        }
+        if wants(|judge| matches!(judge, Judge::Swings(_)))
+            && let Some(record) = SwingRecord::new(instance, progress)?
+        {
+            found.measure(study, |claim| match claim.judge {
+                Judge::Swings(judge) => Judged::Measured(judge(instance, &record)),
+                _ => Judged::Other,
+            });
         }
     }
     if held_out {
@@ -242,7 +256,7 @@ impl Found {
         let claims = study.claims.iter().map(|claim| {
             let of_claim = self.measured.iter().filter(|(id, _)| *id == claim.id);
             let mut instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
-            if matches!(claim.judge, Judge::Ladder(_) | Judge::Regression(_)) {
+            if claim.judge.needs_instances() {
                 instances.extend(self.failed.iter().cloned());
             }
             let not_judged = self.not_judged.iter().filter(|(id, _)| *id == claim.id);
@@ -287,7 +301,7 @@ fn claim_evidence(
     not_judged: Vec<String>,
 ) -> ClaimEvidence {
     let least = match claim.judge {
-        Judge::Ladder(_) | Judge::Regression(_) if study.source.is_built_in() => LEAST_INSTANCES,
+        judge if judge.needs_instances() && study.source.is_built_in() => LEAST_INSTANCES,
         _ => 1,
     };
     let (held, failed): (Vec<_>, Vec<_>) = instances.iter().partition(|i| i.verdict != Verdict::HypothesisFailed);

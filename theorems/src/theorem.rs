@@ -2,7 +2,7 @@
 
 use crate::evidence::{Measurement, Strength};
 use crate::instance::{Instance, Regression};
-use crate::records::{Draw, HeldOutRecord, LadderRecord};
+use crate::records::{Draw, HeldOutRecord, LadderRecord, SwingRecord};
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +36,24 @@ pub enum Judge {
     Steps(fn(&[Draw]) -> Measurement),
     /// A ladder of intrinsic learning rates on one instance.
     Ladder(fn(&Instance, &LadderRecord) -> Measurement),
-    /// The same on a linear regression; `None` where the record is too short for the claim's window.
+    /// Short runs of two slow periods on one instance.
+    Swings(fn(&Instance, &SwingRecord) -> Measurement),
+    /// A ladder on a linear regression; `None` where the record is too short for the claim's window.
     Regression(fn(&Instance, &Regression, &LadderRecord) -> Option<Measurement>),
     /// Runs with and without weight decay on real data.
     HeldOut(fn(&HeldOutRecord) -> Measurement),
+}
+
+impl Judge {
+    /// Whether it is about runs on instances.
+    pub fn needs_instances(&self) -> bool {
+        self.needs_ladder() || matches!(self, Self::Swings(_))
+    }
+
+    /// Whether it reads a ladder.
+    pub fn needs_ladder(&self) -> bool {
+        matches!(self, Self::Ladder(_) | Self::Regression(_))
+    }
 }
 
 /// The paper every claim but the `beyond` ones restates.

@@ -33,6 +33,8 @@ const LARGEST_ENERGY: f64 = 1.5;
 const LARGEST_LR: f64 = 1e-3;
 /// The least horizon of a ladder, in τ.
 const LEAST_HORIZON: f64 = 0.25;
+/// The largest K: 2 or 8 in place of its 4 must change it by a twentieth.
+const LARGEST_STIFFNESS: f64 = 41.0;
 /// How far the flows of wrong constants must end from the law's, in swings of the finest runs.
 const APART: f64 = 5.0;
 /// Places of the predicted path at which hypotheses are measured beforehand.
@@ -61,7 +63,7 @@ pub struct Reading {
 
 /// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
 const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 5e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
-const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, reading: Reading { kept: 128.0, of_period: 12.0 } };
+const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
 
 /// Why an instance cannot be judged. Decided before it runs, so never by its outcome.
 #[derive(Debug, Error)]
@@ -92,6 +94,10 @@ pub enum Rejected {
         "by τ = {tau:.3} the energy of the oscillation has grown from {START_ENERGY} to {energy:.1} (κ = {rate:.1}): beyond small swings"
     )]
     Growth { tau: f64, energy: f64, rate: f64 },
+    #[error(
+        "at τ = {tau:.3} ‖G‖² makes up so much of K = {stiffness:.0} that data cannot see its 4: {LARGEST_STIFFNESS} is the most"
+    )]
+    Stiff { tau: f64, stiffness: f64 },
     #[error(
         "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {APART} times that is needed"
     )]
@@ -319,6 +325,8 @@ fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize), Rejec
             failure = Some(Rejected::TooSlow { quartic, top, steps, limit: limits.steps });
         } else if !(gap > needed) {
             failure = Some(Rejected::Gap { tau, gap, needed, top });
+        } else if !(place.geometry.edge_stiffness() <= LARGEST_STIFFNESS) {
+            failure = Some(Rejected::Stiff { tau, stiffness: place.geometry.edge_stiffness() });
         } else if !(energy <= LARGEST_ENERGY) {
             failure = Some(Rejected::Growth { tau, energy, rate: place.law.rate() });
         }

@@ -65,11 +65,11 @@ impl Prepared {
 }
 
 /// A random data set with its name and an angle to start at: 8 to 16 normal samples, 2 to 8 more features than samples, an
-/// angle of 0.8 to 1.3.
+/// angle of 0.8 to 1.25.
 pub fn random(seed: u64) -> (String, Dataset, f64) {
     let mut generator = generator(seed, Stream::Shape);
     let n = generator.random_range(8..=16);
     let d = n + generator.random_range(2..=8);
-    let angle = generator.random_range(0.8..1.3);
+    let angle = generator.random_range(0.8..1.25);
     (format!("random {n}×{d} (seed {seed})"), Dataset::random(n, d, seed), angle)
 }

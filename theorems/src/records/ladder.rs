@@ -1,4 +1,5 @@
 use rayon::prelude::*;
+use sharpflow::arithmetic::dot;
 use sharpflow::descent::{EdgeStart, GradientDescent, StepError, run};
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, Tracker, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
@@ -24,6 +25,8 @@ pub struct Run {
     pub dimension: usize,
     thetas: Vec<f64>,
     points: Vec<f64>,
+    /// Every reading of the run, in order.
+    pub swings: Vec<Swing>,
     pub oscillation: OscillationSummary,
     /// e₀ as the first reading shows it.
     pub energy: f64,
@@ -33,7 +36,21 @@ pub struct Run {
     pub failure: Option<(f64, MinimizersError)>,
 }
 
+/// A reading, its step, and ‖w‖² there.
+#[derive(Clone, Copy, Debug)]
+pub struct Swing {
+    pub step: u64,
+    pub reading: Reading,
+    pub norm_square: f64,
+}
+
 impl Run {
+    /// Readings of the flow's window, τ ≤ `horizon`.
+    pub fn swings_within(&self, horizon: f64) -> impl Iterator<Item = &Swing> {
+        let end = (horizon / self.intrinsic_lr).ceil() as u64;
+        self.swings.iter().take_while(move |swing| swing.step <= end)
+    }
+
     /// θ of reading `k`.
     pub fn theta(&self, k: usize) -> &[f64] {
         &self.thetas[k * self.dimension..][..self.dimension]
@@ -116,6 +133,7 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
         dimension: weights.len(),
         thetas: Vec::new(),
         points: Vec::new(),
+        swings: Vec::new(),
         oscillation: OscillationSummary::default(),
         energy: f64::NAN,
         invariance: 0.0,
@@ -141,6 +159,7 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
                     made.energy = energy(&reading, rung);
                 }
                 oscillation.add(step, &reading);
+                made.swings.push(Swing { step, reading, norm_square: dot(weights, weights) });
                 if !kept(step) {
                     return true;
                 }

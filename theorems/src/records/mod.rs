@@ -3,10 +3,12 @@
 mod draw;
 mod held_out;
 mod ladder;
+mod swing;
 
 pub use draw::{Draw, Recursion, draws};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
-pub use ladder::{LadderRecord, Run};
+pub use ladder::{LadderRecord, Run, Swing};
+pub use swing::{ENERGIES, ShortRun, SwingRecord};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,0 +1,73 @@
+//! The energy of the slow oscillation at the edge of stability.
+
+use sharpflow::measure::worst;
+
+use crate::evidence::{Measurement, Strength};
+use crate::hypotheses::{of_swings, swings_fall};
+use crate::instance::Instance;
+use crate::records::{ENERGIES, ShortRun, SwingRecord};
+use crate::theorem::{Judge, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "energy",
+    title: "Energy of the slow oscillation",
+    strength: Strength::Limit,
+    statement: "At the edge of stability E = ½δ² - 4ηλ log|h| + K h² is conserved to leading order over one slow period",
+    latex: r"E=\tfrac12\delta^2-4\eta\lambda\log|h|+Kh^2",
+    hypotheses: &[
+        "Γ keeps its rank, λ₁ is simple, the start is near Γ and the edge",
+        "|h| stays above rounding",
+        "the energy law leaves the energy its value over a period",
+    ],
+    source: PAPER,
+    judge: Judge::Swings(judge),
+};
+
+/// e is a sum of terms of size 1 to 10, each known to many digits more.
+const FLOOR: f64 = 1e-9;
+
+/// E = a δ² − 4b ηλ log|h| + (c₀ + c‖G‖²)h².
+#[derive(Clone, Copy)]
+struct Form {
+    of_offset: f64,
+    of_log: f64,
+    of_square: (f64, f64),
+}
+
+const LAW: Form = Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.0) };
+
+fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
+    let swing = |what, energy: f64, form: Form| {
+        swings_fall(what, record, energy, FLOOR, move |run: &ShortRun| variation(run, form))
+    };
+    let large = |what, form| swing(what, ENERGIES[1], form);
+    Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_swings(instance, record),
+        statements: vec![swing("small swings", ENERGIES[0], LAW), large("large swings", LAW)],
+        twins: vec![
+            large("δ² for ½δ²", Form { of_offset: 1.0, ..LAW }),
+            large("¼δ² for ½δ²", Form { of_offset: 0.25, ..LAW }),
+            large("-½δ² for ½δ²", Form { of_offset: -0.5, ..LAW }),
+            large("2ηλ log|h|", Form { of_log: 0.5, ..LAW }),
+            large("8ηλ log|h|", Form { of_log: 2.0, ..LAW }),
+            large("K = 2 + ‖G‖²", Form { of_square: (2.0, 1.0), ..LAW }),
+            large("K = 8 + ‖G‖²", Form { of_square: (8.0, 1.0), ..LAW }),
+            large("K = 4 + 2‖G‖²", Form { of_square: (4.0, 2.0), ..LAW }),
+        ],
+        constants: vec![],
+    }
+}
+
+/// The largest change of E since the first crossing, over a whole period, in units of the energy that E has above its minimum.
+fn variation(run: &ShortRun, form: Form) -> f64 {
+    let lr = run.intrinsic_lr;
+    let whole = run.whole();
+    let energy = |(_, reading): &(u64, sharpflow::measure::Reading)| {
+        let square = form.of_square.0 + form.of_square.1 * (reading.edge_stiffness - 4.0);
+        let h = reading.displacement.abs();
+        form.of_offset * reading.edge_offset.powi(2) - 4.0 * form.of_log * lr * h.ln() + square * h * h
+    };
+    let Some(first) = whole.first().map(energy) else { return f64::NAN };
+    worst(whole.iter().map(|seen| (energy(seen) - first).abs())) / (4.0 * lr * run.energy)
+}

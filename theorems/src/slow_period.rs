@@ -1,0 +1,63 @@
+//! The period of the slow oscillation at the edge of stability.
+
+use sharpflow::descent::EdgeStart;
+use sharpflow::measure::slow_period;
+
+use crate::evidence::{Constant, Measurement, Strength};
+use crate::hypotheses::{of_swings, swings_fall};
+use crate::instance::Instance;
+use crate::records::{ENERGIES, ShortRun, SwingRecord};
+use crate::theorem::{Judge, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "slow_period",
+    title: "Period of the slow oscillation",
+    strength: Strength::Limit,
+    statement: "Small oscillations of δ at the edge of stability have the period π/√(2ηλ) steps, whatever the loss; larger ones that of the equation x″ = 4ηλ(1 - e^{2x}) at their energy",
+    latex: r"T=\frac{\pi}{\sqrt{2\eta\lambda}}\ (e\to0),\qquad x\'\'=4\eta\lambda\,(1-e^{2x})",
+    hypotheses: &[
+        "Γ keeps its rank, λ₁ is simple, the start is near Γ and the edge",
+        "|h| stays above rounding",
+        "the energy law leaves the energy its value over a period",
+    ],
+    source: PAPER,
+    judge: Judge::Swings(judge),
+};
+
+/// Crossings are those of a cubic through four readings: a sine's fifth order over a 32nd of its period, over the period.
+const FLOOR: f64 = 1e-6;
+const SMALL: f64 = ENERGIES[0];
+const LARGE: f64 = ENERGIES[1];
+
+fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
+    let deviation = |what, energy: f64, law: fn(f64, f64) -> f64| {
+        swings_fall(what, record, energy, FLOOR, move |run: &ShortRun| {
+            (run.period() / law(run.intrinsic_lr, energy) - 1.0).abs()
+        })
+    };
+    let finest = record.swings.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
+    let scaled = |energy: f64, lr: f64| -> Vec<f64> {
+        let of_rung = record.of_energy(energy).filter(|run| (run.intrinsic_lr / lr - 1.0).abs() < 1e-6);
+        of_rung.map(|run| run.period() * (2.0 * run.intrinsic_lr).sqrt()).collect()
+    };
+    let constant = |what, energy: f64| {
+        let theory = EdgeStart::period(0.5, energy);
+        Constant::of_rungs(what, theory, scaled(energy, finest), &scaled(energy, finest * 10f64.sqrt()))
+    };
+    Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_swings(instance, record),
+        statements: vec![
+            deviation("small swings against the equation's period", SMALL, EdgeStart::period),
+            deviation("large swings against the equation's period", LARGE, EdgeStart::period),
+        ],
+        twins: vec![
+            deviation("small swings: π/√(ηλ)", SMALL, |lr, _| slow_period(0.5 * lr)),
+            deviation("small swings: π/√(3ηλ)", SMALL, |lr, _| slow_period(1.5 * lr)),
+            deviation("small swings: 2π/√(2ηλ)", SMALL, |lr, _| 2.0 * slow_period(lr)),
+            deviation("large swings: π/√(2ηλ)", LARGE, |lr, _| slow_period(lr)),
+            deviation("large swings: at half their energy", LARGE, |lr, energy| EdgeStart::period(lr, 0.5 * energy)),
+        ],
+        constants: vec![constant("T√(2ηλ), small swings", SMALL), constant("T√(2ηλ), large swings", LARGE)],
+    }
+}
