@@ -9,7 +9,7 @@ use sharpflow::measure::ErrorModel;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Outcome, Statement, Verdict};
 use sharpflow_theorems::instance::{Instance, Rejected};
-use sharpflow_theorems::registry::REGISTRY;
+use sharpflow_theorems::registry::{REGISTRY, find};
 use sharpflow_theorems::theorem::Judge;
 
 /// Every twin, put in its claim's place, is refuted by the claim's own data; and the claim, in a twin's place, is not rejected.
@@ -19,10 +19,10 @@ fn a_twin_in_its_claims_place_is_refuted() {
     let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
     for claim in REGISTRY {
         let measured = match claim.judge {
-            Judge::Steps(_) => measure_steps(claim.id, 5),
-            Judge::Ladder(_) | Judge::Regression(_) => vec![measure_ladder(claim.id, &instance)],
+            Judge::Steps(..) => measure_steps(claim.id, 5),
+            judge if judge.needs_instances() => vec![measure_ladder(claim.id, &instance)],
             // Its data cost too much to be made twice; `held_out_error` asks for its twins.
-            Judge::HeldOut(_) => continue,
+            _ => continue,
         };
         for measurement in measured {
             for twin in measurement.twins.clone() {
@@ -127,7 +127,7 @@ fn a_double_sharpness_is_not_admitted() {
 #[test]
 fn planted_violations_are_named() {
     use sharpflow_theorems::records::{LadderRecord, Progress, Run};
-    let Judge::Ladder(judge) = REGISTRY[2].judge else { panic!("no ladder") };
+    let Judge::Ladder(judge) = find("sharpness_reduction_flow").unwrap().judge else { panic!("no ladder") };
     let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
     let record = || LadderRecord::new(&instance, &Progress::default()).unwrap().unwrap();
     let mut sound = record();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sharpflow::data::Dataset;
 use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
 use sharpflow_theorems::instance::{Instance, Rejected};
-use sharpflow_theorems::records::{LadderRecord, Progress, draws};
+use sharpflow_theorems::records::{LadderRecord, Progress, SwingRecord, draws};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 use sharpflow_theorems::verdict::{decide, level_of_one};
@@ -20,20 +20,21 @@ pub fn decided(measurement: Measurement) -> InstanceEvidence {
 /// What a claim about single steps measures, an arithmetic at a time.
 #[allow(dead_code, reason = "claims about ladders have no use for it")]
 pub fn measure_steps(claim: &str, seed: u64) -> Vec<Measurement> {
-    let Judge::Steps(judge) = find(claim).unwrap().judge else {
+    let Judge::Steps(_, judge) = find(claim).unwrap().judge else {
         panic!("{claim} is not judged on steps");
     };
     draws(seed).unwrap().iter().map(|(_, draws)| judge(draws)).collect()
 }
 
-/// What a claim about ladders measures on one instance.
+/// What a claim about runs measures on one instance.
 #[allow(dead_code, reason = "claims about steps have no use for it")]
 pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
-    let record = LadderRecord::new(instance, &Progress::default()).unwrap().unwrap();
+    let ladder = || LadderRecord::new(instance, &Progress::default()).unwrap().unwrap();
     match find(claim).unwrap().judge {
-        Judge::Ladder(judge) => judge(instance, &record),
-        Judge::Regression(judge) => judge(instance, instance.loss.regression().unwrap(), &record).unwrap(),
-        _ => panic!("{claim} is not judged on ladders"),
+        Judge::Ladder(judge) => judge(instance, &ladder()),
+        Judge::Regression(judge) => judge(instance, instance.loss.regression().unwrap(), &ladder()).unwrap(),
+        Judge::Swings(judge) => judge(instance, &SwingRecord::new(instance, &Progress::default()).unwrap().unwrap()),
+        _ => panic!("{claim} is not judged on an instance"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The recursion of the effective learning rate, and of the norm behind it.
 
+use sharpflow::identities::Identity;
+
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::hypotheses::of_steps;
 use crate::records::{Draw, Recursion};
@@ -14,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\tilde\eta_{t+1}=\tilde\eta_t(1-\eta\lambda)^{-2}\bigl(1+\tilde\eta_t^2\|\nabla L(\theta_t)\|^2\bigr)^{-1}",
     hypotheses: &["the loss is scale-invariant"],
     source: PAPER,
-    judge: Judge::Steps(judge),
+    judge: Judge::Steps(&[Identity::NormRecursion, Identity::EffectiveLearningRateRecursion], judge),
 };
 
 const RECURSION: Recursion = Recursion { shrinkage: 2, square: 2, sign: 1.0 };

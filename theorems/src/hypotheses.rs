@@ -1,6 +1,7 @@
 //! Hypotheses and checks that several claims share, measured on their records.
 
 use sharpflow::descent::EdgeStart;
+use sharpflow::identities::Identity;
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::{ErrorModel, LadderPoint, Reading, slow_period, worst};
@@ -8,9 +9,9 @@ use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimi
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::direction;
 
-use crate::evidence::{Check, Constant, Hypothesis, Statement};
+use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
 use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
-use crate::records::{Draw, ENERGIES, LadderRecord, Run, ShortRun, SwingRecord};
+use crate::records::{Draw, ENERGIES, IdentityRecord, LadderRecord, Run, ShortRun, SwingRecord};
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
 pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
@@ -21,6 +22,58 @@ pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
         place: format!("worst of {} draws", draws.len()),
     }
 }
+
+/// What a record says of some identities: each must hold and each of their twins must fail, in the fields and in floats by itself.
+pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measurement {
+    let exact = |agreed: bool| Check::Bound { ratios: vec![if agreed { 0.0 } else { DISAGREES }] };
+    let (mut statements, mut twins, mut accidents) = (Vec::new(), Vec::new(), Vec::new());
+    for &identity in identities {
+        let variants = identity.variants();
+        match &record.fields {
+            Ok(fields) => {
+                for trials in fields {
+                    accidents.push(trials.log2_accident);
+                    for trial in trials.trials.iter().filter(|trial| trial.identity == identity) {
+                        let check = exact(trial.agreed == trials.points);
+                        statements.push(Statement { what: variants[0].formula, check });
+                        let of_twins = variants[1..].iter().zip(&trial.twins_differed);
+                        twins.extend(
+                            of_twins
+                                .map(|(twin, &differed)| Statement { what: twin.formula, check: exact(differed == 0) }),
+                        );
+                    }
+                }
+            }
+            Err(error) => statements
+                .push(Statement { what: variants[0].formula, check: Check::Missing { reason: error.to_string() } }),
+        }
+        for trial in record.floats.iter().filter(|trial| trial.identity == identity) {
+            let check = Check::Bound { ratios: trial.ratios.clone() };
+            let statement = Statement { what: variants[trial.variant].formula, check };
+            if trial.variant == 0 { statements.push(statement) } else { twins.push(statement) }
+        }
+    }
+    Measurement {
+        instance: format!("{}, exactly and in double-double", record.architecture),
+        hypotheses: vec![Hypothesis {
+            what: "scale invariance, proved by degrees",
+            measured: if record.proved { 0.0 } else { 1.0 },
+            bound: 0.0,
+            place: record.architecture.into(),
+        }],
+        statements,
+        twins,
+        constants: vec![Constant {
+            what: "log₂ of the chance that a false identity holds",
+            theory: None,
+            values: accidents,
+            bias: 0.0,
+        }],
+    }
+}
+
+/// Over any bound: sides that are not equal.
+const DISAGREES: f64 = 2.0;
 
 /// The hypotheses of the flow, measured along every run of a record; bounds derived in
 /// `proofs-notes/sharpness_reduction_flow.md`.

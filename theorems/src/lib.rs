@@ -29,6 +29,8 @@ mod minimum_norm_convergence;
 mod period_two;
 mod pinning;
 mod projected_gradient_descent;
+mod quasi_rmsprop;
+mod scale_invariance;
 mod sharpness_decay;
 mod sharpness_reduction_flow;
 mod slow_period;

@@ -1,65 +1,79 @@
 //! The mean square of the oscillation along v₁.
 
-use sharpflow::measure::worst;
+use sharpflow::measure::Reading;
 
-use crate::evidence::{Measurement, Strength};
-use crate::hypotheses::{constant, falls, of_ladder};
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::hypotheses::of_swings;
 use crate::instance::Instance;
-use crate::records::{LadderRecord, Run, Swing};
+use crate::records::{ENERGIES, ShortRun, SwingRecord};
 use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "mean_square",
     title: "Mean square of the oscillation",
     strength: Strength::Limit,
-    statement: "At the edge of stability, averaged over the slow oscillation, ⟨K h²⟩ = 2ηλ with K = 4 + ‖∇_Γ log λ₁‖²",
+    statement: "At the edge of stability, averaged over a whole oscillation of δ, ⟨K h²⟩ = 2ηλ with K = 4 + ‖∇_Γ log λ₁‖²",
     latex: r"\langle K h^2\rangle=2\eta\lambda,\qquad K=4+\|\nabla_\Gamma\log\lambda_1\|^2",
-    hypotheses: &["those of the sharpness-reduction flow"],
+    hypotheses: &[
+        "Γ keeps its rank, λ₁ is simple, the start is near Γ and the edge",
+        "|h| stays above rounding",
+        "the energy law leaves the energy its value over a period",
+    ],
     source: PAPER,
-    judge: Judge::Ladder(judge),
+    judge: Judge::Swings(judge),
 };
 
-/// The trapezoid rule over readings is in error by far less than any deviation; rounding by less still.
-const FLOOR: f64 = 1e-12;
+/// The trapezoid rule over 32 readings of a smooth period whose ends lie within cells, of swings up to the large ones.
+const QUADRATURE: f64 = 1e-4;
 
-fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
-    let horizon = instance.plan.horizon;
-    let order = |what, law: [f64; 3]| falls(what, record, FLOOR, move |run: &Run| deviation(run, horizon, law));
-    let ratio =
-        |run: &Run| running_means(run, horizon, 4.0, 1.0).last().map_or(f64::NAN, |(_, mean)| mean / run.intrinsic_lr);
+/// ⟨(b + c‖G‖²)h²⟩ = aηλ.
+#[derive(Clone, Copy)]
+struct Law {
+    a: f64,
+    b: f64,
+    c: f64,
+}
+
+const LAW: Law = Law { a: 2.0, b: 4.0, c: 1.0 };
+
+fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
+    let [small, large] = ENERGIES;
+    let within = |what, energy: f64, law: Law| Statement {
+        what,
+        check: Check::Bound { ratios: record.of_energy(energy).map(|run| deviation(run, law)).collect() },
+    };
+    let constant = |what, energy: f64| {
+        let rung = |k: i32| -> Vec<f64> { record.rung(energy, k).map(|run| ratio(run, LAW)).collect() };
+        Constant::of_rungs(what, LAW.a, rung(0), &rung(1))
+    };
     Measurement {
         instance: instance.name.clone(),
-        hypotheses: of_ladder(instance, record),
-        statements: vec![order("⟨K h²⟩ against 2ηλ", [2.0, 4.0, 1.0])],
-        twins: vec![
-            order("ηλ", [1.0, 4.0, 1.0]),
-            order("4ηλ", [4.0, 4.0, 1.0]),
-            order("K = 2 + ‖G‖²", [2.0, 2.0, 1.0]),
-            order("K = 8 + ‖G‖²", [2.0, 8.0, 1.0]),
-            order("K = 4 + 2‖G‖²", [2.0, 4.0, 2.0]),
-            order("K = 4", [2.0, 4.0, 0.0]),
+        hypotheses: of_swings(instance, record),
+        statements: vec![
+            within("⟨K h²⟩ against 2ηλ, small swings", small, LAW),
+            within("⟨K h²⟩ against 2ηλ, large swings", large, LAW),
         ],
-        constants: vec![constant("⟨K h²⟩/(ηλ)", 2.0, (instance, record), ratio)],
+        twins: vec![
+            within("ηλ", small, Law { a: 1.0, ..LAW }),
+            within("4ηλ", small, Law { a: 4.0, ..LAW }),
+            within("2.2ηλ", small, Law { a: 2.2, ..LAW }),
+            within("K = 2 + ‖G‖²", small, Law { b: 2.0, ..LAW }),
+            within("K = 8 + ‖G‖²", small, Law { b: 8.0, ..LAW }),
+            within("K = 4 + 2‖G‖²", small, Law { c: 2.0, ..LAW }),
+            within("K = 4", small, Law { c: 0.0, ..LAW }),
+            within("ηλ, large swings", large, Law { a: 1.0, ..LAW }),
+        ],
+        constants: vec![constant("⟨K h²⟩/(ηλ), small swings", small), constant("⟨K h²⟩/(ηλ), large swings", large)],
     }
 }
 
-/// sup |⟨(b + c‖G‖²)h²⟩/(aηλ) − 1| over the means from the start to every τ of the window's second half, by the trapezoid rule. A
-/// mean over whole oscillations would be nearer; but the oscillation may die out, and then there are none.
-fn deviation(run: &Run, horizon: f64, [predicted, offset, slope]: [f64; 3]) -> f64 {
-    let end = horizon / run.intrinsic_lr;
-    let means = running_means(run, horizon, offset, slope);
-    let late = means.filter(|(step, _)| *step >= 0.5 * end);
-    worst(late.map(|(_, mean)| (mean / (predicted * run.intrinsic_lr) - 1.0).abs()))
+/// |⟨(b + c‖G‖²)h²⟩/(aηλ) − 1| over its bound: twice the largest |δ| of the swing, and the quadrature's error.
+fn deviation(run: &ShortRun, law: Law) -> f64 {
+    let bound = 2.0 * (8.0 * run.intrinsic_lr * run.energy).sqrt() + QUADRATURE;
+    (ratio(run, law) / law.a - 1.0).abs() / bound
 }
 
-fn running_means(run: &Run, horizon: f64, offset: f64, slope: f64) -> impl Iterator<Item = (f64, f64)> {
-    let square = move |swing: &Swing| {
-        (offset + slope * (swing.reading.edge_stiffness - 4.0)) * swing.reading.displacement.powi(2)
-    };
-    let mut sum = 0.0;
-    let pairs = run.swings_within(horizon).zip(run.swings_within(horizon).skip(1));
-    pairs.map(move |(before, after)| {
-        sum += 0.5 * (after.step - before.step) as f64 * (square(before) + square(after));
-        (after.step as f64, sum / after.step as f64)
-    })
+fn ratio(run: &ShortRun, law: Law) -> f64 {
+    let square = |reading: &Reading| (law.b + law.c * (reading.edge_stiffness - 4.0)) * reading.displacement.powi(2);
+    run.mean(square) / run.intrinsic_lr
 }

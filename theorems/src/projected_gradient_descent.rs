@@ -1,5 +1,7 @@
 //! Gradient descent with weight decay is projected gradient descent on the sphere.
 
+use sharpflow::identities::Identity;
+
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::hypotheses::of_steps;
 use crate::records::Draw;
@@ -14,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\theta_{t+1}=\Pi\bigl(\theta_t-\tilde\eta_t\nabla L(\theta_t)\bigr),\quad \tilde\eta_t=\frac{\eta}{(1-\eta\lambda)\|w_t\|^2}",
     hypotheses: &["the loss is scale-invariant"],
     source: PAPER,
-    judge: Judge::Steps(judge),
+    judge: Judge::Steps(&[Identity::ProjectedStep], judge),
 };
 
 fn judge(draws: &[Draw]) -> Measurement {

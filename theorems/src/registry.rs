@@ -3,9 +3,11 @@
 use crate::theorem::Theorem;
 
 /// The claims in the order of the theory.
-pub static REGISTRY: [&Theorem; 13] = [
+pub static REGISTRY: [&Theorem; 15] = [
+    &crate::scale_invariance::THEOREM,
     &crate::projected_gradient_descent::THEOREM,
     &crate::effective_learning_rate::THEOREM,
+    &crate::quasi_rmsprop::THEOREM,
     &crate::period_two::THEOREM,
     &crate::pinning::THEOREM,
     &crate::mean_square::THEOREM,

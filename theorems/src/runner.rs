@@ -10,8 +10,11 @@ use sharpflow::network::Network;
 use thiserror::Error;
 
 use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
+use crate::hypotheses::of_identities;
 use crate::instance::{FAMILIES, Instance, Plan, Rejected};
-use crate::records::{Draw, HeldOutRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws, held_out_run};
+use crate::records::{
+    Draw, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws, held_out_run,
+};
 use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
 
@@ -153,8 +156,18 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
             + if held_out { HeldOutRecord::steps() } else { 0 },
     ));
 
-    if wants(|judge| matches!(judge, Judge::Steps(_))) {
+    if wants(|judge| !judge.identities().is_empty()) {
         tell(Event::Now("exact identities".into()));
+        let rejected = |source| StudyError::Rejected { name: "identities".into(), source };
+        for record in IdentityRecord::all(study.seed).map_err(rejected)? {
+            found.measure(study, |claim| match claim.judge.identities() {
+                [] => Judged::Other,
+                identities => Judged::Measured(of_identities(&record, identities)),
+            });
+        }
+    }
+    if wants(|judge| matches!(judge, Judge::Steps(..))) {
+        tell(Event::Now("random steps".into()));
         let rejected = |source| StudyError::Rejected { name: "random steps".into(), source };
         for (arithmetic, draws) in draws(study.seed).map_err(rejected)? {
             found.measure(study, |claim| measure_steps(claim, arithmetic, &draws));
@@ -209,7 +222,7 @@ enum Judged {
 
 fn measure_steps(claim: &Theorem, arithmetic: &str, draws: &[Draw]) -> Judged {
     match claim.judge {
-        Judge::Steps(judge) => {
+        Judge::Steps(_, judge) => {
             Judged::Measured(Measurement { instance: format!("random steps in {arithmetic}"), ..judge(draws) })
         }
         _ => Judged::Other,

@@ -3,8 +3,8 @@
 use sharpflow::descent::EdgeStart;
 use sharpflow::measure::slow_period;
 
-use crate::evidence::{Constant, Measurement, Strength};
-use crate::hypotheses::{of_swings, swings_fall};
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::hypotheses::of_swings;
 use crate::instance::Instance;
 use crate::records::{ENERGIES, ShortRun, SwingRecord};
 use crate::theorem::{Judge, PAPER, Theorem};
@@ -30,19 +30,22 @@ const SMALL: f64 = ENERGIES[0];
 const LARGE: f64 = ENERGIES[1];
 
 fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
+    let rate = instance.path.first().map_or(f64::NAN, |place| place.law.rate().abs());
     let deviation = |what, energy: f64, law: fn(f64, f64) -> f64| {
-        swings_fall(what, record, energy, FLOOR, move |run: &ShortRun| {
-            (run.period() / law(run.intrinsic_lr, energy) - 1.0).abs()
-        })
+        let ratio = |run: &ShortRun| {
+            let lr = run.intrinsic_lr;
+            let drift = rate * lr * EdgeStart::period(lr, energy);
+            let bound = 2.0 * (8.0 * lr * energy).sqrt() + drift + FLOOR;
+            (run.period() / law(lr, energy) - 1.0).abs() / bound
+        };
+        Statement { what, check: Check::Bound { ratios: record.of_energy(energy).map(ratio).collect() } }
     };
-    let finest = record.swings.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
-    let scaled = |energy: f64, lr: f64| -> Vec<f64> {
-        let of_rung = record.of_energy(energy).filter(|run| (run.intrinsic_lr / lr - 1.0).abs() < 1e-6);
-        of_rung.map(|run| run.period() * (2.0 * run.intrinsic_lr).sqrt()).collect()
+    let scaled = |energy: f64, k: i32| -> Vec<f64> {
+        record.rung(energy, k).map(|run| run.period() * (2.0 * run.intrinsic_lr).sqrt()).collect()
     };
     let constant = |what, energy: f64| {
         let theory = EdgeStart::period(0.5, energy);
-        Constant::of_rungs(what, theory, scaled(energy, finest), &scaled(energy, finest * 10f64.sqrt()))
+        Constant::of_rungs(what, theory, scaled(energy, 0), &scaled(energy, 1))
     };
     Measurement {
         instance: instance.name.clone(),

@@ -1,5 +1,7 @@
 //! What a claim is.
 
+use sharpflow::identities::Identity;
+
 use crate::evidence::{Measurement, Strength};
 use crate::instance::{Instance, Regression};
 use crate::records::{Draw, HeldOutRecord, LadderRecord, SwingRecord};
@@ -32,8 +34,10 @@ impl Theorem {
 /// What a claim is measured on: one record serves all claims of its kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Judge {
-    /// Random steps in several arithmetics.
-    Steps(fn(&[Draw]) -> Measurement),
+    /// The identities on every built-in architecture, in prime fields and in floats.
+    Identities(&'static [Identity]),
+    /// The same, and random steps in several arithmetics.
+    Steps(&'static [Identity], fn(&[Draw]) -> Measurement),
     /// A ladder of intrinsic learning rates on one instance.
     Ladder(fn(&Instance, &LadderRecord) -> Measurement),
     /// Short runs of two slow periods on one instance.
@@ -45,6 +49,14 @@ pub enum Judge {
 }
 
 impl Judge {
+    /// The identities it is about.
+    pub fn identities(&self) -> &'static [Identity] {
+        match self {
+            Self::Identities(identities) | Self::Steps(identities, _) => identities,
+            _ => &[],
+        }
+    }
+
     /// Whether it is about runs on instances.
     pub fn needs_instances(&self) -> bool {
         self.needs_ladder() || matches!(self, Self::Swings(_))

@@ -47,6 +47,17 @@ pub struct Recursion {
     pub sign: f64,
 }
 
+/// ṽ₊ against βṽ + (1−β)‖∇L(θ)‖² with β = (1−ηλ)^decay and η_in² = square·ηλ, up to (1−β)^power (of_s·s + of_square·s²)
+/// relative to ṽ = η_in²/η̃², s = ‖∇L(θ)‖²/ṽ.
+#[derive(Clone, Copy, Debug)]
+pub struct Remainder {
+    pub decay: i32,
+    pub square: f64,
+    pub power: i32,
+    pub of_s: f64,
+    pub of_square: f64,
+}
+
 /// Random steps, one set an arithmetic, under its name: shapes, data, weights, norms and rates all drawn by the seed.
 ///
 /// # Errors
@@ -173,6 +184,22 @@ impl<T: Real> Step<T> {
         (ratio - T::from_f64(1.0)).to_f64().abs()
     }
 
+    /// The difference from RMSprop relative to ṽ, over the remainder's bound and rounding's.
+    fn remainder(&self, law: Remainder, rounding: f64) -> f64 {
+        let one = T::from_f64(1.0);
+        let beta = integer_power(self.shrinkage(), law.decay);
+        let square_in = T::from_f64(law.square) * self.intrinsic_lr;
+        let (before, after) = self.rates;
+        let slope = dot(&self.spherical_gradient, &self.spherical_gradient);
+        // s = ‖∇L‖²η̃²/η_in²; ṽ₊/ṽ = (η̃/η̃₊)².
+        let s = slope * before * before / square_in;
+        let grown = integer_power(before / after, 2);
+        let difference = (grown - (beta + (one - beta) * s)).to_f64().abs();
+        let (kept, s) = ((one - beta).to_f64(), s.to_f64());
+        let bound = kept.powi(law.power) * (law.of_s * s + law.of_square * s * s);
+        difference / (bound + rounding * (1.0 + grown.to_f64() + s))
+    }
+
     /// |⟨∇L(θ), θ⟩| and ‖∇L(cθ)c − ∇L(θ)‖ against rounding, the larger ratio.
     fn invariance(&self) -> f64 {
         let length = norm(&self.spherical_gradient).to_f64();
@@ -218,6 +245,11 @@ impl Draw {
     /// The relative residual of ‖w₊‖² = (1−ηλ)^shrinkage‖w‖² + η²‖∇L(w)‖² over its rounding bound.
     pub fn norm_ratio(&self, shrinkage: i32) -> f64 {
         each!(self, step => step.norm_residual(shrinkage) / step.bounds().2)
+    }
+
+    /// The step's second moment against scalar RMSprop's, over the remainder's bound.
+    pub fn remainder_ratio(&self, law: Remainder) -> f64 {
+        each!(self, step => step.remainder(law, 4.0 * step.bounds().2))
     }
 
     /// How far the gradient is from tangent and of degree −1, over rounding.

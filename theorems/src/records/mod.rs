@@ -2,11 +2,13 @@
 
 mod draw;
 mod held_out;
+mod identity;
 mod ladder;
 mod swing;
 
-pub use draw::{Draw, Recursion, draws};
+pub use draw::{Draw, Recursion, Remainder, draws};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
+pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
 pub use swing::{ENERGIES, ShortRun, SwingRecord};
 

@@ -41,6 +41,25 @@ impl ShortRun {
         if let [first, second, ..] = crossings[..] { second - first } else { f64::NAN }
     }
 
+    /// The mean of a quantity from one upward crossing of δ to the next, by the trapezoid rule with parts of cells at both ends; NaN
+    /// where there are not two.
+    pub fn mean(&self, of: impl Fn(&Reading) -> f64) -> f64 {
+        let crossings: Vec<f64> = self.crossings().map(|(_, step)| step).collect();
+        let [first, second, ..] = crossings[..] else { return f64::NAN };
+        let mut sum = 0.0;
+        for pair in self.readings.windows(2) {
+            let [(before, earlier), (after, later)] = [pair[0], pair[1]];
+            let (before, after) = (before as f64, after as f64);
+            let (from, to) = (before.max(first), after.min(second));
+            if from < to {
+                let (start, end) = (of(&earlier), of(&later));
+                let at = |step: f64| start + (step - before) / (after - before) * (end - start);
+                sum += 0.5 * (to - from) * (at(from) + at(to));
+            }
+        }
+        sum / (second - first)
+    }
+
     /// Readings between the first upward crossing of δ and the next.
     pub fn whole(&self) -> &[(u64, Reading)] {
         let mut crossings = self.crossings();
@@ -106,6 +125,14 @@ impl SwingRecord {
             .map(|(rung, energy, start)| short_run(instance, rung, energy, start, progress))
             .collect::<Result<_, _>>()?;
         Ok((!progress.stopped()).then_some(Self { swings }))
+    }
+
+    /// The runs of one energy on the `k`-th smallest ηλ.
+    pub fn rung(&self, energy: f64, k: i32) -> impl Iterator<Item = &ShortRun> {
+        let finest = self.swings.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
+        let rung = finest * 10f64.powf(0.5 * f64::from(k));
+        // Rungs are half decades apart.
+        self.of_energy(energy).filter(move |run| (run.intrinsic_lr / rung - 1.0).abs() < 0.1)
     }
 
     /// The runs of one energy.
