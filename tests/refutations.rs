@@ -3,7 +3,7 @@
 #[path = "common/claims.rs"]
 mod claims;
 
-use claims::{decided, measure_ladder, measure_steps};
+use claims::{decided, measure_identities, measure_ladder, measure_steps};
 use sharpflow::data::Dataset;
 use sharpflow::measure::ErrorModel;
 use sharpflow::minimizers::MinimizersError;
@@ -19,6 +19,7 @@ fn a_twin_in_its_claims_place_is_refuted() {
     let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
     for claim in REGISTRY {
         let measured = match claim.judge {
+            Judge::Identities(_) => measure_identities(claim.id, 5),
             Judge::Steps(..) => measure_steps(claim.id, 5),
             judge if judge.needs_instances() => vec![measure_ladder(claim.id, &instance)],
             // Its data cost too much to be made twice; `held_out_error` asks for its twins.

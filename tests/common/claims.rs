@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use sharpflow::data::Dataset;
 use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
+use sharpflow_theorems::hypotheses::of_identities;
 use sharpflow_theorems::instance::{Instance, Rejected};
-use sharpflow_theorems::records::{LadderRecord, Progress, SwingRecord, draws};
+use sharpflow_theorems::records::{IdentityRecord, LadderRecord, Progress, SwingRecord, draws};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 use sharpflow_theorems::verdict::{decide, level_of_one};
@@ -15,6 +16,14 @@ const FAMILY: usize = 150;
 /// Decides at the confidence of a default study.
 pub fn decided(measurement: Measurement) -> InstanceEvidence {
     decide(measurement, level_of_one(FAMILY))
+}
+
+/// What a claim's identities measure, an architecture at a time.
+#[allow(dead_code, reason = "claims about runs have no use for it")]
+pub fn measure_identities(claim: &str, seed: u64) -> Vec<Measurement> {
+    let identities = find(claim).unwrap().judge.identities();
+    let records = IdentityRecord::all(seed).unwrap();
+    records.iter().map(|record| of_identities(record, identities)).collect()
 }
 
 /// What a claim about single steps measures, an arithmetic at a time.

@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod evidence;
+pub mod hypotheses;
 pub mod inspect;
 pub mod instance;
 pub mod records;
@@ -22,7 +23,6 @@ mod effective_learning_rate;
 mod energy;
 mod equilibrium_norm;
 mod held_out_error;
-mod hypotheses;
 mod linear_regression_flow;
 mod mean_square;
 mod minimum_norm_convergence;

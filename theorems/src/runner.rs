@@ -159,14 +159,21 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
     if wants(|judge| !judge.identities().is_empty()) {
         tell(Event::Now("exact identities".into()));
         let rejected = |source| StudyError::Rejected { name: "identities".into(), source };
-        for record in IdentityRecord::all(study.seed).map_err(rejected)? {
+        let records = match &study.source {
+            Source::Network { name, network } => {
+                let small = network.with_rational_activations();
+                IdentityRecord::new(name, network, &small, study.seed).map(|record| vec![record])
+            }
+            _ => IdentityRecord::all(study.seed),
+        };
+        for record in records.map_err(rejected)? {
             found.measure(study, |claim| match claim.judge.identities() {
                 [] => Judged::Other,
                 identities => Judged::Measured(of_identities(&record, identities)),
             });
         }
     }
-    if wants(|judge| matches!(judge, Judge::Steps(..))) {
+    if !matches!(study.source, Source::Network { .. }) && wants(|judge| matches!(judge, Judge::Steps(..))) {
         tell(Event::Now("random steps".into()));
         let rejected = |source| StudyError::Rejected { name: "random steps".into(), source };
         for (arithmetic, draws) in draws(study.seed).map_err(rejected)? {

@@ -16,7 +16,7 @@ const POINTS: usize = 4;
 /// Every identity and its twins on one architecture: in two prime fields, and in floats.
 #[derive(Debug)]
 pub struct IdentityRecord {
-    pub architecture: &'static str,
+    pub architecture: String,
     /// Whether its degrees prove the loss scale-invariant.
     pub proved: bool,
     /// At small shapes with rational functions; or why it could not be tried.
@@ -41,23 +41,25 @@ impl IdentityRecord {
     /// # Errors
     /// None in practice: the built-in files are networks.
     pub fn all(seed: u64) -> Result<Vec<Self>, Rejected> {
-        ZOO.into_par_iter().map(|architecture| Self::new(&architecture, seed)).collect()
+        let record = |architecture: Architecture| {
+            let network = architecture.network(&[]).map_err(Box::new)?;
+            Self::new(architecture.name, &network, &architecture.exact().map_err(Box::new)?, seed)
+        };
+        ZOO.into_par_iter().map(record).collect()
     }
 
-    /// One architecture.
+    /// One network; `small` is what exact arithmetic tries in its place.
     ///
     /// # Errors
-    /// See [`IdentityRecord::all`].
-    pub fn new(architecture: &Architecture, seed: u64) -> Result<Self, Rejected> {
-        let network = architecture.network(&[]).map_err(Box::new)?;
-        let small = architecture.exact().map_err(Box::new)?;
-        let first = try_exactly::<{ FirstField::ORDER }>(&small, POINTS, seed);
-        let second = try_exactly::<{ SecondField::ORDER }>(&small, POINTS, seed);
+    /// None in practice: floats have all functions.
+    pub fn new(name: &str, network: &Network, small: &Network, seed: u64) -> Result<Self, Rejected> {
+        let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed);
+        let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed);
         Ok(Self {
-            architecture: architecture.name,
+            architecture: name.into(),
             proved: network.homogeneity(&[], seed).answer == Answer::Proved,
             fields: first.and_then(|first| Ok([first, second?])),
-            floats: in_floats(&network, seed)?,
+            floats: in_floats(network, seed)?,
         })
     }
 }
