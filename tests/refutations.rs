@@ -3,7 +3,7 @@
 #[path = "common/claims.rs"]
 mod claims;
 
-use claims::{decided, measure_identities, measure_ladder, measure_steps};
+use claims::{decided, measure_dynamics, measure_identities, measure_ladder, measure_steps};
 use sharpflow::data::Dataset;
 use sharpflow::measure::ErrorModel;
 use sharpflow::minimizers::MinimizersError;
@@ -21,6 +21,7 @@ fn a_twin_in_its_claims_place_is_refuted() {
         let measured = match claim.judge {
             Judge::Identities(_) => measure_identities(claim.id, 5),
             Judge::Steps(..) => measure_steps(claim.id, 5),
+            Judge::Dynamics(_) => measure_dynamics(claim.id, &instance),
             judge if judge.needs_instances() => vec![measure_ladder(claim.id, &instance)],
             // Its data cost too much to be made twice; `held_out_error` asks for its twins.
             _ => continue,

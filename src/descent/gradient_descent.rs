@@ -11,6 +11,12 @@ pub enum StepError {
     LearningRate(f64),
     #[error("the weight decay gives ηλ = {0}; it must lie in [0, 1)")]
     IntrinsicLearningRate(f64),
+    #[error("the momentum μ = {0} does not lie in [0, 1)")]
+    Momentum(f64),
+    #[error("C_b η² = 1 − β = {0} does not lie in (0, 1)")]
+    Decay(f64),
+    #[error("the second moment v = {0} is not positive and finite")]
+    SecondMoment(f64),
     #[error("the start has {found} weights, the loss {expected}")]
     Dimension { found: usize, expected: usize },
     #[error("the start's weight {index} is {value}")]

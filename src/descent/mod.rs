@@ -1,11 +1,15 @@
-//! Discrete dynamics: gradient descent with weight decay, projected gradient descent, starts at the edge of stability.
+//! Discrete dynamics: gradient descent with weight decay, with momentum, projected, scalar RMSprop; starts at the edge of stability.
 
 mod gradient_descent;
+mod heavy_ball;
 mod projected;
+mod rmsprop;
 mod start;
 
 pub use gradient_descent::{GradientDescent, StepError};
+pub use heavy_ball::HeavyBall;
 pub use projected::ProjectedGradientDescent;
+pub use rmsprop::ScalarRmsprop;
 pub use start::EdgeStart;
 
 use crate::arithmetic::Real;

@@ -5,7 +5,7 @@ use sharpflow::data::Dataset;
 use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
 use sharpflow_theorems::hypotheses::of_identities;
 use sharpflow_theorems::instance::{Instance, Rejected};
-use sharpflow_theorems::records::{IdentityRecord, LadderRecord, Progress, SwingRecord, draws};
+use sharpflow_theorems::records::{DynamicsRecord, IdentityRecord, LadderRecord, Progress, SwingRecord, draws};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 use sharpflow_theorems::verdict::{decide, level_of_one};
@@ -45,6 +45,15 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
         Judge::Swings(judge) => judge(instance, &SwingRecord::new(instance, &Progress::default()).unwrap().unwrap()),
         _ => panic!("{claim} is not judged on an instance"),
     }
+}
+
+/// What a claim about other dynamics measures on one instance.
+#[allow(dead_code, reason = "other claims have no use for it")]
+pub fn measure_dynamics(claim: &str, instance: &Instance) -> Vec<Measurement> {
+    let Judge::Dynamics(judge) = find(claim).unwrap().judge else {
+        panic!("{claim} is not judged on other dynamics");
+    };
+    judge(instance, &DynamicsRecord::all(instance, &Progress::default()).unwrap().unwrap())
 }
 
 /// Instances over random shapes, data, angles and directions, as drawn; those not admitted are to be assumed away.

@@ -1,6 +1,8 @@
 //! Hypotheses and checks that several claims share, measured on their records.
 
+use sharpflow::arithmetic::distance;
 use sharpflow::descent::EdgeStart;
+use sharpflow::flow::FlowConstants;
 use sharpflow::identities::{Identity, Variant};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
@@ -10,8 +12,10 @@ use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::direction;
 
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
-use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
-use crate::records::{Draw, ENERGIES, IdentityRecord, LadderRecord, Run, ShortRun, SwingRecord};
+use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
+use crate::records::{
+    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord,
+};
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
 pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
@@ -246,4 +250,65 @@ pub(crate) fn swings_fall(
     let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.of_energy(energy).map(point).collect();
     Statement { what, check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor } }
+}
+
+/// How far runs of another dynamics stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with an order above ¼.
+pub(crate) fn follows(
+    what: &'static str,
+    (instance, record): (&Instance, &DynamicsRecord),
+    constants: FlowConstants,
+    read: fn(&OtherRun, usize) -> &[f64],
+) -> Statement {
+    let horizon = record.dynamics.horizon() * instance.plan.horizon;
+    let flow = match instance.flow_over(constants, horizon) {
+        Ok(flow) => flow,
+        Err(error) => return Statement { what, check: Check::Missing { reason: error.to_string() } },
+    };
+    let mut zeta = vec![0.0; instance.loss.dimension()];
+    let point = |run: &OtherRun| {
+        let distances = (0..run.times.len()).map(|k| {
+            flow.at(run.times[k], &mut zeta);
+            distance(read(run, k), &zeta)
+        });
+        LadderPoint { start: run.start, parameter: run.rung, error: worst(distances) }
+    };
+    let points = record.runs.iter().map(point).collect();
+    let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);
+    Statement { what, check: Check::Order { points, model, above: 0.25, holding: None, floor } }
+}
+
+/// The hypotheses of another dynamics, measured at its readings.
+pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Hypothesis> {
+    let runs = &record.runs;
+    let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
+    let largest = |what: &'static str, ratio: &dyn Fn(&OtherRun, &Reading) -> f64| {
+        let of_run = |run: &OtherRun| worst(run.readings.iter().map(|reading| ratio(run, reading)));
+        let measured = worst(runs.iter().map(of_run));
+        let at = runs.iter().find(|run| of_run(run).total_cmp(&measured).is_eq());
+        let place = at.map_or(String::new(), |run| format!("on the rung {:.1e}, start {}", run.rung, run.start));
+        Hypothesis { what, measured, bound: 1.0, place }
+    };
+    let dimension = instance.loss.dimension() as f64;
+    vec![
+        Hypothesis {
+            what: "every run keeps a nearest point on Γ",
+            measured: lost.clone().count() as f64,
+            bound: 0.0,
+            place: lost.clone().next().map_or(String::new(), |(run, error)| {
+                format!("on the rung {:.1e}, start {}: {error}", run.rung, run.start)
+            }),
+        },
+        largest("near Γ: ‖θ − p‖ over 4√ε", &|run, reading| {
+            reading.distance_to_manifold / (4.0 * run.rung.sqrt())
+        }),
+        largest("at the edge: |δ| over 8√ε", &|run, reading| reading.edge_offset.abs() / (8.0 * run.rung.sqrt())),
+        largest("λ₁ is simple: λ₂ below the edge", &|_, reading| {
+            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
+        }),
+        largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, reading| {
+            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.rung)).sqrt();
+            1e3 * noise / reading.displacement.abs()
+        }),
+        rank_hypothesis(instance),
+    ]
 }

@@ -3,7 +3,7 @@
 use crate::theorem::Theorem;
 
 /// The claims in the order of the theory.
-pub static REGISTRY: [&Theorem; 15] = [
+pub static REGISTRY: [&Theorem; 17] = [
     &crate::scale_invariance::THEOREM,
     &crate::projected_gradient_descent::THEOREM,
     &crate::effective_learning_rate::THEOREM,
@@ -16,8 +16,10 @@ pub static REGISTRY: [&Theorem; 15] = [
     &crate::equilibrium_norm::THEOREM,
     &crate::sharpness_reduction_flow::THEOREM,
     &crate::sharpness_decay::THEOREM,
+    &crate::scalar_rmsprop::THEOREM,
     &crate::linear_regression_flow::THEOREM,
     &crate::minimum_norm_convergence::THEOREM,
+    &crate::heavy_ball::THEOREM,
     &crate::held_out_error::THEOREM,
 ];
 

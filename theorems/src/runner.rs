@@ -13,7 +13,8 @@ use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, 
 use crate::hypotheses::of_identities;
 use crate::instance::{FAMILIES, Instance, Plan, Rejected};
 use crate::records::{
-    Draw, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws, held_out_run,
+    Draw, DynamicsRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws,
+    held_out_run,
 };
 use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
@@ -153,6 +154,7 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
     tell(Event::Total(
         steps(wants(Judge::needs_ladder), LadderRecord::steps)
             + steps(wants(|judge| matches!(judge, Judge::Swings(_))), SwingRecord::steps)
+            + steps(wants(|judge| matches!(judge, Judge::Dynamics(_))), DynamicsRecord::steps)
             + if held_out { HeldOutRecord::steps() } else { 0 },
     ));
 
@@ -198,6 +200,14 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
                 _ => Judged::Other,
             });
         }
+        if wants(|judge| matches!(judge, Judge::Dynamics(_)))
+            && let Some(records) = DynamicsRecord::all(instance, progress)?
+        {
+            found.measure(study, |claim| match claim.judge {
+                Judge::Dynamics(judge) => Judged::Several(judge(instance, &records)),
+                _ => Judged::Other,
+            });
+        }
     }
     if held_out {
         tell(Event::Now("held-out error".into()));
@@ -223,6 +233,7 @@ struct Found {
 /// What a claim makes of a record: a measurement, a reason why not, or nothing (a record of another kind).
 enum Judged {
     Measured(Measurement),
+    Several(Vec<Measurement>),
     Skipped(String),
     Other,
 }
@@ -264,6 +275,7 @@ impl Found {
         for (id, judged) in judged {
             match judged {
                 Judged::Measured(measurement) => self.measured.push((id, measurement)),
+                Judged::Several(several) => self.measured.extend(several.into_iter().map(|m| (id, m))),
                 Judged::Skipped(why) => self.not_judged.push((id, why)),
                 Judged::Other => {}
             }

@@ -4,7 +4,7 @@ use sharpflow::identities::Identity;
 
 use crate::evidence::{Measurement, Strength};
 use crate::instance::{Instance, Regression};
-use crate::records::{Draw, HeldOutRecord, LadderRecord, SwingRecord};
+use crate::records::{Draw, DynamicsRecord, HeldOutRecord, LadderRecord, SwingRecord};
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,8 @@ pub enum Judge {
     Ladder(fn(&Instance, &LadderRecord) -> Measurement),
     /// Short runs of two slow periods on one instance.
     Swings(fn(&Instance, &SwingRecord) -> Measurement),
+    /// Relatives of gradient descent with weight decay on one instance; a measurement for each that the claim is about.
+    Dynamics(fn(&Instance, &[DynamicsRecord]) -> Vec<Measurement>),
     /// A ladder on a linear regression; `None` where the record is too short for the claim's window.
     Regression(fn(&Instance, &Regression, &LadderRecord) -> Option<Measurement>),
     /// Runs with and without weight decay on real data.
@@ -59,7 +61,7 @@ impl Judge {
 
     /// Whether it is about runs on instances.
     pub fn needs_instances(&self) -> bool {
-        self.needs_ladder() || matches!(self, Self::Swings(_))
+        self.needs_ladder() || matches!(self, Self::Swings(_) | Self::Dynamics(_))
     }
 
     /// Whether it reads a ladder.
@@ -67,6 +69,9 @@ impl Judge {
         matches!(self, Self::Ladder(_) | Self::Regression(_))
     }
 }
+
+/// What stands in its place for a claim of our own.
+pub const BEYOND: &str = "Not in the paper: derived in the note, confirmed numerically";
 
 /// The paper every claim but the `beyond` ones restates.
 pub const PAPER: &str = "K. Lyu, Z. Li, S. Arora. Understanding the Generalization Benefit of Normalization Layers: \

@@ -265,7 +265,15 @@ impl Instance {
     /// # Errors
     /// See [`integrate`].
     pub fn flow(&self, constants: FlowConstants) -> Result<Flow<f64>, FlowError> {
-        integrate(&mut self.minimizers(), constants, &self.start, self.plan.horizon, FLOW_TOLERANCE)
+        self.flow_over(constants, self.plan.horizon)
+    }
+
+    /// The same over another horizon.
+    ///
+    /// # Errors
+    /// See [`integrate`].
+    pub fn flow_over(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
+        integrate(&mut self.minimizers(), constants, &self.start, horizon, FLOW_TOLERANCE)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Runs, made once and judged by every claim they concern.
 
 mod draw;
+mod dynamics;
 mod held_out;
 mod identity;
 mod ladder;
 mod swing;
 
 pub use draw::{Draw, Recursion, Remainder, draws};
+pub use dynamics::{DYNAMICS, Dynamics, DynamicsRecord, OtherRun};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};

@@ -1,0 +1,70 @@
+use super::{Descent, Seen, StepError};
+use crate::arithmetic::{Real, add_scaled, dot};
+use crate::loss::{Evaluator, Loss};
+use crate::sphere::project;
+
+/// Scalar RMSprop on the unit sphere: θ₊ = Π(θ − η∇L(θ)/√v), v₊ = βv + (1−β)‖∇L(θ)‖², β = 1 − C_b η².
+pub struct ScalarRmsprop<'a, L, T> {
+    evaluator: Evaluator<'a, L, T>,
+    theta: Vec<T>,
+    second_moment: T,
+    learning_rate: T,
+    forgotten: T,
+}
+
+impl<'a, L: Loss<T>, T: Real> ScalarRmsprop<'a, L, T> {
+    /// `learning_rate` is η > 0, `decay` is C_b with 0 < C_b η² < 1; starts at Π(`start`), length D, with v₀ = `second_moment` > 0.
+    ///
+    /// # Errors
+    /// Hyperparameters out of their domain.
+    pub fn new(
+        loss: &'a L,
+        learning_rate: f64,
+        decay: f64,
+        start: &[T],
+        second_moment: f64,
+    ) -> Result<Self, StepError> {
+        let forgotten = decay * learning_rate * learning_rate;
+        if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+            return Err(StepError::LearningRate(learning_rate));
+        }
+        if !(forgotten > 0.0 && forgotten < 1.0) {
+            return Err(StepError::Decay(forgotten));
+        }
+        if !(second_moment > 0.0 && second_moment.is_finite()) {
+            return Err(StepError::SecondMoment(second_moment));
+        }
+        if start.len() != loss.dimension() {
+            return Err(StepError::Dimension { found: start.len(), expected: loss.dimension() });
+        }
+        let mut theta = start.to_vec();
+        project(&mut theta);
+        Ok(Self {
+            evaluator: Evaluator::new(loss),
+            theta,
+            second_moment: T::from_f64(second_moment),
+            learning_rate: T::from_f64(learning_rate),
+            forgotten: T::from_f64(forgotten),
+        })
+    }
+}
+
+impl<L: Loss<T>, T: Real> Descent<T> for ScalarRmsprop<'_, L, T> {
+    fn step(&mut self) -> Seen<T> {
+        let (loss, gradient) = self.evaluator.evaluate(&self.theta);
+        let gradient_square = dot(gradient, gradient);
+        add_scaled(&mut self.theta, -(self.learning_rate / self.second_moment.sqrt()), gradient);
+        project(&mut self.theta);
+        self.second_moment = self.second_moment + self.forgotten * (gradient_square - self.second_moment);
+        Seen { loss, gradient_square }
+    }
+
+    fn weights(&self) -> &[T] {
+        &self.theta
+    }
+
+    /// η/√v.
+    fn effective_learning_rate(&self) -> T {
+        self.learning_rate / self.second_moment.sqrt()
+    }
+}

@@ -1,0 +1,68 @@
+//! Heavy-ball momentum follows the same flow, in another time.
+
+use sharpflow::flow::FlowConstants;
+use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::hypotheses::{follows, of_dynamics};
+use crate::instance::Instance;
+use crate::records::{Dynamics, DynamicsRecord, OtherRun};
+use crate::theorem::{BEYOND, Judge, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "heavy_ball",
+    title: "Heavy-ball momentum",
+    strength: Strength::Beyond,
+    statement: "With m' = μm + ∇L(w) + λw, w' = w - ηm', the edge of stability is at ηλ₁/‖w‖² = 2(1+μ), and near Γ the \
+                iterates follow the sharpness-reduction flow, one step lasting ηλ/(1-μ)",
+    latex: r"\frac{\eta\lambda_1}{\|w\|^2}\to 2(1+\mu),\qquad \frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1}{4+\|\nabla_\Gamma\log\lambda_1\|^2},\quad\tau=\frac{t\,\eta\lambda}{1-\mu}",
+    hypotheses: &["those of the sharpness-reduction flow", "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))"],
+    source: BEYOND,
+    judge: Judge::Dynamics(judge),
+};
+
+const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
+
+fn judge(instance: &Instance, records: &[DynamicsRecord]) -> Vec<Measurement> {
+    let with = |record: &DynamicsRecord| match record.dynamics {
+        Dynamics::HeavyBall { momentum } => Some(measure(instance, record, momentum)),
+        Dynamics::Rmsprop { .. } => None,
+    };
+    records.iter().filter_map(with).collect()
+}
+
+fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measurement {
+    let on = (instance, record);
+    let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
+    let faster = |factor: f64| FlowConstants { numerator: LAW.numerator * factor, ..LAW };
+    // The reading's δ is of η/((1+μ)‖w‖²).
+    let edge = |what, at: f64| {
+        let deviation = |run: &OtherRun| {
+            worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * (1.0 + momentum) / at - 1.0).abs()))
+        };
+        let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.rung, error: deviation(run) };
+        let points = record.runs.iter().map(point).collect();
+        let check = Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 1e-13 };
+        Statement { what, check }
+    };
+    Measurement {
+        instance: format!("{}, μ = {momentum}", instance.name),
+        hypotheses: of_dynamics(instance, record),
+        statements: vec![
+            follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),
+            follows("projected on Γ", on, LAW, point),
+            edge("ηλ₁/‖w‖² = 2(1+μ)", 2.0 * (1.0 + momentum)),
+        ],
+        twins: vec![
+            follows("one step lasts ηλ", on, faster(1.0 - momentum), point),
+            follows("one step lasts ηλ/(1-μ)²", on, faster(1.0 / (1.0 - momentum)), point),
+            follows("one step lasts ηλ(1+μ)/(1-μ)", on, faster(1.0 + momentum), point),
+            follows("denominator 4(1+μ) + ‖G‖²", on, FlowConstants { offset: 4.0 * (1.0 + momentum), ..LAW }, point),
+            follows("denominator 4(1-μ) + ‖G‖²", on, FlowConstants { offset: 4.0 * (1.0 - momentum), ..LAW }, point),
+            follows("sign flipped", on, faster(-1.0), point),
+            edge("edge at 2", 2.0),
+            edge("edge at 2/(1-μ)", 2.0 / (1.0 - momentum)),
+        ],
+        constants: vec![],
+    }
+}

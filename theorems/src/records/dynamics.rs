@@ -1,0 +1,186 @@
+use rayon::prelude::*;
+use sharpflow::arithmetic::{add_scaled, norm, scale};
+use sharpflow::descent::{Descent, EdgeStart, HeavyBall, ScalarRmsprop, StepError, run};
+use sharpflow::flow::FlowConstants;
+use sharpflow::measure::{Reading, Tracker};
+use sharpflow::minimizers::MinimizersError;
+
+use super::Progress;
+use crate::instance::{Instance, LEARNING_RATE, START_ENERGY, STARTS};
+
+/// Readings of a run.
+const READINGS: f64 = 64.0;
+
+/// A relative of gradient descent with weight decay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dynamics {
+    /// Momentum μ.
+    HeavyBall { momentum: f64 },
+    /// β = 1 − C_b η², on the sphere.
+    Rmsprop { decay: f64 },
+}
+
+/// Those that are run.
+pub const DYNAMICS: [Dynamics; 4] = [
+    Dynamics::HeavyBall { momentum: 0.5 },
+    Dynamics::HeavyBall { momentum: 0.9 },
+    Dynamics::Rmsprop { decay: 1.0 },
+    Dynamics::Rmsprop { decay: 4.0 },
+];
+
+impl Dynamics {
+    /// How long a step lasts on the rung ε, in the dynamics' own time: ηλ/(1−μ) of it is ε; η² of it is 4ε/C_b, which gives δ the
+    /// slow oscillation that gradient descent has at ηλ = ε.
+    fn step_lasts(self, rung: f64) -> f64 {
+        match self {
+            Self::HeavyBall { .. } => rung,
+            Self::Rmsprop { decay } => 4.0 * rung / decay,
+        }
+    }
+
+    /// The flow it follows in that time.
+    pub fn flow(self) -> FlowConstants {
+        match self {
+            Self::HeavyBall { .. } => FlowConstants::SHARPNESS_REDUCTION,
+            Self::Rmsprop { decay } => FlowConstants { numerator: 0.5 * decay, offset: 2.0 * decay, slope: 1.0 },
+        }
+    }
+
+    /// The end of a run in its own time, as a multiple of the instance's horizon.
+    pub fn horizon(self) -> f64 {
+        self.step_lasts(1.0)
+    }
+}
+
+/// One dynamics on one instance: a ladder of rungs from several starts.
+#[derive(Debug)]
+pub struct DynamicsRecord {
+    pub dynamics: Dynamics,
+    pub runs: Vec<OtherRun>,
+}
+
+/// One run, read at an odd stride.
+#[derive(Debug)]
+pub struct OtherRun {
+    /// ε, the intrinsic learning rate of a gradient descent of the same time scale.
+    pub rung: f64,
+    pub start: usize,
+    /// The dynamics' own time of each reading.
+    pub times: Vec<f64>,
+    pub readings: Vec<Reading>,
+    /// p of each reading.
+    pub points: Vec<Vec<f64>>,
+    /// θ of each reading.
+    pub thetas: Vec<Vec<f64>>,
+    pub failure: Option<MinimizersError>,
+}
+
+impl DynamicsRecord {
+    /// All dynamics on an instance. `None` when stopped.
+    ///
+    /// # Errors
+    /// A start that is no start.
+    pub fn all(instance: &Instance, progress: &Progress) -> Result<Option<Vec<Self>>, StepError> {
+        let records = DYNAMICS.iter().map(|&dynamics| {
+            let rungs = instance.plan.rungs.iter().rev();
+            let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
+            let runs = tasks.into_par_iter().map(|(rung, start)| one_run(instance, dynamics, rung, start, progress));
+            Ok(Self { dynamics, runs: runs.collect::<Result<_, StepError>>()? })
+        });
+        let records = records.collect::<Result<_, StepError>>()?;
+        Ok((!progress.stopped()).then_some(records))
+    }
+
+    /// How many steps all of them take on an instance.
+    pub fn steps(instance: &Instance) -> u64 {
+        let steps = |rung: &f64| (instance.plan.horizon / rung).ceil() as u64;
+        instance.plan.rungs.iter().map(steps).sum::<u64>() * (STARTS * DYNAMICS.len()) as u64
+    }
+}
+
+fn one_run(
+    instance: &Instance,
+    dynamics: Dynamics,
+    rung: f64,
+    start: usize,
+    progress: &Progress,
+) -> Result<OtherRun, StepError> {
+    let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
+    let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
+    let square = instance.geometry.log_gradient_square();
+    let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
+    match dynamics {
+        Dynamics::HeavyBall { momentum } => {
+            // |h|_eq² = 2ηλ/((1+μ)K) with ηλ = ε(1−μ).
+            let intrinsic_lr = rung * (1.0 - momentum);
+            edge.kick *= ((1.0 - momentum) / (1.0 + momentum)).sqrt();
+            let mut weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+            // η/((1+μ)‖w‖²) in place of η/((1−ε)‖w‖²).
+            scale(&mut weights, ((1.0 - rung) / (1.0 + momentum)).sqrt());
+            let h = edge.displacement(&instance.geometry);
+            // In phase: the momentum an oscillation of period two has.
+            let mut velocity = vec![0.0; weights.len()];
+            add_scaled(&mut velocity, -sharpness * h / (norm(&weights) * (1.0 + momentum)), v);
+            let started = [weights.as_slice(), velocity.as_slice()];
+            let mut descent = HeavyBall::new(&instance.loss, LEARNING_RATE, intrinsic_lr, momentum, started)?;
+            Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
+        }
+        Dynamics::Rmsprop { decay } => {
+            // |h|_eq² = 2ε/(2C_b + ‖G‖²).
+            edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
+            let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+            let learning_rate = dynamics.step_lasts(rung).sqrt();
+            let second_moment = (learning_rate * sharpness / (2.0 + edge.edge_offset)).powi(2);
+            let mut descent = ScalarRmsprop::new(&instance.loss, learning_rate, decay, &weights, second_moment)?;
+            Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
+        }
+    }
+}
+
+fn observe(
+    instance: &Instance,
+    dynamics: Dynamics,
+    descent: &mut impl Descent<f64>,
+    rung: f64,
+    start: usize,
+    progress: &Progress,
+) -> OtherRun {
+    let steps = (instance.plan.horizon / rung).ceil() as u64;
+    let stride = (steps as f64 / READINGS) as u64 | 1;
+    let mut tracker = Tracker::new(instance.minimizers());
+    let mut made = OtherRun {
+        rung,
+        start,
+        times: Vec::new(),
+        readings: Vec::new(),
+        points: Vec::new(),
+        thetas: Vec::new(),
+        failure: None,
+    };
+    let mut last = 0;
+    let alive = |step: u64| {
+        progress.add(step - last);
+        last = step;
+        !progress.stopped()
+    };
+    run(
+        descent,
+        steps,
+        |step| step.is_multiple_of(stride),
+        alive,
+        |step, weights, effective, _| {
+            match tracker.read(weights, effective) {
+                Ok(reading) => {
+                    // The last step may lie a part of one beyond the flow's end.
+                    made.times.push((step as f64).min(instance.plan.horizon / rung) * dynamics.step_lasts(rung));
+                    made.readings.push(reading);
+                    made.points.push(tracker.point().to_vec());
+                    made.thetas.push(tracker.theta().to_vec());
+                }
+                Err(error) => made.failure = Some(error),
+            }
+            made.failure.is_none()
+        },
+    );
+    made
+}

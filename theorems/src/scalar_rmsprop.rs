@@ -1,0 +1,54 @@
+//! Scalar RMSprop on the sphere, and its flow.
+
+use sharpflow::flow::FlowConstants;
+
+use crate::evidence::{Measurement, Strength};
+use crate::hypotheses::{follows, of_dynamics};
+use crate::instance::Instance;
+use crate::records::{Dynamics, DynamicsRecord, OtherRun};
+use crate::theorem::{Judge, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "scalar_rmsprop",
+    title: "Scalar RMSprop",
+    strength: Strength::Limit,
+    statement: "With θ' = Π(θ - η∇L/√v), v' = βv + (1-β)‖∇L‖², β = 1 - C_b η², the iterates near Γ and at the edge follow \
+                dζ/dτ = -C_b G/(2(2C_b + ‖G‖²)), G = ∇_Γ log λ₁, one step lasting η²",
+    latex: r"\frac{d\zeta}{d\tau}=-\frac{C_b\nabla_\Gamma\log\lambda_1}{2\,(2C_b+\|\nabla_\Gamma\log\lambda_1\|^2)},\quad\tau=t\eta^2",
+    hypotheses: &["those of the sharpness-reduction flow"],
+    source: PAPER,
+    judge: Judge::Dynamics(judge),
+};
+
+fn judge(instance: &Instance, records: &[DynamicsRecord]) -> Vec<Measurement> {
+    let with = |record: &DynamicsRecord| match record.dynamics {
+        Dynamics::Rmsprop { decay } => Some(measure(instance, record, decay)),
+        Dynamics::HeavyBall { .. } => None,
+    };
+    records.iter().filter_map(with).collect()
+}
+
+fn measure(instance: &Instance, record: &DynamicsRecord, decay: f64) -> Measurement {
+    let on = (instance, record);
+    let law = record.dynamics.flow();
+    let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
+    let twin = |what, constants| follows(what, on, constants, point);
+    Measurement {
+        instance: format!("{}, C_b = {decay}", instance.name),
+        hypotheses: of_dynamics(instance, record),
+        statements: vec![
+            follows("raw iterate", on, law, |run, k| &run.thetas[k]),
+            follows("projected on Γ", on, law, point),
+        ],
+        twins: vec![
+            twin("-C_b G/(2C_b + ‖G‖²)", FlowConstants { numerator: 2.0 * law.numerator, ..law }),
+            twin("-C_b G/(4(2C_b + ‖G‖²))", FlowConstants { numerator: 0.5 * law.numerator, ..law }),
+            twin("-C_b G/(2(C_b + ‖G‖²))", FlowConstants { offset: 0.5 * law.offset, ..law }),
+            twin("-C_b G/(2(4C_b + ‖G‖²))", FlowConstants { offset: 2.0 * law.offset, ..law }),
+            twin("-C_b G/(2(2C_b + 2‖G‖²))", FlowConstants { slope: 2.0, ..law }),
+            twin("the flow of C_b = 2", Dynamics::Rmsprop { decay: 2.0 }.flow()),
+            twin("sign flipped", FlowConstants { numerator: -law.numerator, ..law }),
+        ],
+        constants: vec![],
+    }
+}
