@@ -50,7 +50,6 @@ fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measu
         hypotheses: of_dynamics(instance, record),
         statements: vec![
             follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),
-            follows("projected on Γ", on, LAW, point),
             edge("ηλ₁/‖w‖² = 2(1+μ)", 2.0 * (1.0 + momentum)),
         ],
         twins: vec![

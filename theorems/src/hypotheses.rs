@@ -259,7 +259,7 @@ pub(crate) fn follows(
     constants: FlowConstants,
     read: fn(&OtherRun, usize) -> &[f64],
 ) -> Statement {
-    let horizon = record.dynamics.horizon() * instance.plan.horizon;
+    let horizon = record.dynamics.horizon(instance);
     let flow = match instance.flow_over(constants, horizon) {
         Ok(flow) => flow,
         Err(error) => return Statement { what, check: Check::Missing { reason: error.to_string() } },

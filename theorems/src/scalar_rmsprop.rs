@@ -36,10 +36,7 @@ fn measure(instance: &Instance, record: &DynamicsRecord, decay: f64) -> Measurem
     Measurement {
         instance: format!("{}, C_b = {decay}", instance.name),
         hypotheses: of_dynamics(instance, record),
-        statements: vec![
-            follows("raw iterate", on, law, |run, k| &run.thetas[k]),
-            follows("projected on Γ", on, law, point),
-        ],
+        statements: vec![follows("raw iterate", on, law, |run, k| &run.thetas[k])],
         twins: vec![
             twin("-C_b G/(2C_b + ‖G‖²)", FlowConstants { numerator: 2.0 * law.numerator, ..law }),
             twin("-C_b G/(4(2C_b + ‖G‖²))", FlowConstants { numerator: 0.5 * law.numerator, ..law }),

@@ -40,7 +40,7 @@ const APART: f64 = 5.0;
 /// Places of the predicted path at which hypotheses are measured beforehand.
 const PLACES: usize = 17;
 /// Local error of the flows that are integrated, far below any distance measured (the smallest are near 10⁻⁵).
-pub const FLOW_TOLERANCE: f64 = 1e-10;
+pub const FLOW_TOLERANCE: f64 = 1e-8;
 
 /// How long runs may be: what a step and a reading cost decides.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,10 @@ use crate::instance::{Instance, LEARNING_RATE, START_ENERGY, STARTS};
 
 /// Readings of a run.
 const READINGS: f64 = 64.0;
+/// The longest horizon, in the time of gradient descent.
+const HORIZON: f64 = 0.5;
+/// Momentum makes swings grow; small ones have further to go.
+const SMALL_ENERGY: f64 = 0.05;
 
 /// A relative of gradient descent with weight decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,11 +26,16 @@ pub enum Dynamics {
 
 /// Those that are run.
 pub const DYNAMICS: [Dynamics; 4] = [
+    Dynamics::HeavyBall { momentum: 0.25 },
     Dynamics::HeavyBall { momentum: 0.5 },
-    Dynamics::HeavyBall { momentum: 0.9 },
     Dynamics::Rmsprop { decay: 1.0 },
     Dynamics::Rmsprop { decay: 4.0 },
 ];
+
+/// The end of a run in the time of gradient descent.
+fn horizon(instance: &Instance) -> f64 {
+    instance.plan.horizon.min(HORIZON)
+}
 
 impl Dynamics {
     /// How long a step lasts on the rung ε, in the dynamics' own time: ηλ/(1−μ) of it is ε; η² of it is 4ε/C_b, which gives δ the
@@ -46,9 +55,9 @@ impl Dynamics {
         }
     }
 
-    /// The end of a run in its own time, as a multiple of the instance's horizon.
-    pub fn horizon(self) -> f64 {
-        self.step_lasts(1.0)
+    /// The end of a run on an instance, in the dynamics' own time.
+    pub fn horizon(self, instance: &Instance) -> f64 {
+        self.step_lasts(1.0) * horizon(instance)
     }
 }
 
@@ -93,7 +102,7 @@ impl DynamicsRecord {
 
     /// How many steps all of them take on an instance.
     pub fn steps(instance: &Instance) -> u64 {
-        let steps = |rung: &f64| (instance.plan.horizon / rung).ceil() as u64;
+        let steps = |rung: &f64| (horizon(instance) / rung).ceil() as u64;
         instance.plan.rungs.iter().map(steps).sum::<u64>() * (STARTS * DYNAMICS.len()) as u64
     }
 }
@@ -106,7 +115,8 @@ fn one_run(
     progress: &Progress,
 ) -> Result<OtherRun, StepError> {
     let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
+    let energy = if matches!(dynamics, Dynamics::HeavyBall { .. }) { SMALL_ENERGY } else { START_ENERGY };
+    let mut edge = EdgeStart::at_energy(rung, energy, phase);
     let square = instance.geometry.log_gradient_square();
     let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
     match dynamics {
@@ -145,7 +155,7 @@ fn observe(
     start: usize,
     progress: &Progress,
 ) -> OtherRun {
-    let steps = (instance.plan.horizon / rung).ceil() as u64;
+    let steps = (horizon(instance) / rung).ceil() as u64;
     let stride = (steps as f64 / READINGS) as u64 | 1;
     let mut tracker = Tracker::new(instance.minimizers());
     let mut made = OtherRun {
@@ -172,7 +182,7 @@ fn observe(
             match tracker.read(weights, effective) {
                 Ok(reading) => {
                     // The last step may lie a part of one beyond the flow's end.
-                    made.times.push((step as f64).min(instance.plan.horizon / rung) * dynamics.step_lasts(rung));
+                    made.times.push((step as f64).min(horizon(instance) / rung) * dynamics.step_lasts(rung));
                     made.readings.push(reading);
                     made.points.push(tracker.point().to_vec());
                     made.thetas.push(tracker.theta().to_vec());
