@@ -204,6 +204,9 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
             && let Some(records) = DynamicsRecord::all(instance, progress)?
         {
             found.measure(study, |claim| match claim.judge {
+                Judge::Dynamics(_) if records.is_empty() => {
+                    Judged::Skipped(format!("{}: its runs are too long to come far enough", instance.name))
+                }
                 Judge::Dynamics(judge) => Judged::Several(judge(instance, &records)),
                 _ => Judged::Other,
             });

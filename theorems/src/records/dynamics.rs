@@ -10,8 +10,11 @@ use crate::instance::{Instance, LEARNING_RATE, START_ENERGY, STARTS};
 
 /// Readings of a run.
 const READINGS: f64 = 64.0;
-/// The longest horizon, in the time of gradient descent.
+/// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
+const LEAST_HORIZON: f64 = 0.1;
+/// The longest run, in steps: there are four times as many runs as in a ladder.
+const LONGEST_RUN: f64 = 5e5;
 /// Momentum makes swings grow; small ones have further to go.
 const SMALL_ENERGY: f64 = 0.05;
 
@@ -34,7 +37,8 @@ pub const DYNAMICS: [Dynamics; 4] = [
 
 /// The end of a run in the time of gradient descent.
 fn horizon(instance: &Instance) -> f64 {
-    instance.plan.horizon.min(HORIZON)
+    let finest = instance.plan.rungs.last().copied().unwrap_or(0.0);
+    instance.plan.horizon.min(HORIZON).min(LONGEST_RUN * finest)
 }
 
 impl Dynamics {
@@ -85,12 +89,13 @@ pub struct OtherRun {
 }
 
 impl DynamicsRecord {
-    /// All dynamics on an instance. `None` when stopped.
+    /// All dynamics on an instance; none where its finest runs do not come far enough. `None` when stopped.
     ///
     /// # Errors
     /// A start that is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Option<Vec<Self>>, StepError> {
-        let records = DYNAMICS.iter().map(|&dynamics| {
+        let reaches = horizon(instance) >= LEAST_HORIZON;
+        let records = DYNAMICS.iter().filter(|_| reaches).map(|&dynamics| {
             let rungs = instance.plan.rungs.iter().rev();
             let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
             let runs = tasks.into_par_iter().map(|(rung, start)| one_run(instance, dynamics, rung, start, progress));
@@ -102,6 +107,9 @@ impl DynamicsRecord {
 
     /// How many steps all of them take on an instance.
     pub fn steps(instance: &Instance) -> u64 {
+        if horizon(instance) < LEAST_HORIZON {
+            return 0;
+        }
         let steps = |rung: &f64| (horizon(instance) / rung).ceil() as u64;
         instance.plan.rungs.iter().map(steps).sum::<u64>() * (STARTS * DYNAMICS.len()) as u64
     }
