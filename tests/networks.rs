@@ -20,6 +20,7 @@ fn every_claim_is_confirmed_on_every_kind_of_network() {
         for claim in REGISTRY {
             let measured = match claim.judge {
                 Judge::Ladder(judge) => judge(&instance, &ladder),
+                Judge::Points(judge) => judge(&instance),
                 Judge::Swings(judge) => judge(&instance, &swings),
                 _ => continue,
             };

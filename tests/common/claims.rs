@@ -42,6 +42,7 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
     match find(claim).unwrap().judge {
         Judge::Ladder(judge) => judge(instance, &ladder()),
         Judge::Regression(judge) => judge(instance, instance.loss.regression().unwrap(), &ladder()).unwrap(),
+        Judge::Points(judge) => judge(instance),
         Judge::Swings(judge) => judge(instance, &SwingRecord::new(instance, &Progress::default()).unwrap().unwrap()),
         _ => panic!("{claim} is not judged on an instance"),
     }

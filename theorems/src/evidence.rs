@@ -11,6 +11,8 @@ use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit};
 pub enum Strength {
     /// An algebraic identity, true for every input.
     Exact,
+    /// An inequality with explicit constants.
+    Bound,
     /// True as ηλ → 0, with an order.
     Limit,
     /// Not a theorem of the paper's.

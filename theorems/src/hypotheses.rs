@@ -163,6 +163,29 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
     ]
 }
 
+/// The hypotheses of a claim about points of Γ.
+pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
+    let (mut ratio, mut place) = (0.0, String::new());
+    for point in &instance.path {
+        let here = 1.0 - point.geometry.relative_gap();
+        if here > ratio {
+            (ratio, place) = (here, format!("at τ = {:.3}", point.tau));
+        }
+    }
+    let theta = &instance.start;
+    let radial = instance.loss.radial_gradient(theta, instance.geometry.sharpness);
+    vec![
+        Hypothesis { what: "λ₁ is simple: λ₂ over λ₁", measured: ratio, bound: 0.999, place },
+        Hypothesis {
+            what: "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound",
+            measured: radial,
+            bound: 1.0,
+            place: "at the start".into(),
+        },
+        rank_hypothesis(instance),
+    ]
+}
+
 /// The largest energy of short runs.
 const LARGEST: f64 = ENERGIES[1];
 

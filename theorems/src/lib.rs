@@ -35,4 +35,6 @@ mod scalar_rmsprop;
 mod scale_invariance;
 mod sharpness_decay;
 mod sharpness_reduction_flow;
+mod sharpness_scaling;
 mod slow_period;
+mod stability_threshold;

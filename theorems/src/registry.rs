@@ -3,11 +3,13 @@
 use crate::theorem::Theorem;
 
 /// The claims in the order of the theory.
-pub static REGISTRY: [&Theorem; 17] = [
+pub static REGISTRY: [&Theorem; 19] = [
     &crate::scale_invariance::THEOREM,
+    &crate::sharpness_scaling::THEOREM,
     &crate::projected_gradient_descent::THEOREM,
     &crate::effective_learning_rate::THEOREM,
     &crate::quasi_rmsprop::THEOREM,
+    &crate::stability_threshold::THEOREM,
     &crate::period_two::THEOREM,
     &crate::pinning::THEOREM,
     &crate::mean_square::THEOREM,

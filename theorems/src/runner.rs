@@ -187,6 +187,10 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
         if progress.stopped() {
             break;
         }
+        found.measure(study, |claim| match claim.judge {
+            Judge::Points(judge) => Judged::Measured(judge(instance)),
+            _ => Judged::Other,
+        });
         if wants(Judge::needs_ladder)
             && let Some(record) = LadderRecord::new(instance, progress)?
         {

@@ -38,6 +38,8 @@ pub enum Judge {
     Identities(&'static [Identity]),
     /// The same, and random steps in several arithmetics.
     Steps(&'static [Identity], fn(&[Draw]) -> Measurement),
+    /// Points of one instance's Γ.
+    Points(fn(&Instance) -> Measurement),
     /// A ladder of intrinsic learning rates on one instance.
     Ladder(fn(&Instance, &LadderRecord) -> Measurement),
     /// Short runs of two slow periods on one instance.
@@ -61,7 +63,7 @@ impl Judge {
 
     /// Whether it is about runs on instances.
     pub fn needs_instances(&self) -> bool {
-        self.needs_ladder() || matches!(self, Self::Swings(_) | Self::Dynamics(_))
+        self.needs_ladder() || matches!(self, Self::Points(_) | Self::Swings(_) | Self::Dynamics(_))
     }
 
     /// Whether it reads a ladder.

@@ -113,6 +113,7 @@ fn claim_of(id: &str) -> Result<&'static Theorem, CliError> {
 fn strength(strength: Strength) -> &'static str {
     match strength {
         Strength::Exact => "exact",
+        Strength::Bound => "bound",
         Strength::Limit => "limit",
         Strength::Beyond => "beyond",
     }

@@ -1,9 +1,11 @@
 //! What an instance is of: a linear regression, whose Γ has a closed form, or a network.
 
-use sharpflow::arithmetic::{Quad, Real, Scalar, dot, norm};
-use sharpflow::loss::{Evaluator, LinearRegression, Loss};
+use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
+use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
+
+use super::Place;
 
 /// A linear regression with batch normalization, and its Γ in closed form.
 #[derive(Clone, Debug)]
@@ -73,6 +75,28 @@ impl InstanceLoss {
                 let gradient = evaluator.evaluate(&theta).1;
                 let scale = norm(gradient).to_f64() + sharpness;
                 dot(gradient, &theta).to_f64().abs() / (2f64.powi(-60) * scale)
+            }
+        }
+    }
+}
+
+impl InstanceLoss {
+    /// What rounding makes of λ₁ at a place, relatively: a regression's bound is derived from its data, a network's is the error of
+    /// ∇²L·v₁ that double-double sees, fourfold.
+    pub fn curvature_rounding(&self, place: &Place) -> f64 {
+        let Place { point, geometry, .. } = place;
+        match self {
+            Self::Regression(regression) => {
+                let conditioning = regression.loss.conditioning(point);
+                3.0 * conditioning.rounding * conditioning.condition / geometry.sharpness
+            }
+            Self::Network(trained) => {
+                let wide = |v: &[f64]| -> Vec<Quad> { v.iter().map(|&x| Quad::from_f64(x)).collect() };
+                let (mut image, v) = (geometry.direction.clone(), &geometry.direction);
+                Derivatives::new(&trained.loss).hessian_vector(point, v, &mut image);
+                let mut precise = wide(v);
+                Derivatives::new(&trained.precise).hessian_vector(&wide(point), &wide(v), &mut precise);
+                4.0 * distance(&wide(&image), &precise).to_f64() / geometry.sharpness
             }
         }
     }

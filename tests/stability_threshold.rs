@@ -1,0 +1,14 @@
+#[path = "common/claims.rs"]
+mod claims;
+mod common;
+
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(common::cases(4))]
+
+    #[test]
+    fn confirmed_on_random_instances(instance in claims::instances()) {
+        claims::check_ladder("stability_threshold", instance, 0)?;
+    }
+}
