@@ -48,7 +48,7 @@ pub(super) struct VerifyArguments {
     /// Seed of all random draws (but those of held_out_error, which are fixed)
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// How much is run: a minute on two cores, or several instances of every kind
+    /// How much is run: three regressions and a network of each kind, or six and four of each
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     pub profile: Profile,
     /// Random instances of each kind, besides the digits [default: the profile's]
