@@ -14,7 +14,7 @@ use sharpflow::sphere::direction;
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
 use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord,
+    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LARGEST_DRIFT, LadderRecord, OtherRun, Run, ShortRun, SwingRecord,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -87,13 +87,8 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     let place_of_failure = |(run, (tau, error)): (&Run, (f64, MinimizersError))| {
         format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
     };
-    // The largest value over runs of measured/bound, and where it is.
-    let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| {
-        let measured = worst(runs.iter().map(ratio));
-        let at = runs.iter().find(|run| ratio(run).total_cmp(&measured).is_eq());
-        let place = at.map_or(String::new(), |run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start));
-        Hypothesis { what, measured, bound: 1.0, place }
-    };
+    let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let largest = |what, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
     let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
     let unit = f64::EPSILON / 2.0;
     let mut hypotheses = vec![
@@ -128,12 +123,10 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
 pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypothesis> {
     let runs = &record.swings;
     let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
-    let largest = |what: &'static str, ratio: &dyn Fn(&ShortRun, &Reading) -> f64| {
+    let at = |run: &ShortRun| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let largest = |what, ratio: &dyn Fn(&ShortRun, &Reading) -> f64| {
         let of_run = |run: &ShortRun| worst(run.readings.iter().map(|(_, reading)| ratio(run, reading)));
-        let measured = worst(runs.iter().map(of_run));
-        let at = runs.iter().find(|run| of_run(run).total_cmp(&measured).is_eq());
-        let place = at.map_or(String::new(), |run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start));
-        Hypothesis { what, measured, bound: 1.0, place }
+        largest(what, runs, of_run, at)
     };
     let highest = EdgeStart::at_energy(1.0, LARGEST, 0.0).kick;
     let dimension = instance.loss.dimension() as f64;
@@ -142,9 +135,7 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
             what: "every run keeps a nearest point on Γ",
             measured: lost.clone().count() as f64,
             bound: 0.0,
-            place: lost.clone().next().map_or(String::new(), |(run, error)| {
-                format!("at ηλ = {:.1e}, start {}: {error}", run.intrinsic_lr, run.start)
-            }),
+            place: lost.clone().next().map_or(String::new(), |(run, error)| format!("{}: {error}", at(run))),
         },
         largest("near Γ: ‖θ − p‖ over twice the swing of the largest energy", &|run, reading| {
             reading.distance_to_manifold / (2.0 * highest * (run.intrinsic_lr / 2.0).sqrt())
@@ -159,6 +150,11 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
             let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.intrinsic_lr)).sqrt();
             1e3 * noise / reading.displacement.abs()
         }),
+        largest("the energy keeps its value: |κ|ηλT over ¼", &|run, _| {
+            let rate = instance.path.first().map_or(f64::NAN, |place| place.law.rate().abs());
+            rate * run.intrinsic_lr * EdgeStart::period(run.intrinsic_lr, LARGEST) / LARGEST_DRIFT
+        }),
+        invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]
 }
@@ -172,22 +168,29 @@ pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
             (ratio, place) = (here, format!("at τ = {:.3}", point.tau));
         }
     }
-    let theta = &instance.start;
-    let radial = instance.loss.radial_gradient(theta, instance.geometry.sharpness);
     vec![
         Hypothesis { what: "λ₁ is simple: λ₂ over λ₁", measured: ratio, bound: 0.999, place },
-        Hypothesis {
-            what: "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound",
-            measured: radial,
-            bound: 1.0,
-            place: "at the start".into(),
-        },
+        invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]
 }
 
 /// The largest energy of short runs.
 const LARGEST: f64 = ENERGIES[1];
+
+/// Scale invariance where no run is kept to measure it along: at the places of the predicted path.
+fn invariance_hypothesis(instance: &Instance) -> Hypothesis {
+    let radial = |place: &Place| instance.loss.radial_gradient(&place.point, place.geometry.sharpness);
+    let what = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
+    largest(what, &instance.path, radial, |place: &Place| format!("at τ = {:.3}", place.tau))
+}
+
+/// The largest over some runs or places of measured/bound, and where it is met.
+fn largest<R>(what: &'static str, of: &[R], ratio: impl Fn(&R) -> f64, place: impl Fn(&R) -> String) -> Hypothesis {
+    let measured = worst(of.iter().map(&ratio));
+    let at = of.iter().find(|one| ratio(one).total_cmp(&measured).is_eq());
+    Hypothesis { what, measured, bound: 1.0, place: at.map_or(String::new(), place) }
+}
 
 /// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression the one that knows only derivatives,
 /// on a network the one that knows only Hessian–vector products.
@@ -304,12 +307,10 @@ pub(crate) fn follows(
 pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Hypothesis> {
     let runs = &record.runs;
     let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
-    let largest = |what: &'static str, ratio: &dyn Fn(&OtherRun, &Reading) -> f64| {
+    let at = |run: &OtherRun| format!("on the rung {:.1e}, start {}", run.rung, run.start);
+    let largest = |what, ratio: &dyn Fn(&OtherRun, &Reading) -> f64| {
         let of_run = |run: &OtherRun| worst(run.readings.iter().map(|reading| ratio(run, reading)));
-        let measured = worst(runs.iter().map(of_run));
-        let at = runs.iter().find(|run| of_run(run).total_cmp(&measured).is_eq());
-        let place = at.map_or(String::new(), |run| format!("on the rung {:.1e}, start {}", run.rung, run.start));
-        Hypothesis { what, measured, bound: 1.0, place }
+        largest(what, runs, of_run, at)
     };
     let dimension = instance.loss.dimension() as f64;
     vec![
@@ -317,9 +318,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
             what: "every run keeps a nearest point on Γ",
             measured: lost.clone().count() as f64,
             bound: 0.0,
-            place: lost.clone().next().map_or(String::new(), |(run, error)| {
-                format!("on the rung {:.1e}, start {}: {error}", run.rung, run.start)
-            }),
+            place: lost.clone().next().map_or(String::new(), |(run, error)| format!("{}: {error}", at(run))),
         },
         largest("near Γ: ‖θ − p‖ over 4√ε", &|run, reading| {
             reading.distance_to_manifold / (4.0 * run.rung.sqrt())
@@ -332,6 +331,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
             let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.rung)).sqrt();
             1e3 * noise / reading.displacement.abs()
         }),
+        invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]
 }

@@ -32,8 +32,7 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
     };
     // η̃ in units of what it was at the start: pinned to a λ₁ that does not move.
     let to_start = falls("η̃ pinned to λ₁ of the start", record, FLOOR, |run: &Run| {
-        let of =
-            |swing: &Swing| 2.0 * (edge(swing) / swing.reading.sharpness) * instance.geometry.sharpness / 4.0 - 1.0;
+        let of = |swing: &Swing| 0.5 * edge(swing) / swing.reading.sharpness * instance.geometry.sharpness - 1.0;
         worst(run.swings_within(horizon).map(|swing| of(swing).abs()))
     });
     let mean = |run: &Run| {

@@ -82,7 +82,9 @@ fn study(arguments: &VerifyArguments) -> Result<Study, CliError> {
     let source = match (&arguments.network, arguments.data.data.clone().zip(arguments.data.target.clone())) {
         (Some(name), _) => {
             let (network, _) = read(name, &arguments.size)?;
-            Source::Network { name: name.clone(), network: Box::new(network) }
+            // The evidence names it as it was asked for, sizes and all.
+            let name = std::iter::once(name).chain(&arguments.size).cloned().collect::<Vec<_>>().join(", ");
+            Source::Network { name, network: Box::new(network) }
         }
         (None, Some((path, target))) => Source::Data { path, target },
         (None, None) => Source::BuiltIn,

@@ -80,6 +80,8 @@ pub enum Rejected {
     File(#[from] Box<FileError>),
     #[error("the loss is not proved scale-invariant: at `{node}`, {reason}")]
     NotScaleInvariant { node: String, reason: String },
+    #[error("no architecture `{name}` is built in")]
+    NoSuchArchitecture { name: &'static str },
     #[error("the loss is not smooth at `{node}`")]
     NotSmooth { node: String },
     #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]

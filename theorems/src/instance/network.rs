@@ -46,7 +46,7 @@ impl Family {
     /// # Errors
     /// The draw is not admitted.
     pub fn instance(&self, seed: u64) -> Result<Instance, Rejected> {
-        let architecture = find(self.architecture).ok_or(Rejected::SinglePoint)?;
+        let architecture = find(self.architecture).ok_or(Rejected::NoSuchArchitecture { name: self.architecture })?;
         let network = architecture.network(self.sizes).map_err(Box::new)?.with_data_of(seed)?;
         Instance::trained(format!("{} (seed {seed})", self.architecture), network, self.settling, seed)
     }

@@ -1,26 +1,27 @@
 //! Judges claims: instances are admitted, records made, claims measured on them, and all of it decided at the end.
 
+mod admission;
+
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use sharpflow::data::{DataError, Dataset, Stream, seeds};
+use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
 use sharpflow::network::Network;
 use thiserror::Error;
 
 use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
 use crate::hypotheses::of_identities;
-use crate::instance::{FAMILIES, Instance, Plan, Rejected};
+use crate::instance::{Instance, Plan, Rejected};
 use crate::records::{
     Draw, DynamicsRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws,
     held_out_run,
 };
 use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
+use admission::{admit, admit_data, admit_network};
 
-/// Random draws tried for each instance wanted.
-const TRIES: usize = 20;
 /// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
 
@@ -371,89 +372,6 @@ fn claim_evidence(
         reason,
         instances,
         not_judged,
-    }
-}
-
-/// A user's data as the only instance, if it is admitted.
-fn admit_data(name: &str, data: &Dataset, seed: u64, found: &mut Found) -> Result<Vec<Instance>, StudyError> {
-    match Instance::user(name.into(), data, seed) {
-        Ok(instance) => Ok(vec![instance]),
-        Err(Rejected::Data(error)) => Err(error.into()),
-        Err(rejected) => {
-            found.failed.push(not_admitted(name.into(), &rejected));
-            Ok(vec![])
-        }
-    }
-}
-
-/// A user's network, trained from the first random weights that lead to a start within the theory.
-fn admit_network(name: &str, network: &Network, seed: u64, found: &mut Found) -> Vec<Instance> {
-    let mut last = None;
-    for seed in seeds(seed, Stream::Instances).take(TRIES) {
-        match Instance::of_network(name.into(), network.clone(), seed) {
-            Ok(instance) => return vec![instance],
-            Err(rejected) => {
-                // No other weights change what is wrong with the network itself.
-                let of_network = matches!(rejected, Rejected::NotScaleInvariant { .. } | Rejected::NotSmooth { .. });
-                found.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
-                last = Some(rejected);
-                if of_network {
-                    break;
-                }
-            }
-        }
-    }
-    if let Some(rejected) = last {
-        found.failed.push(not_admitted(name.into(), &rejected));
-    }
-    vec![]
-}
-
-/// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
-/// are not replaced, so their failure is evidence.
-fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance> {
-    let mut instances = Vec::new();
-    match Instance::digits(study.seed) {
-        Ok(instance) => instances.push(instance),
-        Err(rejected) => found.failed.push(not_admitted(format!("digits (seed {})", study.seed), &rejected)),
-    }
-    type Draw<'a> = (&'a str, usize, &'a (dyn Fn(u64) -> Result<Instance, Rejected> + Sync));
-    let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
-    let regressions: Draw<'_> = ("random", study.regressions, &Instance::random);
-    let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, study.networks, draw) });
-    let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).collect();
-    // Kinds in parallel, each drawing in the order of its seeds.
-    let admitted = kinds.into_par_iter().enumerate().map(|(k, (name, wanted, draw))| {
-        let (mut instances, mut dropped) = (Vec::new(), Vec::new());
-        // A stream of seeds of its own for each kind.
-        let seeds = seeds(study.seed.wrapping_add((k as u64) << 32), Stream::Instances);
-        for seed in seeds.take(TRIES * wanted) {
-            if instances.len() == wanted || progress.stopped() {
-                break;
-            }
-            match draw(seed) {
-                Ok(instance) => instances.push(instance),
-                Err(rejected) => dropped.push(format!("{name} (seed {seed}): {rejected}")),
-            }
-        }
-        (instances, dropped)
-    });
-    for (kept, dropped) in admitted.collect::<Vec<_>>() {
-        instances.extend(kept);
-        found.dropped.extend(dropped);
-    }
-    instances
-}
-
-fn not_admitted(instance: String, rejected: &Rejected) -> InstanceEvidence {
-    InstanceEvidence {
-        instance,
-        verdict: Verdict::HypothesisFailed,
-        reason: rejected.to_string(),
-        hypotheses: vec![],
-        statements: vec![],
-        twins: vec![],
-        estimates: vec![],
     }
 }
 

@@ -1,0 +1,101 @@
+//! Which instances a study is judged on: decided before anything runs.
+
+use rayon::prelude::*;
+use sharpflow::data::{Dataset, Stream, seeds};
+use sharpflow::network::Network;
+
+use super::{Found, Study, StudyError};
+use crate::evidence::{InstanceEvidence, Verdict};
+use crate::instance::{FAMILIES, Instance, Rejected};
+use crate::records::Progress;
+
+/// Random draws tried for each instance wanted.
+const TRIES: usize = 20;
+
+/// A user's data as the only instance, if it is admitted.
+pub(super) fn admit_data(
+    name: &str,
+    data: &Dataset,
+    seed: u64,
+    found: &mut Found,
+) -> Result<Vec<Instance>, StudyError> {
+    match Instance::user(name.into(), data, seed) {
+        Ok(instance) => Ok(vec![instance]),
+        Err(Rejected::Data(error)) => Err(error.into()),
+        Err(rejected) => {
+            found.failed.push(not_admitted(name.into(), &rejected));
+            Ok(vec![])
+        }
+    }
+}
+
+/// A user's network, trained from the first random weights that lead to a start within the theory.
+pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mut Found) -> Vec<Instance> {
+    let mut last = None;
+    for seed in seeds(seed, Stream::Instances).take(TRIES) {
+        match Instance::of_network(name.into(), network.clone(), seed) {
+            Ok(instance) => return vec![instance],
+            Err(rejected) => {
+                // No other weights change what is wrong with the network itself.
+                let of_network = matches!(rejected, Rejected::NotScaleInvariant { .. } | Rejected::NotSmooth { .. });
+                found.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
+                last = Some(rejected);
+                if of_network {
+                    break;
+                }
+            }
+        }
+    }
+    if let Some(rejected) = last {
+        found.failed.push(not_admitted(name.into(), &rejected));
+    }
+    vec![]
+}
+
+/// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
+/// are not replaced, so their failure is evidence.
+pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance> {
+    let mut instances = Vec::new();
+    match Instance::digits(study.seed) {
+        Ok(instance) => instances.push(instance),
+        Err(rejected) => found.failed.push(not_admitted(format!("digits (seed {})", study.seed), &rejected)),
+    }
+    type Draw<'a> = (&'a str, usize, &'a (dyn Fn(u64) -> Result<Instance, Rejected> + Sync));
+    let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
+    let regressions: Draw<'_> = ("random", study.regressions, &Instance::random);
+    let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, study.networks, draw) });
+    let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).collect();
+    // Kinds in parallel, each drawing in the order of its seeds.
+    let admitted = kinds.into_par_iter().enumerate().map(|(k, (name, wanted, draw))| {
+        let (mut instances, mut dropped) = (Vec::new(), Vec::new());
+        // A stream of seeds of its own for each kind.
+        let seeds = seeds(study.seed.wrapping_add((k as u64) << 32), Stream::Instances);
+        for seed in seeds.take(TRIES * wanted) {
+            if instances.len() == wanted || progress.stopped() {
+                break;
+            }
+            match draw(seed) {
+                Ok(instance) => instances.push(instance),
+                Err(rejected) => dropped.push(format!("{name} (seed {seed}): {rejected}")),
+            }
+        }
+        (instances, dropped)
+    });
+    for (kept, dropped) in admitted.collect::<Vec<_>>() {
+        instances.extend(kept);
+        found.dropped.extend(dropped);
+    }
+    instances
+}
+
+fn not_admitted(instance: String, rejected: &Rejected) -> InstanceEvidence {
+    InstanceEvidence {
+        instance,
+        verdict: Verdict::HypothesisFailed,
+        reason: rejected.to_string(),
+        hypotheses: vec![],
+        statements: vec![],
+        twins: vec![],
+        estimates: vec![],
+    }
+}
