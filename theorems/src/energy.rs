@@ -15,9 +15,9 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "At the edge of stability E = ½δ² - 4ηλ log|h| + K h² is conserved to leading order over one slow period",
     latex: r"E=\tfrac12\delta^2-4\eta\lambda\log|h|+Kh^2",
     hypotheses: &[
-        "Γ keeps its rank, λ₁ is simple, the start is near Γ and the edge",
+        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
+        "the run stays near Γ and the edge",
         "|h| stays above rounding",
-        "the energy law leaves the energy its value over a period",
     ],
     source: PAPER,
     judge: Judge::Swings(judge),

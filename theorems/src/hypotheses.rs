@@ -14,7 +14,7 @@ use sharpflow::sphere::direction;
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
 use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LARGEST_DRIFT, LadderRecord, OtherRun, Run, ShortRun, SwingRecord,
+    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -149,10 +149,6 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
         largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, reading| {
             let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.intrinsic_lr)).sqrt();
             1e3 * noise / reading.displacement.abs()
-        }),
-        largest("the energy keeps its value: |κ|ηλT over ¼", &|run, _| {
-            let rate = instance.path.first().map_or(f64::NAN, |place| place.law.rate().abs());
-            rate * run.intrinsic_lr * EdgeStart::period(run.intrinsic_lr, LARGEST) / LARGEST_DRIFT
         }),
         invariance_hypothesis(instance),
         rank_hypothesis(instance),

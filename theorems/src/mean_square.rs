@@ -15,9 +15,9 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "At the edge of stability, averaged over a whole oscillation of δ, ⟨K h²⟩ = 2ηλ with K = 4 + ‖∇_Γ log λ₁‖²",
     latex: r"\langle K h^2\rangle=2\eta\lambda,\qquad K=4+\|\nabla_\Gamma\log\lambda_1\|^2",
     hypotheses: &[
-        "Γ keeps its rank, λ₁ is simple, the start is near Γ and the edge",
+        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
+        "the run stays near Γ and the edge",
         "|h| stays above rounding",
-        "the energy law leaves the energy its value over a period",
     ],
     source: PAPER,
     judge: Judge::Swings(judge),

@@ -16,9 +16,9 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "Small oscillations of δ at the edge of stability have the period π/√(2ηλ) steps, whatever the loss; larger ones that of the equation x″ = 4ηλ(1 - e^{2x}) at their energy",
     latex: r"T=\frac{\pi}{\sqrt{2\eta\lambda}}\ (e\to0),\qquad x\'\'=4\eta\lambda\,(1-e^{2x})",
     hypotheses: &[
-        "Γ keeps its rank, λ₁ is simple, the start is near Γ and the edge",
+        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
+        "the run stays near Γ and the edge",
         "|h| stays above rounding",
-        "the energy law leaves the energy its value over a period",
     ],
     source: PAPER,
     judge: Judge::Swings(judge),

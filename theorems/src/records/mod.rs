@@ -12,7 +12,7 @@ pub use dynamics::{DYNAMICS, Dynamics, DynamicsRecord, OtherRun};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
-pub use swing::{ENERGIES, LARGEST_DRIFT, ShortRun, SwingRecord};
+pub use swing::{ENERGIES, ShortRun, SwingRecord};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -14,7 +14,7 @@ const READINGS: f64 = 32.0;
 const PERIODS: f64 = 2.2;
 const RUNGS: i32 = 5;
 /// How far the energy may move in a period of the coarsest rung, |κ|·ηλ·T, for a swing to have one.
-pub const LARGEST_DRIFT: f64 = 0.25;
+const LARGEST_DRIFT: f64 = 0.25;
 
 /// Short runs on one instance: two slow periods of a small and of a large oscillation, on a ladder of their own.
 #[derive(Debug)]
