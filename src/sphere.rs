@@ -21,6 +21,31 @@ pub fn make_tangent<S: Scalar>(theta: &[S], v: &mut [S]) {
     add_scaled(v, -radial, theta);
 }
 
+/// Where points are compared: a scale-invariant loss lives on S, any other on all of ℝᴰ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// S: weights stand for their direction.
+    Sphere,
+    /// ℝᴰ: weights stand for themselves.
+    Euclidean,
+}
+
+impl Space {
+    /// Takes weights to the point they stand for.
+    pub fn restrict<S: Scalar>(self, x: &mut [S]) {
+        if self == Self::Sphere {
+            project(x);
+        }
+    }
+
+    /// Takes from v what is not tangent at `point`.
+    pub fn make_tangent<S: Scalar>(self, point: &[S], v: &mut [S]) {
+        if self == Self::Sphere {
+            make_tangent(point, v);
+        }
+    }
+}
+
 /// The geodesic distance of two unit vectors, in radians ∈ [0, π], accurate for near and opposite ones alike.
 pub fn geodesic_distance<T: Real>(a: &[T], b: &[T]) -> f64 {
     let sum = a.iter().zip(b).map(|(&a, &b)| (a + b).to_f64().powi(2)).sum::<f64>();

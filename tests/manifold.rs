@@ -95,6 +95,32 @@ fn the_nearest_point_is_nearest_and_found_quadratically() {
     }
 }
 
+/// The steps with a frozen derivative, in the frame of the point read before, come to where Newton's do.
+#[test]
+fn the_nearest_point_does_not_depend_on_how_it_is_sought() {
+    for name in ["batch_norm", "matrix_completion", "layer_norm", "deep_rms_norm", "weight_norm", "attention"] {
+        let loss = loss_of(name);
+        let start = minimum(&loss);
+        let mut minimizers = NumericMinimizers::through(&loss, &start).unwrap();
+        let mut newton = NumericMinimizers::of_rank(&loss, minimizers.rank());
+        let mut geometry = Geometry::new(loss.dimension());
+        let (mut point, mut other) = (start.clone(), start.clone());
+        for seed in 0..8 {
+            let mut theta = point.clone();
+            let mut away = normal_vector(loss.dimension(), seed);
+            project(&mut away);
+            add_scaled(&mut theta, 3e-3, &away);
+            project(&mut theta);
+            newton.nearest_observed(&theta, &mut other, |_| {}).unwrap();
+            minimizers.nearest(&theta, &mut point).unwrap();
+            minimizers.geometry(&point, &mut geometry).unwrap();
+            let eigen = sharpflow::dense::symmetric_eigen(Derivatives::new(&loss).hessian(&point).as_ref()).unwrap();
+            let rounding = 1e-12 * eigen.values[0] / eigen.values[minimizers.rank() - 1];
+            assert!(distance(&point, &other) <= rounding, "{name}: {:e}", distance(&point, &other));
+        }
+    }
+}
+
 /// The gradient of log λ₁ along Γ against the difference of λ₁ at points of Γ on both sides.
 #[test]
 fn the_slope_of_sharpness_is_its_difference_along_the_manifold() {

@@ -62,6 +62,14 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
         self.second.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
     }
 
+    /// `gradient ← ∇L(w)` and `out ← ∇²L(w)v`, at the price of the latter.
+    pub fn gradient_and_hessian_vector(&mut self, w: &[T], v: &[T], gradient: &mut [T], out: &mut [T]) {
+        let line = self.second.get_or_insert_with(|| AlongLine::new(self.loss));
+        let jets = line.evaluate(w, v);
+        gradient.iter_mut().zip(jets).for_each(|(out, g)| *out = g.0[0]);
+        out.iter_mut().zip(jets).for_each(|(out, g)| *out = g.0[1]);
+    }
+
     /// `out ← ∇³L(w)[v, v]`, the gradient at w of u ↦ vᵀ∇²L(u)v.
     pub fn third_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
         self.third.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
@@ -117,13 +125,17 @@ impl<'a, L: Loss<T>, T: Base, const N: usize> AlongLine<'a, L, T, N> {
 
     /// `out ← ` the highest derivative at ε = 0 of ∇L(w + εv) that a jet of N coefficients carries, the (N−1)-th.
     fn derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
+        let factorial = T::from_f64((1..N).product::<usize>() as f64);
+        for (out, g) in out.iter_mut().zip(self.evaluate(w, v)) {
+            *out = factorial * g.0[N - 1];
+        }
+    }
+
+    /// The gradient's Taylor coefficients.
+    fn evaluate(&mut self, w: &[T], v: &[T]) -> &[Jet<T, N>] {
         for (line, (&w, &v)) in self.line.iter_mut().zip(w.iter().zip(v)) {
             *line = Jet::line(w, v);
         }
-        let factorial = T::from_f64((1..N).product::<usize>() as f64);
-        let (_, gradient) = self.evaluator.evaluate(&self.line);
-        for (out, g) in out.iter_mut().zip(gradient) {
-            *out = factorial * g.0[N - 1];
-        }
+        self.evaluator.evaluate(&self.line).1
     }
 }

@@ -1,8 +1,8 @@
+use super::numeric::Frame;
 use super::{MinimizersError, NumericMinimizers};
 use crate::arithmetic::{Float, add_scaled, dot, norm, scale};
-use crate::dense::symmetric_eigen;
 use crate::loss::Loss;
-use crate::sphere::make_tangent;
+use crate::sphere::Space;
 
 /// What decides at a point of Γ whether the oscillation at the edge of stability dies out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,21 +39,22 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
     /// # Errors
     /// No eigenpairs.
     pub fn energy_law(&mut self, point: &[T]) -> Result<EnergyLaw, MinimizersError> {
-        let eigen = symmetric_eigen(self.derivatives.hessian(point).as_ref())?;
+        let (rank, space) = (self.rank, self.space);
+        let quartic = self.quartic_coefficient(point)?;
+        let (derivatives, Frame { eigen, .. }) = self.frame(point)?;
         let top = eigen.vector(0);
         let sharpness = eigen.values[0];
         let mut scratch = vec![T::from_f64(0.0); point.len()];
-        self.derivatives.third_derivative(point, &top, &mut scratch);
+        derivatives.third_derivative(point, &top, &mut scratch);
         let slope_of_sharpness = scratch.clone();
         let mut gradient = scratch.clone();
         scale(&mut gradient, T::from_f64(1.0) / sharpness);
-        for k in 0..self.rank {
+        for k in 0..rank {
             let normal = eigen.vector(k);
             let along = dot(&gradient, &normal);
             add_scaled(&mut gradient, -along, &normal);
         }
-        make_tangent(point, &mut gradient);
-        let quartic = self.quartic_coefficient(point)?;
+        space.make_tangent(point, &mut gradient);
         let square = dot(&gradient, &gradient);
         let mut law = EnergyLaw { log_gradient_square: square.to_f64(), quartic, slope_along_gradient: 0.0 };
         let length = norm(&gradient);
@@ -64,7 +65,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
         scale(&mut gradient, T::from_f64(1.0) / length);
         // ∇⁴L[a, a, a, a] at four combinations of v₁ and Ĝ gives ∇⁴L[v₁, v₁, Ĝ, Ĝ].
         let mut fourth = |a: &[T]| -> f64 {
-            self.derivatives.fourth_derivative(point, a, &mut scratch);
+            derivatives.fourth_derivative(point, a, &mut scratch);
             dot(&scratch, a).to_f64()
         };
         let combination =
@@ -72,14 +73,18 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
         let mixed =
             (fourth(&combination(1.0)) + fourth(&combination(-1.0)) - 2.0 * fourth(&top) - 2.0 * fourth(&gradient))
                 / 12.0;
-        self.derivatives.third_derivative(point, &gradient, &mut scratch);
-        let mut of_acceleration = -dot(&slope_of_sharpness, point).to_f64();
-        for k in 0..self.rank {
+        derivatives.third_derivative(point, &gradient, &mut scratch);
+        // p̈ has the part −p on the sphere alone.
+        let mut of_acceleration = match space {
+            Space::Sphere => -dot(&slope_of_sharpness, point).to_f64(),
+            Space::Euclidean => 0.0,
+        };
+        for k in 0..rank {
             let normal = eigen.vector(k);
             let part = dot(&scratch, &normal) / eigen.values[k];
             of_acceleration -= (part * dot(&slope_of_sharpness, &normal)).to_f64();
         }
-        self.derivatives.mixed_third_derivative(point, &gradient, &top, &mut scratch);
+        derivatives.mixed_third_derivative(point, &gradient, &top, &mut scratch);
         let of_turning: f64 = (1..point.len())
             .map(|k| {
                 let along = dot(&scratch, &eigen.vector(k));

@@ -1,7 +1,9 @@
 //! Γ ⊂ S, the manifold of minimizers of a scale-invariant loss, and the sharpness along it.
 
+mod descend;
 mod energy;
 mod linear_regression;
+mod nearest;
 mod numeric;
 mod rank;
 
@@ -10,10 +12,12 @@ use thiserror::Error;
 use crate::arithmetic::{Float, Real, dot};
 use crate::dense::DenseError;
 use crate::sharpness::SharpnessError;
+use crate::sphere::Space;
 
+pub use descend::descend;
 pub use energy::EnergyLaw;
 pub use linear_regression::LinearRegressionMinimizers;
-pub use numeric::{NumericMinimizers, descend};
+pub use numeric::NumericMinimizers;
 
 /// What the theory needs to know of Γ at one of its points p.
 #[derive(Clone, Debug)]
@@ -69,6 +73,11 @@ impl<T: Real> Geometry<T> {
 pub trait Minimizers<T: Float> {
     /// D, the number of weights.
     fn dimension(&self) -> usize;
+
+    /// Where Γ lies.
+    fn space(&self) -> Space {
+        Space::Sphere
+    }
 
     /// The dimension of Γ itself: 0 where it is a single point and the flow stands still.
     fn manifold_dimension(&self) -> usize;

@@ -62,7 +62,7 @@ pub struct Reading {
 }
 
 /// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
-const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 5e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
+const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 3e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
 const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
 
 /// Why an instance cannot be judged. Decided before it runs, so never by its outcome.

@@ -98,7 +98,10 @@ impl DynamicsRecord {
         let records = DYNAMICS.iter().filter(|_| reaches).map(|&dynamics| {
             let rungs = instance.plan.rungs.iter().rev();
             let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
-            let runs = tasks.into_par_iter().map(|(rung, start)| one_run(instance, dynamics, rung, start, progress));
+            let runs = tasks
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|(rung, start)| one_run(instance, dynamics, rung, start, progress));
             Ok(Self { dynamics, runs: runs.collect::<Result<_, StepError>>()? })
         });
         let records = records.collect::<Result<_, StepError>>()?;

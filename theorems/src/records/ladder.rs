@@ -90,6 +90,8 @@ impl LadderRecord {
             (rungs.iter().rev()).flat_map(|&rung| (0..STARTS).map(move |start| (rung, start))).collect();
         let runs: Vec<Run> = tasks
             .into_par_iter()
+            // Lengths differ by decades: a thread must not hold several.
+            .with_max_len(1)
             .map(|(rung, start)| one_run(instance, rung, start, progress))
             .collect::<Result<_, _>>()?;
         Ok((!progress.stopped()).then_some(Self { runs }))

@@ -122,6 +122,8 @@ impl SwingRecord {
         let tasks: Vec<(f64, f64, usize)> = Self::rungs(instance).into_iter().rev().flat_map(of_rung).collect();
         let swings = tasks
             .into_par_iter()
+            // Lengths differ by decades: a thread must not hold several.
+            .with_max_len(1)
             .map(|(rung, energy, start)| short_run(instance, rung, energy, start, progress))
             .collect::<Result<_, _>>()?;
         Ok((!progress.stopped()).then_some(Self { swings }))

@@ -1,0 +1,54 @@
+use super::MinimizersError;
+use super::numeric::{noise, rank_of};
+use crate::arithmetic::{Float, add_scaled, apply, norm};
+use crate::dense::symmetric_eigen;
+use crate::loss::{Derivatives, Loss};
+use crate::sphere::project;
+
+/// A minimum of a loss: from `start`, which is no 0, down to where the gradient is rounding.
+///
+/// Each step divides the gradient's part along an eigenvector of ∇²L by |λ| + ν, and ν is as small as lets the loss fall: far away
+/// that is gradient descent, near a minimum Newton's method. Meant for D up to a few hundred, as [`NumericMinimizers`].
+///
+/// # Errors
+/// No minimum within `steps`, a saddle, or a loss that is not finite at the start.
+pub fn descend<T: Float, L: Loss<T>>(loss: &L, start: &[T], steps: usize) -> Result<Vec<T>, MinimizersError> {
+    let mut derivatives = Derivatives::new(loss);
+    let mut point = start.to_vec();
+    project(&mut point);
+    let (mut value, mut damping) = (derivatives.gradient(&point).0.to_f64(), 1.0);
+    let (mut size, mut tolerance) = (f64::INFINITY, 0.0);
+    for _ in 0..steps {
+        let eigen = symmetric_eigen(derivatives.hessian(&point).as_ref())?;
+        let gradient = derivatives.gradient(&point).1.to_vec();
+        let sharpness = eigen.values.iter().map(|v| v.to_f64().abs()).fold(0.0, f64::max);
+        size = norm(&gradient).to_f64();
+        tolerance = noise::<T>(point.len()) * sharpness;
+        if size <= tolerance {
+            rank_of(&eigen)?;
+            return Ok(point);
+        }
+        let mut along = vec![T::from_f64(0.0); point.len()];
+        apply(eigen.vectors.transpose(), &gradient, &mut along);
+        loop {
+            let mut step: Vec<T> = along.clone();
+            let damped = |value: T| T::from_f64(-1.0 / (value.to_f64().abs() + damping * sharpness));
+            step.iter_mut().zip(&eigen.values).for_each(|(s, &value)| *s *= damped(value));
+            let mut next = point.clone();
+            apply(eigen.vectors.as_ref(), &step, &mut next);
+            add_scaled(&mut next, T::from_f64(1.0), &point);
+            project(&mut next);
+            let found = derivatives.gradient(&next).0.to_f64();
+            if found < value {
+                (point, value, damping) = (next, found, 0.25 * damping);
+                break;
+            }
+            // So short a step changes nothing more: the gradient is as small as this loss's rounding lets it be.
+            if damping > 1.0 / T::UNIT_ROUNDOFF {
+                return Err(MinimizersError::NoDescent { loss: value, gradient: size });
+            }
+            damping *= 4.0;
+        }
+    }
+    Err(MinimizersError::NoMinimum { steps, gradient: size, tolerance })
+}
