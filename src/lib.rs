@@ -14,6 +14,7 @@
 //! * [`loss`] — scale-invariant losses and every derivative of them;
 //! * [`network`] — losses as data: a graph that is read, evaluated and differentiated;
 //! * [`sharpness`] — spherical sharpness, in both senses it has off Γ;
+//! * [`enclosure`] — rigorous bounds of loss and sharpness over the whole sphere;
 //! * [`minimizers`] — Γ: its nearest point, its sharpness, ∇_Γ log λ₁;
 //! * [`flow`] — the sharpness-reduction flow (ode_solvers) and its closed form;
 //! * [`descent`] — gradient descent with weight decay, projected gradient descent, starts at the edge of stability;
@@ -26,6 +27,7 @@ pub mod arithmetic;
 pub mod data;
 pub mod dense;
 pub mod descent;
+pub mod enclosure;
 pub mod flow;
 pub mod identities;
 pub mod krylov;

@@ -1,7 +1,7 @@
 use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::records::{Progress, SEEDS};
 use sharpflow_theorems::registry::find;
-use sharpflow_theorems::runner::{Source, Status, Study, run};
+use sharpflow_theorems::runner::{Source, Status, Store, Study, run};
 
 #[test]
 fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
@@ -12,7 +12,7 @@ fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
         networks: 0,
         source: Source::BuiltIn,
     };
-    let found = run(&study(1), &Progress::default(), &|_| {}).unwrap();
+    let found = run(&study(1), &Progress::default(), &|_| {}, &Store::none()).unwrap();
     assert_eq!(found.status, Status::Complete);
     let claim = &found.claims[0];
     assert_eq!(claim.verdict, Verdict::Confirmed, "{}", claim.reason);

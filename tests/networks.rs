@@ -5,7 +5,7 @@ use sharpflow::network::Network;
 use sharpflow::network::zoo::find as architecture;
 use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected};
-use sharpflow_theorems::records::{LadderRecord, Progress, SwingRecord};
+use sharpflow_theorems::records::{LadderRecord, Progress, Scope, StableRecord, SwingRecord};
 use sharpflow_theorems::registry::REGISTRY;
 use sharpflow_theorems::theorem::Judge;
 use sharpflow_theorems::verdict::{decide, level_of_one};
@@ -17,11 +17,13 @@ fn every_claim_is_confirmed_on_every_kind_of_network() {
         let instance = (0..40).find_map(|seed| family.instance(seed).ok()).expect("an instance");
         let ladder = LadderRecord::new(&instance, &Progress::default()).unwrap().unwrap();
         let swings = SwingRecord::new(&instance, &Progress::default()).unwrap().unwrap();
+        let stable = [StableRecord::of_instance(&instance, 0, &Progress::default()).unwrap().unwrap()];
         for claim in REGISTRY {
             let measured = match claim.judge {
                 Judge::Ladder(judge) => judge(&instance, &ladder),
                 Judge::Points(judge) => judge(&instance),
                 Judge::Swings(judge) => judge(&instance, &swings),
+                Judge::Stable(judge) => judge(&stable, Scope::Path),
                 _ => continue,
             };
             let evidence = decide(measured, level_of_one(600));

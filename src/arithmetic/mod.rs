@@ -6,6 +6,7 @@
 //! and magnitude, [`Float`] the decompositions and integrators that exist for `f32` and `f64` alone.
 
 mod base;
+mod enclosure;
 mod jet;
 mod prime;
 pub mod product;
@@ -16,6 +17,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use faer::{MatMut, MatRef};
 
+pub use enclosure::Enclosure;
 pub use jet::Jet;
 pub use prime::{FirstField, PrimeField, SecondField};
 /// Double-double arithmetic, about 31 decimal digits.

@@ -34,6 +34,8 @@ pub enum Stream {
     Steps,
     /// What tests draw beside these.
     Test,
+    /// Starts of descents in the stable regime.
+    Stable,
 }
 
 /// The generator for one use of a seed.

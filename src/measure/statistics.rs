@@ -75,7 +75,7 @@ pub struct OrderFit {
 }
 
 /// One error of a ladder: the start it belongs to, the ladder's parameter, the error.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LadderPoint {
     pub start: usize,
     pub parameter: f64,
@@ -83,7 +83,7 @@ pub struct LadderPoint {
 }
 
 /// What an error is taken to be, up to a constant C of each start's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorModel {
     /// C·parameterᵃ.

@@ -5,7 +5,9 @@ use sharpflow::data::Dataset;
 use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
 use sharpflow_theorems::hypotheses::of_identities;
 use sharpflow_theorems::instance::{Instance, Rejected};
-use sharpflow_theorems::records::{DynamicsRecord, IdentityRecord, LadderRecord, Progress, SwingRecord, draws};
+use sharpflow_theorems::records::{
+    DynamicsRecord, IdentityRecord, LadderRecord, Progress, Scope, StableRecord, SwingRecord, draws,
+};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 use sharpflow_theorems::verdict::{decide, level_of_one};
@@ -95,5 +97,30 @@ pub fn check_ladder(claim: &str, instance: Result<Instance, String>, constants: 
         prop_assert!(estimate.contains(theory), "{} = {:?}", constant.what, estimate);
         prop_assert!(estimate.half_width < 0.1 * theory, "{} = {:?}", constant.what, estimate);
     }
+    Ok(())
+}
+
+/// Descents of an instance from the stable regime.
+#[allow(dead_code, reason = "other claims have no use for it")]
+pub fn stable_record(instance: &Instance, seed: u64) -> StableRecord {
+    StableRecord::of_instance(instance, seed, &Progress::default()).unwrap().unwrap()
+}
+
+/// Those of losses smooth on all of S.
+#[allow(dead_code, reason = "other claims have no use for it")]
+pub fn smooth_records(seed: u64) -> Vec<StableRecord> {
+    StableRecord::smooth(seed, &Progress::default()).unwrap().unwrap()
+}
+
+/// The claim is confirmed on descents from the stable regime.
+#[allow(dead_code, reason = "other claims have no use for it")]
+pub fn check_stable(claim: &str, records: &[StableRecord], scope: Scope) -> Result<(), TestCaseError> {
+    let evidence = decided(match find(claim).unwrap().judge {
+        Judge::Stable(judge) => judge(records, scope),
+        Judge::Sphere(judge) => judge(records),
+        _ => panic!("{claim} is not about the stable regime"),
+    });
+    prop_assert_eq!(evidence.verdict, Verdict::Confirmed, "{}", evidence.reason);
+    prop_assert!(evidence.twins.len() >= 2);
     Ok(())
 }

@@ -22,11 +22,11 @@ pub(crate) static THEOREM: Theorem = Theorem {
 const RECURSION: Recursion = Recursion { shrinkage: 2, square: 2, sign: 1.0 };
 
 fn judge(draws: &[Draw]) -> Measurement {
-    let bound = |what, ratio: &dyn Fn(&Draw) -> f64| Statement {
-        what,
+    let bound = |what: &'static str, ratio: &dyn Fn(&Draw) -> f64| Statement {
+        what: what.into(),
         check: Check::Bound { ratios: draws.iter().map(ratio).collect() },
     };
-    let recursion = |what, recursion| bound(what, &|draw| draw.rate_ratio(recursion));
+    let recursion = |what: &'static str, recursion| bound(what, &|draw| draw.rate_ratio(recursion));
     Measurement {
         instance: "random steps".into(),
         hypotheses: vec![of_steps(draws)],

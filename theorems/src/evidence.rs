@@ -1,8 +1,9 @@
 //! Evidence as plain data: what was measured, and what was decided of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit};
 
 /// How much a claim says.
@@ -54,10 +55,13 @@ pub enum Outcome {
     Undecided,
 }
 
+/// What something measured is called: written in a claim's file, or read back from a folder of records.
+pub type Name = Cow<'static, str>;
+
 /// A hypothesis with its margin: it holds when `measured` ≤ `bound`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hypothesis {
-    pub what: &'static str,
+    pub what: Name,
     pub measured: f64,
     pub bound: f64,
     /// Where the measured value was met.
@@ -72,7 +76,7 @@ impl Hypothesis {
 }
 
 /// Data with what they must show for a statement to stand.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Check {
     /// Errors must fall with an order above `above` (and equal to `holding`, where given).
@@ -93,16 +97,16 @@ pub enum Check {
 }
 
 /// A named check.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Statement {
-    pub what: &'static str,
+    pub what: Name,
     pub check: Check,
 }
 
 /// A constant measured once a start, with a bound on the bias its finite ηλ leaves.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Constant {
-    pub what: &'static str,
+    pub what: Name,
     /// What the theory says; none for a plain report.
     pub theory: Option<f64>,
     pub values: Vec<f64>,
@@ -117,12 +121,12 @@ impl Constant {
     pub fn of_rungs(what: &'static str, theory: f64, values: Vec<f64>, next: &[f64]) -> Self {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let bias = 3.0 * (mean(&values) - mean(next)).abs();
-        Self { what, theory: Some(theory), values, bias }
+        Self { what: what.into(), theory: Some(theory), values, bias }
     }
 }
 
 /// What one claim measured on one instance, before anything is decided.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measurement {
     pub instance: String,
     pub hypotheses: Vec<Hypothesis>,
@@ -135,7 +139,7 @@ pub struct Measurement {
 /// A check with its decision.
 #[derive(Clone, Debug, Serialize)]
 pub struct Decided {
-    pub what: &'static str,
+    pub what: Name,
     pub outcome: Outcome,
     /// What the data show, in words: the order with its interval, the largest ratio, …
     pub shows: String,
@@ -149,7 +153,7 @@ pub struct Decided {
 /// A constant with its interval.
 #[derive(Clone, Debug, Serialize)]
 pub struct Estimate {
-    pub what: &'static str,
+    pub what: Name,
     pub theory: Option<f64>,
     pub estimate: Interval,
 }

@@ -36,14 +36,14 @@ fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measu
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let faster = |factor: f64| FlowConstants { numerator: LAW.numerator * factor, ..LAW };
     // The reading's δ is of η/((1+μ)‖w‖²).
-    let edge = |what, at: f64| {
+    let edge = |what: &'static str, at: f64| {
         let deviation = |run: &OtherRun| {
             worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * (1.0 + momentum) / at - 1.0).abs()))
         };
         let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.rung, error: deviation(run) };
         let points = record.runs.iter().map(point).collect();
         let check = Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 1e-13 };
-        Statement { what, check }
+        Statement { what: what.into(), check }
     };
     Measurement {
         instance: format!("{}, μ = {momentum}", instance.name),

@@ -32,8 +32,9 @@ fn judge(record: &HeldOutRecord) -> Measurement {
     let control = fall(|s| &s.control, error);
     let difference = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
     let half_of = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - 0.5 * b).collect() };
-    let positive = |what, values: Vec<f64>| Statement { what, check: Check::Positive { values } };
-    let reported = |what, values| Constant { what, theory: None, values, bias: 0.0 };
+    let positive =
+        |what: &'static str, values: Vec<f64>| Statement { what: what.into(), check: Check::Positive { values } };
+    let reported = |what: &'static str, values| Constant { what: what.into(), theory: None, values, bias: 0.0 };
     let fall_of_log = |path: fn(&SeedRecord) -> &Path| fall(path, |e| e.sharpness.ln());
     let mean_of = |path: fn(&SeedRecord) -> &Ending, of: fn(&Ending) -> f64| -> Vec<f64> {
         record.seeds.iter().map(|s| of(path(s))).collect()
@@ -72,7 +73,7 @@ fn fitted(record: &HeldOutRecord) -> Hypothesis {
     let ends = record.seeds.iter().flat_map(|s| [&s.decay, &s.control]);
     let errors = ends.flat_map(|p| [p.start.training_error, p.end.training_error]);
     Hypothesis {
-        what: "the training error is fitted, relative to the targets' variance",
+        what: "the training error is fitted, relative to the targets' variance".into(),
         measured: worst(errors),
         bound: FITTED,
         place: format!("worst end of {} runs", 2 * record.seeds.len()),

@@ -2,6 +2,7 @@
 
 use sharpflow::arithmetic::distance;
 use sharpflow::descent::EdgeStart;
+use sharpflow::enclosure::SphereBounds;
 use sharpflow::flow::FlowConstants;
 use sharpflow::identities::{Identity, Variant};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
@@ -14,13 +15,14 @@ use sharpflow::sphere::direction;
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
 use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord,
+    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LadderRecord, OtherRun, Run, Scope, ShortRun, StableRecord,
+    SwingRecord,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
 pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
     Hypothesis {
-        what: "scale invariance: tangent gradient of degree -1, over rounding",
+        what: "scale invariance: tangent gradient of degree -1, over rounding".into(),
         measured: worst(draws.iter().map(Draw::invariance_ratio)),
         bound: 1.0,
         place: format!("worst of {} draws", draws.len()),
@@ -38,10 +40,10 @@ pub fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measur
             accidents.push(trials.log2_accident);
             for trial in trials.trials.iter().filter(|trial| trial.identity == identity) {
                 let check = exact(trial.agreed == trials.points);
-                statements.push(Statement { what: variants[0].formula, check });
+                statements.push(Statement { what: variants[0].formula.into(), check });
                 let of_twins = variants[1..].iter().zip(&trial.twins_differed);
                 let twin = |(twin, &differed): (&Variant, &usize)| Statement {
-                    what: twin.formula,
+                    what: twin.formula.into(),
                     check: exact(differed == 0),
                 };
                 twins.extend(of_twins.map(twin));
@@ -49,7 +51,7 @@ pub fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measur
         }
         for trial in record.floats.iter().filter(|trial| trial.identity == identity) {
             let check = Check::Bound { ratios: trial.ratios.clone() };
-            let statement = Statement { what: variants[trial.variant].formula, check };
+            let statement = Statement { what: variants[trial.variant].formula.into(), check };
             if trial.variant == 0 { statements.push(statement) } else { twins.push(statement) }
         }
     }
@@ -59,7 +61,7 @@ pub fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measur
             Err(error) => format!("{}, in double-double (not exactly: {error})", record.architecture),
         },
         hypotheses: vec![Hypothesis {
-            what: "scale invariance, proved by degrees",
+            what: "scale invariance, proved by degrees".into(),
             measured: if record.proved { 0.0 } else { 1.0 },
             bound: 0.0,
             place: record.architecture.clone(),
@@ -69,7 +71,7 @@ pub fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measur
         constants: match record.fields {
             Ok(_) => {
                 let what = "log₂ of the chance that a false identity holds";
-                vec![Constant { what, theory: None, values: accidents, bias: 0.0 }]
+                vec![Constant { what: what.into(), theory: None, values: accidents, bias: 0.0 }]
             }
             Err(_) => vec![],
         },
@@ -88,12 +90,12 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
         format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
     };
     let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest = |what, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
+    let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
     let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
     let unit = f64::EPSILON / 2.0;
     let mut hypotheses = vec![
         Hypothesis {
-            what: "every run keeps a nearest point on Γ",
+            what: "every run keeps a nearest point on Γ".into(),
             measured: failed.clone().count() as f64,
             bound: 0.0,
             place: failed.clone().next().map_or(String::new(), place_of_failure),
@@ -124,7 +126,7 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
     let runs = &record.swings;
     let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
     let at = |run: &ShortRun| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest = |what, ratio: &dyn Fn(&ShortRun, &Reading) -> f64| {
+    let largest = |what: &'static str, ratio: &dyn Fn(&ShortRun, &Reading) -> f64| {
         let of_run = |run: &ShortRun| worst(run.readings.iter().map(|(_, reading)| ratio(run, reading)));
         largest(what, runs, of_run, at)
     };
@@ -132,7 +134,7 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
     let dimension = instance.loss.dimension() as f64;
     vec![
         Hypothesis {
-            what: "every run keeps a nearest point on Γ",
+            what: "every run keeps a nearest point on Γ".into(),
             measured: lost.clone().count() as f64,
             bound: 0.0,
             place: lost.clone().next().map_or(String::new(), |(run, error)| format!("{}: {error}", at(run))),
@@ -155,6 +157,24 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
     ]
 }
 
+/// The hypotheses of the stable regime.
+pub(crate) fn of_stable(records: &[StableRecord], scope: Scope) -> Vec<Hypothesis> {
+    let at = |record: &StableRecord| record.name.clone();
+    let invariance = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
+    let mut hypotheses = vec![largest(invariance, records, |record| record.invariance, at)];
+    if scope == Scope::Sphere {
+        let width = |record: &StableRecord| {
+            let of = |bounds: &SphereBounds| bounds.sharpness.upper / bounds.sharpness.lower - 1.0;
+            record.bounds.as_ref().map_or(f64::NAN, of) / ENCLOSED
+        };
+        hypotheses.push(largest("ρ on all of S: its enclosure's relative width over a twentieth", records, width, at));
+    }
+    hypotheses
+}
+
+/// How wide an enclosure of ρ may be, relatively.
+const ENCLOSED: f64 = 0.05;
+
 /// The hypotheses of a claim about points of Γ.
 pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
     let (mut ratio, mut place) = (0.0, String::new());
@@ -165,7 +185,7 @@ pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
         }
     }
     vec![
-        Hypothesis { what: "λ₁ is simple: λ₂ over λ₁", measured: ratio, bound: 0.999, place },
+        Hypothesis { what: "λ₁ is simple: λ₂ over λ₁".into(), measured: ratio, bound: 0.999, place },
         invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]
@@ -185,7 +205,7 @@ fn invariance_hypothesis(instance: &Instance) -> Hypothesis {
 fn largest<R>(what: &'static str, of: &[R], ratio: impl Fn(&R) -> f64, place: impl Fn(&R) -> String) -> Hypothesis {
     let measured = worst(of.iter().map(&ratio));
     let at = of.iter().find(|one| ratio(one).total_cmp(&measured).is_eq());
-    Hypothesis { what, measured, bound: 1.0, place: at.map_or(String::new(), place) }
+    Hypothesis { what: what.into(), measured, bound: 1.0, place: at.map_or(String::new(), place) }
 }
 
 /// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression the one that knows only derivatives,
@@ -193,7 +213,7 @@ fn largest<R>(what: &'static str, of: &[R], ratio: impl Fn(&R) -> f64, place: im
 fn rank_hypothesis(instance: &Instance) -> Hypothesis {
     let dimension = instance.loss.dimension();
     let mut hypothesis = Hypothesis {
-        what: "constant rank, and λ₁ of the Hessian by another route, over its rounding bound",
+        what: "constant rank, and λ₁ of the Hessian by another route, over its rounding bound".into(),
         measured: 0.0,
         bound: 1.0,
         place: format!("rank {} of {dimension}", instance.rank()),
@@ -247,7 +267,10 @@ fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64,
 pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {
     let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
-    Statement { what, check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor } }
+    Statement {
+        what: what.into(),
+        check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor },
+    }
 }
 
 /// A number of every run that the theory gives, from the two finest rungs.
@@ -271,7 +294,10 @@ pub(crate) fn swings_fall(
 ) -> Statement {
     let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.of_energy(energy).map(point).collect();
-    Statement { what, check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor } }
+    Statement {
+        what: what.into(),
+        check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor },
+    }
 }
 
 /// How far runs of another dynamics stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with an order above ¼.
@@ -284,7 +310,7 @@ pub(crate) fn follows(
     let horizon = record.dynamics.horizon(instance);
     let flow = match instance.flow_over(constants, horizon) {
         Ok(flow) => flow,
-        Err(error) => return Statement { what, check: Check::Missing { reason: error.to_string() } },
+        Err(error) => return Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
     let mut zeta = vec![0.0; instance.loss.dimension()];
     let point = |run: &OtherRun| {
@@ -296,7 +322,7 @@ pub(crate) fn follows(
     };
     let points = record.runs.iter().map(point).collect();
     let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);
-    Statement { what, check: Check::Order { points, model, above: 0.25, holding: None, floor } }
+    Statement { what: what.into(), check: Check::Order { points, model, above: 0.25, holding: None, floor } }
 }
 
 /// The hypotheses of another dynamics, measured at its readings.
@@ -304,14 +330,14 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     let runs = &record.runs;
     let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
     let at = |run: &OtherRun| format!("on the rung {:.1e}, start {}", run.rung, run.start);
-    let largest = |what, ratio: &dyn Fn(&OtherRun, &Reading) -> f64| {
+    let largest = |what: &'static str, ratio: &dyn Fn(&OtherRun, &Reading) -> f64| {
         let of_run = |run: &OtherRun| worst(run.readings.iter().map(|reading| ratio(run, reading)));
         largest(what, runs, of_run, at)
     };
     let dimension = instance.loss.dimension() as f64;
     vec![
         Hypothesis {
-            what: "every run keeps a nearest point on Γ",
+            what: "every run keeps a nearest point on Γ".into(),
             measured: lost.clone().count() as f64,
             bound: 0.0,
             place: lost.clone().next().map_or(String::new(), |(run, error)| format!("{}: {error}", at(run))),

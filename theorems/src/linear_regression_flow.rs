@@ -40,8 +40,8 @@ fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) ->
             run.sharpness[k] / least / predicted - 1.0
         }
     };
-    let order = |what, deviation: &dyn Fn(&Run, usize) -> f64| Statement {
-        what,
+    let order = |what: &'static str, deviation: &dyn Fn(&Run, usize) -> f64| Statement {
+        what: what.into(),
         check: Check::Order {
             points: errors(instance, record, deviation),
             model: ErrorModel::Leading,
@@ -103,7 +103,7 @@ fn sharpness_law(
         Ok(ratios) => Check::Bound { ratios },
         Err(error) => Check::Missing { reason: error.to_string() },
     };
-    Statement { what, check }
+    Statement { what: what.into(), check }
 }
 
 fn errors(instance: &Instance, record: &LadderRecord, deviation: &dyn Fn(&Run, usize) -> f64) -> Vec<LadderPoint> {
@@ -148,7 +148,7 @@ fn agreement(
         Ok(Err(error)) => Check::Missing { reason: error.to_string() },
         Err(error) => Check::Missing { reason: error.to_string() },
     };
-    Statement { what, check }
+    Statement { what: what.into(), check }
 }
 
 /// Each accepted step errs by at most √D·tolerance·(1 + ‖ζ‖) in norm, and the flow, whose slope has Lipschitz constant 1 in

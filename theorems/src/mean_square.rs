@@ -38,11 +38,11 @@ const LAW: Law = Law { a: 2.0, b: 4.0, c: 1.0 };
 
 fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
     let [small, large] = ENERGIES;
-    let within = |what, energy: f64, law: Law| Statement {
-        what,
+    let within = |what: &'static str, energy: f64, law: Law| Statement {
+        what: what.into(),
         check: Check::Bound { ratios: record.of_energy(energy).map(|run| deviation(run, law)).collect() },
     };
-    let constant = |what, energy: f64| {
+    let constant = |what: &'static str, energy: f64| {
         let rung = |k: i32| -> Vec<f64> { record.rung(energy, k).map(|run| ratio(run, LAW)).collect() };
         Constant::of_rungs(what, LAW.a, rung(0), &rung(1))
     };

@@ -33,8 +33,8 @@ fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) ->
     if !instance.plan.to_convergence {
         return None;
     }
-    let order = |what, target: &[f64]| Statement {
-        what,
+    let order = |what: &'static str, target: &[f64]| Statement {
+        what: what.into(),
         check: Check::Order {
             points: distances(record, target),
             model: ErrorModel::NextOrder,
@@ -54,7 +54,7 @@ fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) ->
         Ok(_) => {}
         Err(error) => {
             let check = Check::Missing { reason: error.to_string() };
-            twins.push(Statement { what: OTHER_NORM, check });
+            twins.push(Statement { what: OTHER_NORM.into(), check });
         }
     }
     if apart(&correlations) {
@@ -107,7 +107,7 @@ fn flattest(
         Ok(ratios) => Check::Bound { ratios },
         Err(error) => Check::Missing { reason: error.to_string() },
     };
-    Statement { what, check }
+    Statement { what: what.into(), check }
 }
 
 /// The direction of the solution of least norm after the features are scaled by 1 to 2, evenly: on Γ, not its flattest point.

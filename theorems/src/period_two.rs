@@ -54,5 +54,5 @@ fn signs(what: &'static str, instance: &Instance, record: &LadderRecord, negativ
         };
         run.swings_within(instance.plan.horizon).filter(wrong).count() as f64 / 0.5
     };
-    Statement { what, check: Check::Bound { ratios: record.runs.iter().map(failures).collect() } }
+    Statement { what: what.into(), check: Check::Bound { ratios: record.runs.iter().map(failures).collect() } }
 }

@@ -20,8 +20,8 @@ pub(crate) static THEOREM: Theorem = Theorem {
 };
 
 fn judge(draws: &[Draw]) -> Measurement {
-    let with_power = |what, power| Statement {
-        what,
+    let with_power = |what: &'static str, power| Statement {
+        what: what.into(),
         check: Check::Bound { ratios: draws.iter().map(|draw| draw.direction_ratio(power)).collect() },
     };
     Measurement {

@@ -24,8 +24,8 @@ pub(crate) static THEOREM: Theorem = Theorem {
 const LAW: Remainder = Remainder { decay: 4, square: 2.0, power: 2, of_s: 1.0, of_square: 0.25 };
 
 fn judge(draws: &[Draw]) -> Measurement {
-    let within = |what, law: Remainder| Statement {
-        what,
+    let within = |what: &'static str, law: Remainder| Statement {
+        what: what.into(),
         check: Check::Bound { ratios: draws.iter().map(|draw| draw.remainder_ratio(law)).collect() },
     };
     Measurement {

@@ -3,12 +3,16 @@
 use crate::theorem::Theorem;
 
 /// The claims in the order of the theory.
-pub static REGISTRY: [&Theorem; 19] = [
+pub static REGISTRY: [&Theorem; 23] = [
     &crate::scale_invariance::THEOREM,
     &crate::sharpness_scaling::THEOREM,
     &crate::projected_gradient_descent::THEOREM,
     &crate::effective_learning_rate::THEOREM,
     &crate::quasi_rmsprop::THEOREM,
+    &crate::loss_range::THEOREM,
+    &crate::descent_lemma::THEOREM,
+    &crate::stable_regime_exit::THEOREM,
+    &crate::small_gradient::THEOREM,
     &crate::stability_threshold::THEOREM,
     &crate::period_two::THEOREM,
     &crate::pinning::THEOREM,

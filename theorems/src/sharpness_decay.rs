@@ -24,7 +24,9 @@ const FLOOR: f64 = 1e-11;
 
 fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
     let horizon = instance.plan.horizon;
-    let rate = |what, rate: fn(f64) -> f64| falls(what, record, FLOOR, move |run: &Run| deviation(run, horizon, rate));
+    let rate = |what: &'static str, rate: fn(f64) -> f64| {
+        falls(what, record, FLOOR, move |run: &Run| deviation(run, horizon, rate))
+    };
     let mut twins = vec![
         rate("2‖G‖²/(2 + ‖G‖²)", |g| 2.0 * g / (2.0 + g)),
         rate("2‖G‖²/(8 + ‖G‖²)", |g| 2.0 * g / (8.0 + g)),
@@ -69,5 +71,8 @@ fn limit(what: &'static str, instance: &Instance, limit: fn(f64) -> f64) -> Stat
         |pair: &[Place]| (pair[0].geometry.sharpness / pair[1].geometry.sharpness).ln() / (pair[1].tau - pair[0].tau);
     let rates: Vec<f64> = instance.path.windows(2).map(between).collect();
     let limit = limit(rates.iter().sum::<f64>() / rates.len() as f64);
-    Statement { what, check: Check::Bound { ratios: rates.into_iter().map(|rate| rate / limit).collect() } }
+    Statement {
+        what: what.into(),
+        check: Check::Bound { ratios: rates.into_iter().map(|rate| rate / limit).collect() },
+    }
 }

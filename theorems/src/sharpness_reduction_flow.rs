@@ -44,8 +44,8 @@ const TWINS: [(&str, FlowConstants); 8] = [
 
 fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
     let flow = instance.flow(LAW);
-    let order = |what, flow: &Result<Flow<f64>, FlowError>, read: Read, model, holding| Statement {
-        what,
+    let order = |what: &'static str, flow: &Result<Flow<f64>, FlowError>, read: Read, model, holding| Statement {
+        what: what.into(),
         check: match flow {
             Ok(flow) => {
                 let points = errors(instance, record, flow, read);

@@ -26,8 +26,10 @@ pub(crate) static THEOREM: Theorem = Theorem {
 const FACTORS: [f64; 4] = [1e-3, 0.3, 7.0, 1e3];
 
 fn judge(instance: &Instance) -> Measurement {
-    let ordinary = |what, power: i32| statement(what, instance, |place, c| ratio(instance, place, c, power, false));
-    let spherical = |what, power: i32| statement(what, instance, |place, c| ratio(instance, place, c, power, true));
+    let ordinary =
+        |what: &'static str, power: i32| statement(what, instance, |place, c| ratio(instance, place, c, power, false));
+    let spherical =
+        |what: &'static str, power: i32| statement(what, instance, |place, c| ratio(instance, place, c, power, true));
     Measurement {
         instance: instance.name.clone(),
         hypotheses: of_points(instance),
@@ -53,7 +55,7 @@ fn statement(
         Ok(ratios) => Check::Bound { ratios },
         Err(error) => Check::Missing { reason: error.to_string() },
     };
-    Statement { what, check }
+    Statement { what: what.into(), check }
 }
 
 /// |λ₁ at cw over cᵖλ₁ at w − 1|, over the residuals of both eigenpairs and the rounding of a Hessian's products. The point of Γ is in

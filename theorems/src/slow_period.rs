@@ -31,19 +31,19 @@ const LARGE: f64 = ENERGIES[1];
 
 fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
     let rate = instance.path.first().map_or(f64::NAN, |place| place.law.rate().abs());
-    let deviation = |what, energy: f64, law: fn(f64, f64) -> f64| {
+    let deviation = |what: &'static str, energy: f64, law: fn(f64, f64) -> f64| {
         let ratio = |run: &ShortRun| {
             let lr = run.intrinsic_lr;
             let drift = rate * lr * EdgeStart::period(lr, energy);
             let bound = 2.0 * (8.0 * lr * energy).sqrt() + drift + FLOOR;
             (run.period() / law(lr, energy) - 1.0).abs() / bound
         };
-        Statement { what, check: Check::Bound { ratios: record.of_energy(energy).map(ratio).collect() } }
+        Statement { what: what.into(), check: Check::Bound { ratios: record.of_energy(energy).map(ratio).collect() } }
     };
     let scaled = |energy: f64, k: i32| -> Vec<f64> {
         record.rung(energy, k).map(|run| run.period() * (2.0 * run.intrinsic_lr).sqrt()).collect()
     };
-    let constant = |what, energy: f64| {
+    let constant = |what: &'static str, energy: f64| {
         let theory = EdgeStart::period(0.5, energy);
         Constant::of_rungs(what, theory, scaled(energy, 0), &scaled(energy, 1))
     };

@@ -33,21 +33,21 @@ const ABOVE: [f64; 2] = [2.02, 2.05];
 
 fn judge(instance: &Instance) -> Measurement {
     let places = || instance.path.iter().step_by(4);
-    let multiplier = |what, law: fn(f64) -> f64| {
+    let multiplier = |what: &'static str, law: fn(f64) -> f64| {
         let products = || BELOW.into_iter().chain(ABOVE);
         let ratios =
             places().flat_map(|place| products().map(move |product| multiplier(instance, place, product, law)));
-        Statement { what, check: Check::Bound { ratios: ratios.collect() } }
+        Statement { what: what.into(), check: Check::Bound { ratios: ratios.collect() } }
     };
     // Growth of the distance to Γ over `STEPS`: below the threshold it must be under 1, above it over 1.
-    let contracts = |what, products: [f64; 2], shrinks: bool| {
+    let contracts = |what: &'static str, products: [f64; 2], shrinks: bool| {
         let ratio = |place: &Place, product: f64| match growth(instance, place, product) {
             Ok(growth) if shrinks => growth,
             Ok(growth) => 1.0 / growth,
             Err(_) => f64::NAN,
         };
         let ratios = places().flat_map(|place| products.map(|product| ratio(place, product)));
-        Statement { what, check: Check::Bound { ratios: ratios.collect() } }
+        Statement { what: what.into(), check: Check::Bound { ratios: ratios.collect() } }
     };
     Measurement {
         instance: instance.name.clone(),

@@ -4,7 +4,7 @@ use sharpflow::identities::Identity;
 
 use crate::evidence::{Measurement, Strength};
 use crate::instance::{Instance, Regression};
-use crate::records::{Draw, DynamicsRecord, HeldOutRecord, LadderRecord, SwingRecord};
+use crate::records::{Draw, DynamicsRecord, HeldOutRecord, LadderRecord, Scope, StableRecord, SwingRecord};
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,10 @@ pub enum Judge {
     Identities(&'static [Identity]),
     /// The same, and random steps in several arithmetics.
     Steps(&'static [Identity], fn(&[Draw]) -> Measurement),
+    /// Descents from the stable regime: of one instance, with ρ along its paths, and of losses with ρ on all of S.
+    Stable(fn(&[StableRecord], Scope) -> Measurement),
+    /// Losses with ρ on all of S alone.
+    Sphere(fn(&[StableRecord]) -> Measurement),
     /// Points of one instance's Γ.
     Points(fn(&Instance) -> Measurement),
     /// A ladder of intrinsic learning rates on one instance.
@@ -63,7 +67,7 @@ impl Judge {
 
     /// Whether it is about runs on instances.
     pub fn needs_instances(&self) -> bool {
-        self.needs_ladder() || matches!(self, Self::Points(_) | Self::Swings(_) | Self::Dynamics(_))
+        self.needs_ladder() || matches!(self, Self::Stable(_) | Self::Points(_) | Self::Swings(_) | Self::Dynamics(_))
     }
 
     /// Whether it reads a ladder.

@@ -15,7 +15,7 @@ use super::{CliError, INTERRUPTED, UNDECIDED, claim_of, print, say, stop_on_inte
 use crate::evidence::Verdict;
 use crate::records::Progress;
 use crate::registry::REGISTRY;
-use crate::runner::{Event, Source, Status, Study, StudyEvidence, run};
+use crate::runner::{Event, Source, Status, Store, Study, StudyEvidence, run};
 use crate::theorem::Theorem;
 
 /// What stands beside the evidence because it differs from run to run.
@@ -37,13 +37,14 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     create_dir_all(&arguments.out).map_err(|source| CliError::Write { path: arguments.out.clone(), source })?;
     write_file(&part, "")?;
 
+    let store = Store::under(&arguments.out, &study);
     let started = Instant::now();
     let found = with_bar(arguments.quiet || arguments.json, &progress, |bar| {
         let tell = |event| match event {
             Event::Total(steps) => bar.set_length(steps),
             Event::Now(what) => bar.set_message(what),
         };
-        pool.install(|| run(&study, &progress, &tell))
+        pool.install(|| run(&study, &progress, &tell, &store))
     });
     let evidence = found.inspect_err(|_| {
         // An empty file is no evidence; if it cannot be removed, it does no harm.
@@ -68,9 +69,10 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         print(&format!("{}\nEvidence: {}\n", render(&evidence), path.display()))?;
     }
     if evidence.status == Status::Partial {
-        say("interrupted: what was whole is kept, marked as partial");
+        say("interrupted: what was whole is kept, marked as partial; the same command goes on from there");
         return Ok(INTERRUPTED);
     }
+    store.clear();
     Ok(code(&evidence))
 }
 

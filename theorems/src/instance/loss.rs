@@ -11,6 +11,7 @@ use super::Place;
 #[derive(Clone, Debug)]
 pub struct Regression {
     pub loss: LinearRegression<f64>,
+    pub(super) precise: LinearRegression<Quad>,
     pub minimizers: LinearRegressionMinimizers<f64>,
     /// φ(0), the angle of the start to the minimum-norm solution.
     pub angle: f64,
@@ -58,29 +59,30 @@ impl InstanceLoss {
         }
     }
 
-    /// |⟨∇L(θ), θ⟩| over what rounding explains; `sharpness` is λ₁ near θ.
-    ///
-    /// A regression's bound is derived from its data. A network's gradient is taken in double-double, where a breach that
-    /// doubles could show, 2⁻⁵³ of the gradient's scale, stands far above rounding; half its digits are asked for.
-    pub fn radial_gradient(&self, theta: &[f64], sharpness: f64) -> f64 {
+    /// L and ∇L in double-double.
+    pub fn precise(&self, w: &[Quad]) -> (Quad, Vec<Quad>) {
+        fn of<L: Loss<Quad>>(loss: &L, w: &[Quad]) -> (Quad, Vec<Quad>) {
+            let mut evaluator = Evaluator::<_, Quad>::new(loss);
+            let (value, gradient) = evaluator.evaluate(w);
+            (value, gradient.to_vec())
+        }
         match self {
-            Self::Regression(regression) => {
-                let mut evaluator = Evaluator::<_, f64>::new(&regression.loss);
-                let radial = dot(evaluator.evaluate(theta).1, theta).abs();
-                radial / regression.loss.conditioning(theta).rounding
-            }
-            Self::Network(trained) => {
-                let theta: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
-                let mut evaluator = Evaluator::<_, Quad>::new(&trained.precise);
-                let gradient = evaluator.evaluate(&theta).1;
-                let scale = norm(gradient).to_f64() + sharpness;
-                dot(gradient, &theta).to_f64().abs() / (2f64.powi(-60) * scale)
-            }
+            Self::Regression(regression) => of(&regression.precise, w),
+            Self::Network(trained) => of(&trained.precise, w),
         }
     }
-}
 
-impl InstanceLoss {
+    /// |⟨∇L(θ), θ⟩| over what rounding explains; `sharpness` is λ₁ near θ.
+    ///
+    /// In double-double a breach that doubles could show, 2⁻⁵³ of the gradient's scale, stands far above rounding; half its
+    /// digits are asked for.
+    pub fn radial_gradient(&self, theta: &[f64], sharpness: f64) -> f64 {
+        let theta: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
+        let gradient = self.precise(&theta).1;
+        let scale = norm(&gradient).to_f64() + sharpness;
+        dot(&gradient, &theta).to_f64().abs() / (2f64.powi(-60) * scale)
+    }
+
     /// What rounding makes of λ₁ at a place, relatively: a regression's bound is derived from its data, a network's is the error of
     /// ∇²L·v₁ that double-double sees, fourfold.
     pub fn curvature_rounding(&self, place: &Place) -> f64 {

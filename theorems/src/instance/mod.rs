@@ -9,7 +9,7 @@ use sharpflow::arithmetic::distance;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
-use sharpflow::loss::Loss;
+use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
@@ -49,6 +49,8 @@ struct Limits {
     horizon: f64,
     /// The longest run, in steps.
     steps: f64,
+    /// What a run may take beyond the least horizon.
+    usual: f64,
     reading: Reading,
 }
 
@@ -62,8 +64,10 @@ pub struct Reading {
 }
 
 /// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
-const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 3e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
-const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
+const OF_REGRESSIONS: Limits =
+    Limits { horizon: 2.0, steps: 5e6, usual: 2.5e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
+const OF_NETWORKS: Limits =
+    Limits { horizon: 0.5, steps: 2e5, usual: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
 
 /// Why an instance cannot be judged. Decided before it runs, so never by its outcome.
 #[derive(Debug, Error)]
@@ -197,7 +201,8 @@ impl Instance {
             let correlation = minimizers.correlation();
             notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
         }
-        let loss = InstanceLoss::Regression(Box::new(Regression { loss, minimizers, angle }));
+        let precise = LinearRegression::new(data)?;
+        let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise, minimizers, angle }));
         Self::admit(name, loss, rank, (start, geometry), OF_REGRESSIONS, notes)
     }
 
@@ -237,7 +242,7 @@ impl Instance {
             quartic: worst_quartic(&path),
             energy_growth: growth(&path),
             horizon,
-            to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.steps * bottom,
+            to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.usual * bottom,
             notes,
             rungs,
         };
@@ -321,7 +326,7 @@ fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize), Rejec
         top = f64::min(top, (place.geometry.edge_stiffness() / (2.0 * quartic)).powi(2));
         let bottom = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
         // A path that is followed to τ, and no further than the steps of its finest run reach.
-        let horizon = tau.min(limits.steps * bottom);
+        let horizon = tau.min((limits.usual * bottom).max(LEAST_HORIZON));
         if k > 0 {
             grown += 0.5 * (tau - path[k - 1].tau) * (place.law.rate() + path[k - 1].law.rate());
         }

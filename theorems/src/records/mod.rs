@@ -5,6 +5,7 @@ mod dynamics;
 mod held_out;
 mod identity;
 mod ladder;
+mod stable;
 mod swing;
 
 pub use draw::{Draw, Recursion, Remainder, draws};
@@ -12,6 +13,7 @@ pub use dynamics::{DYNAMICS, Dynamics, DynamicsRecord, OtherRun};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
+pub use stable::{Exit, MARGINS, Scope, StableError, StableRecord, StableRun, StableStep};
 pub use swing::{ENERGIES, ShortRun, SwingRecord};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,10 +1,12 @@
 //! Judges claims: instances are admitted, records made, claims measured on them, and all of it decided at the end.
 
 mod admission;
+mod store;
+mod work;
 
+use std::io;
 use std::path::PathBuf;
 
-use rayon::prelude::*;
 use serde::Serialize;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
@@ -12,15 +14,13 @@ use sharpflow::network::Network;
 use thiserror::Error;
 
 use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
-use crate::hypotheses::of_identities;
-use crate::instance::{Instance, Plan, Rejected};
-use crate::records::{
-    Draw, DynamicsRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, SwingRecord, draws,
-    held_out_run,
-};
+use crate::instance::{Plan, Rejected};
+use crate::records::Progress;
 use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
 use admission::{admit, admit_data, admit_network};
+pub use store::Store;
+use work::{Finding, Judged, Work};
 
 /// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
@@ -57,8 +57,8 @@ impl Source {
     pub fn suits(&self, claim: &Theorem) -> bool {
         match (self, claim.judge) {
             (Self::BuiltIn, _) => true,
-            // The digits' own experiment has nothing to say of a user's instance.
-            (_, Judge::HeldOut(_)) | (Self::Network { .. }, Judge::Regression(_)) => false,
+            // Neither the digits' own experiment nor losses smooth on all of S say anything of a user's instance.
+            (_, Judge::HeldOut(_) | Judge::Sphere(_)) | (Self::Network { .. }, Judge::Regression(_)) => false,
             _ => true,
         }
     }
@@ -73,6 +73,8 @@ pub enum StudyError {
     Step(#[from] StepError),
     #[error("instance {name}: {source}")]
     Rejected { name: String, source: Rejected },
+    #[error("what was found cannot be kept: {0}")]
+    Store(#[from] io::Error),
 }
 
 /// Whether all that was asked was done.
@@ -130,11 +132,16 @@ pub enum Event {
     Now(String),
 }
 
-/// Runs a study. `tell` hears of its progress; `progress` can stop it.
+/// Runs a study. `tell` hears of its progress; `progress` can stop it; what `store` holds of it is not done again.
 ///
 /// # Errors
-/// The user's data cannot be read; a record cannot be made.
-pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) -> Result<StudyEvidence, StudyError> {
+/// The user's data cannot be read; a record cannot be made; the store cannot be written to.
+pub fn run(
+    study: &Study,
+    progress: &Progress,
+    tell: &(dyn Fn(Event) + Sync),
+    store: &Store,
+) -> Result<StudyEvidence, StudyError> {
     let wants = |of: fn(&Judge) -> bool| study.claims.iter().any(|claim| of(&claim.judge));
     let mut found = Found::default();
     // Read even where no claim needs it: a file that cannot be read is the user's to know.
@@ -150,78 +157,23 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
             _ => admit(study, progress, &mut found),
         };
     }
-    let held_out = study.source.is_built_in() && wants(|judge| matches!(judge, Judge::HeldOut(_)));
-    let steps = |wanted: bool, of: fn(&Instance) -> u64| if wanted { instances.iter().map(of).sum() } else { 0 };
-    tell(Event::Total(
-        steps(wants(Judge::needs_ladder), LadderRecord::steps)
-            + steps(wants(|judge| matches!(judge, Judge::Swings(_))), SwingRecord::steps)
-            + steps(wants(|judge| matches!(judge, Judge::Dynamics(_))), DynamicsRecord::steps)
-            + if held_out { HeldOutRecord::steps() } else { 0 },
-    ));
-
-    if wants(|judge| !judge.identities().is_empty()) {
-        tell(Event::Now("exact identities".into()));
-        let rejected = |source| StudyError::Rejected { name: "identities".into(), source };
-        let records = match &study.source {
-            Source::Network { name, network } => {
-                let small = network.with_rational_activations();
-                IdentityRecord::new(name, network, &small, study.seed).map(|record| vec![record])
+    let parts = Work::of(study, &instances);
+    tell(Event::Total(parts.iter().map(Work::steps).sum()));
+    for part in &parts {
+        let name = part.name();
+        tell(Event::Now(name.clone()));
+        let findings = match store.load(&name) {
+            Some(findings) => {
+                progress.add(part.steps());
+                findings
             }
-            _ => IdentityRecord::all(study.seed),
+            None => {
+                let Some(findings) = part.findings(study, progress)? else { break };
+                store.save(&name, &findings)?;
+                findings
+            }
         };
-        for record in records.map_err(rejected)? {
-            found.measure(study, |claim| match claim.judge.identities() {
-                [] => Judged::Other,
-                identities => Judged::Measured(of_identities(&record, identities)),
-            });
-        }
-    }
-    if !matches!(study.source, Source::Network { .. }) && wants(|judge| matches!(judge, Judge::Steps(..))) {
-        tell(Event::Now("random steps".into()));
-        let rejected = |source| StudyError::Rejected { name: "random steps".into(), source };
-        for (arithmetic, draws) in draws(study.seed).map_err(rejected)? {
-            found.measure(study, |claim| measure_steps(claim, arithmetic, &draws));
-        }
-    }
-    for instance in &instances {
-        tell(Event::Now(instance.name.clone()));
-        if progress.stopped() {
-            break;
-        }
-        found.measure(study, |claim| match claim.judge {
-            Judge::Points(judge) => Judged::Measured(judge(instance)),
-            _ => Judged::Other,
-        });
-        if wants(Judge::needs_ladder)
-            && let Some(record) = LadderRecord::new(instance, progress)?
-        {
-            found.measure(study, |claim| measure_ladder(claim, instance, &record));
-        }
-        if wants(|judge| matches!(judge, Judge::Swings(_)))
-            && let Some(record) = SwingRecord::new(instance, progress)?
-        {
-            found.measure(study, |claim| match claim.judge {
-                Judge::Swings(judge) => Judged::Measured(judge(instance, &record)),
-                _ => Judged::Other,
-            });
-        }
-        if wants(|judge| matches!(judge, Judge::Dynamics(_)))
-            && let Some(records) = DynamicsRecord::all(instance, progress)?
-        {
-            found.measure(study, |claim| match claim.judge {
-                Judge::Dynamics(_) if records.is_empty() => {
-                    Judged::Skipped(format!("{}: its runs are too long to come far enough", instance.name))
-                }
-                Judge::Dynamics(judge) => Judged::Several(judge(instance, &records)),
-                _ => Judged::Other,
-            });
-        }
-    }
-    if held_out {
-        tell(Event::Now("held-out error".into()));
-        if let Some(record) = held_out_record(progress)? {
-            found.measure(study, |claim| measure_held_out(claim, &record));
-        }
+        found.add(findings);
     }
     let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
     let status = if progress.stopped() { Status::Partial } else { Status::Complete };
@@ -231,61 +183,19 @@ pub fn run(study: &Study, progress: &Progress, tell: &(dyn Fn(Event) + Sync)) ->
 /// What has been measured so far, with the claim it belongs to.
 #[derive(Default)]
 struct Found {
-    measured: Vec<(&'static str, Measurement)>,
-    not_judged: Vec<(&'static str, String)>,
+    measured: Vec<(String, Measurement)>,
+    not_judged: Vec<(String, String)>,
     /// Instances whose hypotheses failed before they could run.
     failed: Vec<InstanceEvidence>,
     dropped: Vec<String>,
 }
 
-/// What a claim makes of a record: a measurement, a reason why not, or nothing (a record of another kind).
-enum Judged {
-    Measured(Measurement),
-    Several(Vec<Measurement>),
-    Skipped(String),
-    Other,
-}
-
-fn measure_steps(claim: &Theorem, arithmetic: &str, draws: &[Draw]) -> Judged {
-    match claim.judge {
-        Judge::Steps(_, judge) => {
-            Judged::Measured(Measurement { instance: format!("random steps in {arithmetic}"), ..judge(draws) })
-        }
-        _ => Judged::Other,
-    }
-}
-
-fn measure_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Judged {
-    match claim.judge {
-        Judge::Ladder(judge) => Judged::Measured(judge(instance, record)),
-        Judge::Regression(judge) => match instance.loss.regression().map(|r| judge(instance, r, record)) {
-            Some(Some(measurement)) => Judged::Measured(measurement),
-            Some(None) => {
-                Judged::Skipped(format!("{}: its runs are too long to reach the claim's window", instance.name))
-            }
-            None => Judged::Other,
-        },
-        _ => Judged::Other,
-    }
-}
-
-fn measure_held_out(claim: &Theorem, record: &HeldOutRecord) -> Judged {
-    match claim.judge {
-        Judge::HeldOut(judge) => Judged::Measured(judge(record)),
-        _ => Judged::Other,
-    }
-}
-
 impl Found {
-    fn measure(&mut self, study: &Study, judge: impl Fn(&Theorem) -> Judged + Sync) {
-        let judged: Vec<(&'static str, Judged)> =
-            study.claims.par_iter().map(|claim| (claim.id, judge(claim))).collect();
-        for (id, judged) in judged {
-            match judged {
-                Judged::Measured(measurement) => self.measured.push((id, measurement)),
-                Judged::Several(several) => self.measured.extend(several.into_iter().map(|m| (id, m))),
-                Judged::Skipped(why) => self.not_judged.push((id, why)),
-                Judged::Other => {}
+    fn add(&mut self, findings: Vec<Finding>) {
+        for Finding { claim, found } in findings {
+            match found {
+                Judged::Measured(measurement) => self.measured.push((claim, measurement)),
+                Judged::Skipped(why) => self.not_judged.push((claim, why)),
             }
         }
     }
@@ -294,12 +204,12 @@ impl Found {
         let family: usize = self.measured.iter().map(|(_, m)| intervals(m)).sum();
         let level = level_of_one(family);
         let claims = study.claims.iter().map(|claim| {
-            let of_claim = self.measured.iter().filter(|(id, _)| *id == claim.id);
+            let of_claim = self.measured.iter().filter(|(id, _)| id == claim.id);
             let mut instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
             if claim.judge.needs_instances() {
                 instances.extend(self.failed.iter().cloned());
             }
-            let not_judged = self.not_judged.iter().filter(|(id, _)| *id == claim.id);
+            let not_judged = self.not_judged.iter().filter(|(id, _)| id == claim.id);
             claim_evidence(study, status, claim, instances, not_judged.map(|(_, why)| why.clone()).collect())
         });
         StudyEvidence {
@@ -373,14 +283,4 @@ fn claim_evidence(
         instances,
         not_judged,
     }
-}
-
-fn held_out_record(progress: &Progress) -> Result<Option<HeldOutRecord>, StudyError> {
-    let run = |seed: u64| {
-        held_out_run(seed, progress)
-            .map_err(|source| StudyError::Rejected { name: format!("digits (seed {seed})"), source })
-    };
-    let seeds = (0..SEEDS).into_par_iter().map(run);
-    let seeds: Option<Vec<_>> = seeds.collect::<Result<Vec<_>, _>>()?.into_iter().collect();
-    Ok(seeds.map(|seeds| HeldOutRecord { seeds }))
 }

@@ -1,0 +1,183 @@
+//! Bounds over the whole sphere, by interval arithmetic: of a loss, and of its spherical sharpness.
+//!
+//! For losses of a few weights, smooth on all of S. Derivation: `proofs-notes/descent_lemma.md`.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use faer::Mat;
+use thiserror::Error;
+
+use crate::arithmetic::{Enclosure, norm};
+use crate::dense::symmetric_eigen;
+use crate::loss::{Derivatives, Loss};
+use crate::sharpness::HessianKind;
+
+/// The most boxes looked at for one bound.
+const MOST_BOXES: usize = 200_000;
+/// How close the bounds of a maximum must come, in units of the largest magnitude met.
+const CLOSE: f64 = 0.02;
+
+/// A maximum over S: no value is above `upper`, and `lower` is one, at the direction of `place`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Maximum {
+    pub lower: f64,
+    pub upper: f64,
+    pub place: Vec<f64>,
+}
+
+/// Why there is no bound.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum EnclosureError {
+    #[error(
+        "no finite bound over the sphere in {MOST_BOXES} boxes: the loss is singular somewhere, or has too many weights"
+    )]
+    Unbounded,
+}
+
+/// What is known of a loss over the whole sphere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SphereBounds {
+    /// λ₁ of ∇²L, the spherical sharpness.
+    pub sharpness: Maximum,
+    /// λ₁ of P∇²LP, the Riemannian Hessian.
+    pub tangential_sharpness: Maximum,
+    /// L.
+    pub largest_loss: Maximum,
+    /// −L.
+    pub least_loss: Maximum,
+}
+
+impl SphereBounds {
+    /// Bounds a loss.
+    ///
+    /// # Errors
+    /// A loss or a curvature that is not bounded on S, as far as boxes tell.
+    pub fn new<L: Loss<Enclosure>>(loss: &L) -> Result<Self, EnclosureError> {
+        Ok(Self {
+            sharpness: largest_sharpness(loss, HessianKind::Euclidean)?,
+            tangential_sharpness: largest_sharpness(loss, HessianKind::Tangential)?,
+            largest_loss: largest_loss(loss, 1.0)?,
+            least_loss: largest_loss(loss, -1.0)?,
+        })
+    }
+}
+
+/// The largest loss on S, or with `sign` −1 minus the least.
+///
+/// # Errors
+/// A loss that is not bounded on S, as far as boxes tell.
+pub fn largest_loss<L: Loss<Enclosure>>(loss: &L, sign: f64) -> Result<Maximum, EnclosureError> {
+    let mut derivatives = Derivatives::new(loss);
+    maximize(loss.dimension(), |place| {
+        let value = derivatives.gradient(place).0;
+        if sign < 0.0 { -value } else { value }
+    })
+}
+
+/// The largest eigenvalue of either Hessian over S.
+///
+/// # Errors
+/// A curvature that is not bounded on S, as far as boxes tell.
+pub fn largest_sharpness<L: Loss<Enclosure>>(loss: &L, kind: HessianKind) -> Result<Maximum, EnclosureError> {
+    let dimension = loss.dimension();
+    let mut derivatives = Derivatives::new(loss);
+    maximize(dimension, |place| {
+        // At w = rθ a Hessian of degree −2 is that of θ over r².
+        let square = norm(place) * norm(place);
+        let mut hessian = derivatives.hessian(place);
+        if kind == HessianKind::Tangential {
+            // ∇²L(w)w = −∇L(w) and ⟨∇L(w), w⟩ = 0: P∇²LP = ∇²L + (w∇Lᵀ + ∇Lwᵀ)/‖w‖².
+            let gradient = derivatives.gradient(place).1;
+            for i in 0..dimension {
+                for j in 0..dimension {
+                    hessian[(i, j)] = hessian[(i, j)] + (place[i] * gradient[j] + gradient[i] * place[j]) / square;
+                }
+            }
+        }
+        let scaled = Mat::from_fn(dimension, dimension, |i, j| hessian[(i, j)] * square);
+        largest_eigenvalue(&scaled)
+    })
+}
+
+/// By Weyl's inequality no matrix of the intervals has an eigenvalue farther from the middle's than the Frobenius norm of the radii.
+fn largest_eigenvalue(matrix: &Mat<Enclosure>) -> Enclosure {
+    let size = matrix.nrows();
+    let middle = Mat::from_fn(size, size, |i, j| matrix[(i, j)].middle());
+    let Ok(eigen) = symmetric_eigen(middle.as_ref()) else { return Enclosure::WHOLE };
+    let sum = |of: &dyn Fn(Enclosure) -> f64| {
+        let entries = (0..size).flat_map(|i| (0..size).map(move |j| (i, j)));
+        entries.map(|at| of(matrix[at]).powi(2)).sum::<f64>().sqrt()
+    };
+    // A backward-stable solver errs by a small multiple of D·u·‖H‖.
+    let rounding = 64.0 * size as f64 * f64::EPSILON * sum(&|entry| entry.middle());
+    let away = (1.0 + 8.0 * f64::EPSILON) * sum(&|entry| entry.radius()) + rounding;
+    Enclosure::new(eigen.values[0] - away, eigen.values[0] + away)
+}
+
+/// A box of a face of the cube [−1, 1]ᴰ, and what is known there.
+struct Piece {
+    place: Vec<Enclosure>,
+    upper: f64,
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Piece {}
+
+impl PartialOrd for Piece {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Piece {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.upper.total_cmp(&other.upper)
+    }
+}
+
+/// Bisects the box with the highest bound until the bounds are close. Every direction meets a face of the cube, and what is bounded
+/// has degree 0, so that the cube stands for the sphere.
+fn maximize(dimension: usize, mut bound: impl FnMut(&[Enclosure]) -> Enclosure) -> Result<Maximum, EnclosureError> {
+    let mut best = Maximum { lower: f64::NEG_INFINITY, upper: f64::INFINITY, place: vec![] };
+    let mut queue = BinaryHeap::new();
+    let mut scale: f64 = 0.0;
+    for face in 0..2 * dimension {
+        let side = if face % 2 == 0 { 1.0 } else { -1.0 };
+        let of_face = |k: usize| if k == face / 2 { Enclosure::new(side, side) } else { Enclosure::new(-1.0, 1.0) };
+        queue.push(Piece { place: (0..dimension).map(of_face).collect(), upper: f64::INFINITY });
+    }
+    for _ in 0..MOST_BOXES {
+        let Some(highest) = queue.pop() else { break };
+        best.upper = highest.upper;
+        if best.upper.is_finite() && best.upper - best.lower <= CLOSE * scale {
+            return Ok(best);
+        }
+        let radius = |k: &usize| highest.place[*k].radius();
+        let Some(widest) = (0..dimension).max_by(|a, b| radius(a).total_cmp(&radius(b))) else { break };
+        let Enclosure { lower, upper } = highest.place[widest];
+        let middle = highest.place[widest].middle();
+        for half in [Enclosure::new(lower, middle), Enclosure::new(middle, upper)] {
+            let mut place = highest.place.clone();
+            place[widest] = half;
+            let centre: Vec<Enclosure> = place.iter().map(|x| Enclosure::new(x.middle(), x.middle())).collect();
+            let value = bound(&centre);
+            scale = scale.max(if value.lower.is_finite() { value.lower.abs() } else { 0.0 });
+            if value.lower > best.lower {
+                best.lower = value.lower;
+                best.place = centre.iter().map(|x| x.middle()).collect();
+            }
+            // A part's bound is no higher than the whole's.
+            let upper = bound(&place).upper.min(highest.upper);
+            if upper > best.lower {
+                queue.push(Piece { place, upper });
+            }
+        }
+    }
+    if best.upper.is_finite() { Ok(best) } else { Err(EnclosureError::Unbounded) }
+}

@@ -1,0 +1,56 @@
+#[path = "common/claims.rs"]
+mod claims;
+mod common;
+
+use proptest::prelude::*;
+use sharpflow::arithmetic::Enclosure;
+use sharpflow::enclosure::{EnclosureError, SphereBounds, largest_sharpness};
+use sharpflow::loss::Derivatives;
+use sharpflow::network::NetworkLoss;
+use sharpflow::network::zoo::find;
+use sharpflow::sharpness::{HessianKind, spherical_sharpness};
+use sharpflow::sphere::project;
+use sharpflow_theorems::records::Scope;
+
+proptest! {
+    #![proptest_config(common::cases(2))]
+
+    #[test]
+    fn confirmed_on_the_whole_sphere(seed in any::<u64>()) {
+        claims::check_stable("loss_range", &claims::smooth_records(seed), Scope::Sphere)?;
+    }
+
+    /// Against values at random points, which a maximum may not exceed; at its own place it comes close.
+    #[test]
+    fn no_sampled_value_is_above_what_is_enclosed(seed in any::<u64>()) {
+        let network = find("circle").unwrap().network(&[]).unwrap().with_data_of(seed).unwrap();
+        let bounds = SphereBounds::new(&NetworkLoss::<Enclosure>::new(&network).unwrap()).unwrap();
+        let loss = NetworkLoss::<f64>::new(&network).unwrap();
+        let mut derivatives = Derivatives::new(&loss);
+        for k in 0..200u64 {
+            let mut theta = common::normal_vector(3, seed.wrapping_add(k));
+            project(&mut theta);
+            for (kind, maximum) in
+                [(HessianKind::Euclidean, &bounds.sharpness), (HessianKind::Tangential, &bounds.tangential_sharpness)]
+            {
+                let here = spherical_sharpness(&mut derivatives, &theta, kind).unwrap().value;
+                prop_assert!(here <= maximum.upper, "{kind:?}: {here} above {}", maximum.upper);
+                let mut place = maximum.place.clone();
+                project(&mut place);
+                let there = spherical_sharpness(&mut derivatives, &place, kind).unwrap().value;
+                prop_assert!(there >= maximum.lower - 1e-9 * maximum.upper && there <= maximum.upper);
+            }
+            let value = derivatives.gradient(&theta).0;
+            prop_assert!(value <= bounds.largest_loss.upper && -value <= bounds.least_loss.upper);
+        }
+    }
+}
+
+/// Where a normalization divides by 0 no ρ bounds the sharpness, and none is given.
+#[test]
+fn a_singular_loss_has_no_bound() {
+    let sizes = [("side", 2), ("entries", 4), ("rank", 1), ("every", 1)];
+    let network = find("matrix_completion").unwrap().network(&sizes).unwrap();
+    let loss = NetworkLoss::<Enclosure>::new(&network).unwrap();
+    assert_eq!(largest_sharpness(&loss, HessianKind::Euclidean), Err(EnclosureError::Unbounded));
+}

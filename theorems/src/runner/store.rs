@@ -1,0 +1,80 @@
+//! What a study has found so far, kept in a folder so that a later run can go on from it.
+
+use std::fs::{create_dir_all, read, remove_dir, remove_dir_all, rename, write};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use super::work::Finding;
+use super::{Source, Study};
+
+/// A folder of findings, one file a part of the work; or nothing, where none are kept.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: Option<PathBuf>,
+}
+
+impl Store {
+    /// Keeps nothing.
+    pub fn none() -> Self {
+        Self { folder: None }
+    }
+
+    /// Keeps the findings of this study by this very binary under `out`. Another study or binary has another folder, so that
+    /// numbers of two are never mixed.
+    pub fn under(out: &Path, study: &Study) -> Self {
+        let folder = fingerprint(study).map(|name| out.join("unfinished").join(name));
+        Self { folder: folder.ok() }
+    }
+
+    fn file(&self, work: &str) -> Option<PathBuf> {
+        let mut hasher = DefaultHasher::new();
+        work.hash(&mut hasher);
+        self.folder.as_ref().map(|folder| folder.join(format!("{:016x}.cbor", hasher.finish())))
+    }
+
+    /// What was found of a part; a file that cannot be read is as good as none.
+    pub(super) fn load(&self, work: &str) -> Option<Vec<Finding>> {
+        let bytes = read(self.file(work)?).ok()?;
+        let (name, findings): (String, Vec<Finding>) = ciborium::from_reader(bytes.as_slice()).ok()?;
+        (name == work).then_some(findings)
+    }
+
+    /// Keeps what was found of a part. Written aside and renamed: a file is whole or not there.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub(super) fn save(&self, work: &str, findings: &[Finding]) -> io::Result<()> {
+        let (Some(folder), Some(file)) = (&self.folder, self.file(work)) else { return Ok(()) };
+        create_dir_all(folder)?;
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&(work, findings), &mut bytes).map_err(io::Error::other)?;
+        let part = file.with_extension(format!("{}.part", process::id()));
+        write(&part, bytes)?;
+        rename(part, file)
+    }
+
+    /// Forgets all of it, once the study's evidence is written.
+    pub fn clear(&self) {
+        if let Some(folder) = &self.folder {
+            // What cannot be removed does no harm.
+            let _ = remove_dir_all(folder);
+            let _ = folder.parent().map(remove_dir);
+        }
+    }
+}
+
+/// Of the binary, the question and the user's data.
+fn fingerprint(study: &Study) -> io::Result<String> {
+    let mut hasher = DefaultHasher::new();
+    read(std::env::current_exe()?)?.hash(&mut hasher);
+    let claims: Vec<&str> = study.claims.iter().map(|claim| claim.id).collect();
+    (claims, study.seed, study.regressions, study.networks).hash(&mut hasher);
+    match &study.source {
+        Source::BuiltIn => {}
+        Source::Data { path, target } => (path, read(path)?, target).hash(&mut hasher),
+        Source::Network { name, network } => (name, format!("{network:?}")).hash(&mut hasher),
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}

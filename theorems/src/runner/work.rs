@@ -1,0 +1,244 @@
+//! The parts a study's work is done in: one record each, and what every claim measures on it.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Source, Study, StudyError};
+use crate::evidence::{Hypothesis, Measurement};
+use crate::hypotheses::of_identities;
+use crate::instance::{Instance, Rejected};
+use crate::records::{
+    DynamicsRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, Scope, StableError, StableRecord,
+    SwingRecord, draws, held_out_run,
+};
+use crate::theorem::{Judge, Theorem};
+
+/// What one claim made of one record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Finding {
+    pub claim: String,
+    pub found: Judged,
+}
+
+/// A measurement, or why there is none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Judged {
+    Measured(Measurement),
+    Skipped(String),
+}
+
+/// A part of a study's work.
+pub(super) enum Work<'a> {
+    Identities,
+    Steps,
+    Smooth,
+    On(&'a Instance, Runs),
+    HeldOut,
+}
+
+/// What is run on an instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Runs {
+    Points,
+    Stable,
+    Ladder,
+    Swings,
+    Dynamics,
+}
+
+impl<'a> Work<'a> {
+    /// All that a study asks for, in the order in which it is done.
+    pub fn of(study: &Study, instances: &'a [Instance]) -> Vec<Self> {
+        let mut all = vec![Self::Identities, Self::Steps, Self::Smooth];
+        let runs = [Runs::Points, Runs::Stable, Runs::Ladder, Runs::Swings, Runs::Dynamics];
+        all.extend(instances.iter().flat_map(|instance| runs.map(|runs| Self::On(instance, runs))));
+        all.push(Self::HeldOut);
+        all.retain(|work| {
+            let suits = match work {
+                Self::Steps => !matches!(study.source, Source::Network { .. }),
+                Self::Smooth | Self::HeldOut => study.source.is_built_in(),
+                _ => true,
+            };
+            suits && study.claims.iter().any(|claim| work.serves(&claim.judge))
+        });
+        all
+    }
+
+    fn serves(&self, judge: &Judge) -> bool {
+        match self {
+            Self::Identities => !judge.identities().is_empty(),
+            Self::Steps => matches!(judge, Judge::Steps(..)),
+            Self::Smooth => matches!(judge, Judge::Stable(_) | Judge::Sphere(_)),
+            Self::On(_, Runs::Points) => matches!(judge, Judge::Points(_)),
+            Self::On(_, Runs::Stable) => matches!(judge, Judge::Stable(_)),
+            Self::On(_, Runs::Ladder) => judge.needs_ladder(),
+            Self::On(_, Runs::Swings) => matches!(judge, Judge::Swings(_)),
+            Self::On(_, Runs::Dynamics) => matches!(judge, Judge::Dynamics(_)),
+            Self::HeldOut => matches!(judge, Judge::HeldOut(_)),
+        }
+    }
+
+    /// What it is called while it is done, and where its findings are kept.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Identities => "exact identities".into(),
+            Self::Steps => "random steps".into(),
+            Self::Smooth => "losses smooth on all of S".into(),
+            Self::On(instance, runs) => format!("{}: {}", instance.name, format!("{runs:?}").to_lowercase()),
+            Self::HeldOut => "held-out error".into(),
+        }
+    }
+
+    /// Steps of descent it will report.
+    pub fn steps(&self) -> u64 {
+        match self {
+            Self::On(instance, Runs::Ladder) => LadderRecord::steps(instance),
+            Self::On(instance, Runs::Swings) => SwingRecord::steps(instance),
+            Self::On(instance, Runs::Dynamics) => DynamicsRecord::steps(instance),
+            Self::HeldOut => HeldOutRecord::steps(),
+            _ => 0,
+        }
+    }
+
+    /// Makes the record and has it judged. `None` when stopped.
+    ///
+    /// # Errors
+    /// A record that cannot be made.
+    pub fn findings(&self, study: &Study, progress: &Progress) -> Result<Option<Vec<Finding>>, StudyError> {
+        let rejected = |source: Rejected| StudyError::Rejected { name: self.name(), source };
+        let measured = match self {
+            Self::Identities => {
+                let records = match &study.source {
+                    Source::Network { name, network } => {
+                        let small = network.with_rational_activations();
+                        IdentityRecord::new(name, network, &small, study.seed).map(|record| vec![record])
+                    }
+                    _ => IdentityRecord::all(study.seed),
+                };
+                let records = records.map_err(rejected)?;
+                let mut found = Vec::new();
+                for record in &records {
+                    found.extend(judge(study, |claim| match claim.judge.identities() {
+                        [] => vec![],
+                        identities => measured([of_identities(record, identities)]),
+                    }));
+                }
+                Some(found)
+            }
+            Self::Steps => {
+                let mut found = Vec::new();
+                for (arithmetic, draws) in draws(study.seed).map_err(rejected)? {
+                    let instance = format!("random steps in {arithmetic}");
+                    found.extend(judge(study, |claim| match claim.judge {
+                        Judge::Steps(_, judge) => {
+                            measured([Measurement { instance: instance.clone(), ..judge(&draws) }])
+                        }
+                        _ => vec![],
+                    }));
+                }
+                Some(found)
+            }
+            Self::Smooth => {
+                let records = StableRecord::smooth(study.seed, progress);
+                stable(study, &self.name(), records, Scope::Sphere)
+            }
+            Self::On(instance, Runs::Stable) => {
+                let record = StableRecord::of_instance(instance, study.seed, progress);
+                stable(study, &instance.name, record.map(|record| record.map(|r| vec![r])), Scope::Path)
+            }
+            Self::On(instance, Runs::Points) => Some(judge(study, |claim| match claim.judge {
+                Judge::Points(judge) => measured([judge(instance)]),
+                _ => vec![],
+            })),
+            Self::On(instance, Runs::Ladder) => LadderRecord::new(instance, progress)?
+                .map(|record| judge(study, |claim| of_ladder(claim, instance, &record))),
+            Self::On(instance, Runs::Swings) => SwingRecord::new(instance, progress)?.map(|record| {
+                judge(study, |claim| match claim.judge {
+                    Judge::Swings(judge) => measured([judge(instance, &record)]),
+                    _ => vec![],
+                })
+            }),
+            Self::On(instance, Runs::Dynamics) => DynamicsRecord::all(instance, progress)?.map(|records| {
+                judge(study, |claim| match claim.judge {
+                    Judge::Dynamics(_) if records.is_empty() => {
+                        vec![Judged::Skipped(format!("{}: its runs are too long to come far enough", instance.name))]
+                    }
+                    Judge::Dynamics(judge) => measured(judge(instance, &records)),
+                    _ => vec![],
+                })
+            }),
+            Self::HeldOut => {
+                let runs = (0..SEEDS).into_par_iter().map(|seed| held_out_run(seed, progress));
+                let seeds: Option<Vec<_>> =
+                    runs.collect::<Result<Vec<_>, _>>().map_err(rejected)?.into_iter().collect();
+                seeds.map(|seeds| {
+                    let record = HeldOutRecord { seeds };
+                    judge(study, |claim| match claim.judge {
+                        Judge::HeldOut(judge) => measured([judge(&record)]),
+                        _ => vec![],
+                    })
+                })
+            }
+        };
+        Ok(measured.filter(|_| !progress.stopped()))
+    }
+}
+
+fn measured(measurements: impl IntoIterator<Item = Measurement>) -> Vec<Judged> {
+    measurements.into_iter().map(Judged::Measured).collect()
+}
+
+/// Asks every claim, in parallel; in the claims' order.
+fn judge(study: &Study, of: impl Fn(&Theorem) -> Vec<Judged> + Sync) -> Vec<Finding> {
+    let all: Vec<(&'static str, Vec<Judged>)> = study.claims.par_iter().map(|claim| (claim.id, of(claim))).collect();
+    let findings = |(id, judged): (&str, Vec<Judged>)| -> Vec<Finding> {
+        judged.into_iter().map(|found| Finding { claim: id.into(), found }).collect()
+    };
+    all.into_iter().flat_map(findings).collect()
+}
+
+fn of_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Vec<Judged> {
+    match claim.judge {
+        Judge::Ladder(judge) => measured([judge(instance, record)]),
+        Judge::Regression(judge) => match instance.loss.regression().map(|r| judge(instance, r, record)) {
+            Some(Some(measurement)) => measured([measurement]),
+            Some(None) => {
+                vec![Judged::Skipped(format!("{}: its runs are too long to reach the claim's window", instance.name))]
+            }
+            None => vec![],
+        },
+        _ => vec![],
+    }
+}
+
+/// A record that cannot be made is a failed hypothesis: the loss has no finite curvature where it is run.
+fn stable(
+    study: &Study,
+    name: &str,
+    records: Result<Option<Vec<StableRecord>>, StableError>,
+    scope: Scope,
+) -> Option<Vec<Finding>> {
+    let broken = |error: &StableError| Measurement {
+        instance: name.into(),
+        hypotheses: vec![Hypothesis {
+            what: "the curvature is finite along the runs".into(),
+            measured: f64::INFINITY,
+            bound: 0.0,
+            place: error.to_string(),
+        }],
+        statements: vec![],
+        twins: vec![],
+        constants: vec![],
+    };
+    let records = match records {
+        Ok(records) => Ok(records?),
+        Err(error) => Err(error),
+    };
+    Some(judge(study, |claim| match (claim.judge, &records) {
+        (Judge::Stable(judge), Ok(records)) => measured([judge(records, scope)]),
+        (Judge::Sphere(judge), Ok(records)) if scope == Scope::Sphere => measured([judge(records)]),
+        (Judge::Stable(_), Err(error)) => measured([broken(error)]),
+        (Judge::Sphere(_), Err(error)) if scope == Scope::Sphere => measured([broken(error)]),
+        _ => vec![],
+    }))
+}
