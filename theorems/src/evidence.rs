@@ -92,6 +92,8 @@ pub enum Check {
     Bound { ratios: Vec<f64> },
     /// The mean of independent values must be positive.
     Positive { values: Vec<f64> },
+    /// The mean of the values must be 0, up to what the finite parameter leaves, `bias`; to be known to `within` at least.
+    Zero { values: Vec<f64>, bias: f64, within: f64 },
     /// There are no data, and why: decides nothing.
     Missing { reason: String },
 }
@@ -114,7 +116,7 @@ pub struct Constant {
 }
 
 impl Constant {
-    /// A constant from the finest rung of a ladder, with the bias that the next rung shows.
+    /// A constant from the finest rung of a ladder, with the bias that the next rung shows, or several next ones (the largest).
     ///
     /// If the bias falls at least like (ηλ)^¼, as the claims demand of their errors, then over a half decade it falls by
     /// r ≤ 10^(−1/8), and what is left is at most r/(1−r) < 3 times the last difference.

@@ -15,8 +15,8 @@ use sharpflow::sphere::direction;
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
 use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    Draw, DynamicsRecord, ENERGIES, IdentityRecord, LadderRecord, OtherRun, Run, Scope, ShortRun, StableRecord,
-    SwingRecord,
+    Draw, DynamicsRecord, ENERGIES, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord, OtherRun, Run, Scope,
+    ShortRun, StableRecord, SwingRecord, Swung,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -94,12 +94,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
     let unit = f64::EPSILON / 2.0;
     let mut hypotheses = vec![
-        Hypothesis {
-            what: "every run keeps a nearest point on Γ".into(),
-            measured: failed.clone().count() as f64,
-            bound: 0.0,
-            place: failed.clone().next().map_or(String::new(), place_of_failure),
-        },
+        lost_runs(failed.clone().count(), failed.clone().next().map(place_of_failure)),
         largest("scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| run.invariance),
         largest("bounded starting energy: e₀", &|run| run.energy),
         largest("near Γ: ‖θ − p‖ over twice the swing of the start's energy", &|run| {
@@ -133,12 +128,7 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
     let highest = EdgeStart::at_energy(1.0, LARGEST, 0.0).kick;
     let dimension = instance.loss.dimension() as f64;
     vec![
-        Hypothesis {
-            what: "every run keeps a nearest point on Γ".into(),
-            measured: lost.clone().count() as f64,
-            bound: 0.0,
-            place: lost.clone().next().map_or(String::new(), |(run, error)| format!("{}: {error}", at(run))),
-        },
+        lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
         largest("near Γ: ‖θ − p‖ over twice the swing of the largest energy", &|run, reading| {
             reading.distance_to_manifold / (2.0 * highest * (run.intrinsic_lr / 2.0).sqrt())
         }),
@@ -155,6 +145,47 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
         invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]
+}
+
+/// The hypotheses of the energy law, measured along its runs.
+pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypothesis> {
+    let runs = &record.runs;
+    let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
+    let at = |run: &GrowthRun| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let largest = |what, ratio: &dyn Fn(&GrowthRun, &Swung) -> f64| {
+        let of_run = |run: &GrowthRun| worst(run.readings.iter().map(|swung| ratio(run, swung)));
+        largest(what, runs, of_run, at)
+    };
+    let dimension = instance.loss.dimension() as f64;
+    vec![
+        lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
+        largest("small swings: e", &|_, swung| swung.energy),
+        largest("near Γ: ‖θ − p‖ over 4√(ηλ)", &|run, Swung { reading, .. }| {
+            reading.distance_to_manifold / (4.0 * run.intrinsic_lr.sqrt())
+        }),
+        largest("at the edge: |η̃λ₁ − 2| over 4√(ηλ)", &|run, Swung { reading, .. }| {
+            reading.edge_offset.abs() / (4.0 * run.intrinsic_lr.sqrt())
+        }),
+        largest("λ₁ is simple: η̃λ₂ over 2", &|_, Swung { reading, .. }| {
+            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
+        }),
+        largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, Swung { reading, .. }| {
+            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.intrinsic_lr)).sqrt();
+            1e3 * noise / reading.displacement.abs()
+        }),
+        invariance_hypothesis(instance),
+        rank_hypothesis(instance),
+    ]
+}
+
+/// That no run lost its nearest point.
+fn lost_runs(count: usize, first: Option<String>) -> Hypothesis {
+    Hypothesis {
+        what: "every run keeps a nearest point on Γ".into(),
+        measured: count as f64,
+        bound: 0.0,
+        place: first.unwrap_or_default(),
+    }
 }
 
 /// The hypotheses of the stable regime.
@@ -336,12 +367,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     };
     let dimension = instance.loss.dimension() as f64;
     vec![
-        Hypothesis {
-            what: "every run keeps a nearest point on Γ".into(),
-            measured: lost.clone().count() as f64,
-            bound: 0.0,
-            place: lost.clone().next().map_or(String::new(), |(run, error)| format!("{}: {error}", at(run))),
-        },
+        lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
         largest("near Γ: ‖θ − p‖ over 4√ε", &|run, reading| {
             reading.distance_to_manifold / (4.0 * run.rung.sqrt())
         }),

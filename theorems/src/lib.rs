@@ -22,6 +22,7 @@ pub mod verdict;
 mod descent_lemma;
 mod effective_learning_rate;
 mod energy;
+mod energy_law;
 mod equilibrium_norm;
 mod heavy_ball;
 mod held_out_error;

@@ -3,7 +3,7 @@
 use crate::theorem::Theorem;
 
 /// The claims in the order of the theory.
-pub static REGISTRY: [&Theorem; 23] = [
+pub static REGISTRY: [&Theorem; 24] = [
     &crate::scale_invariance::THEOREM,
     &crate::sharpness_scaling::THEOREM,
     &crate::projected_gradient_descent::THEOREM,
@@ -26,6 +26,7 @@ pub static REGISTRY: [&Theorem; 23] = [
     &crate::linear_regression_flow::THEOREM,
     &crate::minimum_norm_convergence::THEOREM,
     &crate::heavy_ball::THEOREM,
+    &crate::energy_law::THEOREM,
     &crate::held_out_error::THEOREM,
 ];
 

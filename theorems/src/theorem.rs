@@ -4,7 +4,9 @@ use sharpflow::identities::Identity;
 
 use crate::evidence::{Measurement, Strength};
 use crate::instance::{Instance, Regression};
-use crate::records::{Draw, DynamicsRecord, HeldOutRecord, LadderRecord, Scope, StableRecord, SwingRecord};
+use crate::records::{
+    Draw, DynamicsRecord, GrowthRecord, HeldOutRecord, LadderRecord, Scope, StableRecord, SwingRecord,
+};
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,8 @@ pub enum Judge {
     Swings(fn(&Instance, &SwingRecord) -> Measurement),
     /// Relatives of gradient descent with weight decay on one instance; a measurement for each that the claim is about.
     Dynamics(fn(&Instance, &[DynamicsRecord]) -> Vec<Measurement>),
+    /// Runs over which the energy of small swings changes, on one instance.
+    Growth(fn(&Instance, &GrowthRecord) -> Measurement),
     /// A ladder on a linear regression; `None` where the record is too short for the claim's window.
     Regression(fn(&Instance, &Regression, &LadderRecord) -> Option<Measurement>),
     /// Runs with and without weight decay on real data.
@@ -67,7 +71,8 @@ impl Judge {
 
     /// Whether it is about runs on instances.
     pub fn needs_instances(&self) -> bool {
-        self.needs_ladder() || matches!(self, Self::Stable(_) | Self::Points(_) | Self::Swings(_) | Self::Dynamics(_))
+        self.needs_ladder()
+            || matches!(self, Self::Stable(_) | Self::Points(_) | Self::Swings(_) | Self::Growth(_) | Self::Dynamics(_))
     }
 
     /// Whether it reads a ladder.

@@ -12,7 +12,7 @@ pub const FAMILY_CONFIDENCE: f64 = 0.999;
 /// How many intervals a measurement will ask for.
 pub fn intervals(measurement: &Measurement) -> usize {
     let checks = measurement.statements.iter().chain(&measurement.twins);
-    checks.filter(|s| matches!(s.check, Check::Order { .. } | Check::Positive { .. })).count()
+    checks.filter(|s| matches!(s.check, Check::Order { .. } | Check::Positive { .. } | Check::Zero { .. })).count()
         + measurement.constants.len()
 }
 
@@ -90,6 +90,21 @@ fn decide_check(statement: Statement, level: f64) -> Decided {
             decided.shows = format!("measured/bound ≤ {worst:.2e} in {} trials", ratios.len());
         }
         Check::Missing { reason } => decided.shows = reason.clone(),
+        Check::Zero { values, bias, within } => match mean(values, level) {
+            Ok(mut interval) => {
+                interval.half_width += bias;
+                decided.outcome = if !interval.contains(0.0) {
+                    Outcome::Fails
+                } else if interval.half_width <= *within {
+                    Outcome::Passes
+                } else {
+                    Outcome::Undecided
+                };
+                decided.shows = format!("{:.4} ± {:.4}", interval.value, interval.half_width);
+                decided.mean = Some(interval);
+            }
+            Err(error) => decided.shows = error.to_string(),
+        },
         Check::Positive { values } => match mean(values, level) {
             Ok(interval) => {
                 decided.outcome = sign_outcome(&interval);

@@ -65,7 +65,7 @@ pub struct Reading {
 
 /// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
 const OF_REGRESSIONS: Limits =
-    Limits { horizon: 2.0, steps: 5e6, usual: 2.5e6, reading: Reading { kept: 1024.0, of_period: 32.0 } };
+    Limits { horizon: 2.0, steps: 5e6, usual: 2.5e6, reading: Reading { kept: 512.0, of_period: 16.0 } };
 const OF_NETWORKS: Limits =
     Limits { horizon: 0.5, steps: 2e5, usual: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
 
@@ -254,6 +254,14 @@ impl Instance {
         self.loss.minimizers(self.rank)
     }
 
+    /// The predicted path up to a τ within the horizon, at evenly spaced places.
+    ///
+    /// # Errors
+    /// A flow that cannot be followed.
+    pub fn places(&self, horizon: f64, count: usize) -> Result<Vec<Place>, Rejected> {
+        places(&self.loss, self.rank, &self.flow_over(FlowConstants::SHARPNESS_REDUCTION, horizon)?, horizon, count)
+    }
+
     /// How often its runs are read.
     pub fn reading(&self) -> Reading {
         match self.loss {
@@ -295,15 +303,23 @@ fn path(loss: &InstanceLoss, rank: usize, start: &[f64], horizon: f64) -> Result
             Err(error) => return Err(error.into()),
         }
     };
+    places(loss, rank, &flow, horizon, PLACES)
+}
+
+fn places(
+    loss: &InstanceLoss,
+    rank: usize,
+    flow: &Flow<f64>,
+    horizon: f64,
+    count: usize,
+) -> Result<Vec<Place>, Rejected> {
     let mut minimizers = loss.minimizers(rank);
     let mut numeric = NumericMinimizers::of_rank(loss, rank);
-    (0..PLACES)
+    (0..count)
         .map(|k| {
-            let tau = horizon * k as f64 / (PLACES - 1) as f64;
-            let mut point = start.to_vec();
-            if k > 0 {
-                flow.at(tau, &mut point);
-            }
+            let tau = horizon * k as f64 / (count - 1) as f64;
+            let mut point = vec![0.0; loss.dimension()];
+            flow.at(tau, &mut point);
             let mut nearest = point.clone();
             minimizers.nearest(&point, &mut nearest)?;
             let mut geometry = Geometry::new(loss.dimension());

@@ -14,7 +14,7 @@ const READINGS: f64 = 64.0;
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
 /// The longest run, in steps: there are four times as many runs as in a ladder.
-const LONGEST_RUN: f64 = 5e5;
+const LONGEST_RUN: f64 = 1.2e5;
 /// Momentum makes swings grow; small ones have further to go.
 const SMALL_ENERGY: f64 = 0.05;
 

@@ -2,6 +2,7 @@
 
 mod draw;
 mod dynamics;
+mod growth;
 mod held_out;
 mod identity;
 mod ladder;
@@ -10,6 +11,7 @@ mod swing;
 
 pub use draw::{Draw, Recursion, Remainder, draws};
 pub use dynamics::{DYNAMICS, Dynamics, DynamicsRecord, OtherRun};
+pub use growth::{GrowthRecord, GrowthRun, READINGS as PERIOD_READINGS, Swung, integral};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};

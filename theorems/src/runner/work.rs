@@ -8,8 +8,8 @@ use crate::evidence::{Hypothesis, Measurement};
 use crate::hypotheses::of_identities;
 use crate::instance::{Instance, Rejected};
 use crate::records::{
-    DynamicsRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, Scope, StableError, StableRecord,
-    SwingRecord, draws, held_out_run,
+    DynamicsRecord, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, Scope, StableError,
+    StableRecord, SwingRecord, draws, held_out_run,
 };
 use crate::theorem::{Judge, Theorem};
 
@@ -43,6 +43,7 @@ pub(super) enum Runs {
     Stable,
     Ladder,
     Swings,
+    Growth,
     Dynamics,
 }
 
@@ -50,7 +51,7 @@ impl<'a> Work<'a> {
     /// All that a study asks for, in the order in which it is done.
     pub fn of(study: &Study, instances: &'a [Instance]) -> Vec<Self> {
         let mut all = vec![Self::Identities, Self::Steps, Self::Smooth];
-        let runs = [Runs::Points, Runs::Stable, Runs::Ladder, Runs::Swings, Runs::Dynamics];
+        let runs = [Runs::Points, Runs::Stable, Runs::Ladder, Runs::Swings, Runs::Growth, Runs::Dynamics];
         all.extend(instances.iter().flat_map(|instance| runs.map(|runs| Self::On(instance, runs))));
         all.push(Self::HeldOut);
         all.retain(|work| {
@@ -73,6 +74,7 @@ impl<'a> Work<'a> {
             Self::On(_, Runs::Stable) => matches!(judge, Judge::Stable(_)),
             Self::On(_, Runs::Ladder) => judge.needs_ladder(),
             Self::On(_, Runs::Swings) => matches!(judge, Judge::Swings(_)),
+            Self::On(_, Runs::Growth) => matches!(judge, Judge::Growth(_)),
             Self::On(_, Runs::Dynamics) => matches!(judge, Judge::Dynamics(_)),
             Self::HeldOut => matches!(judge, Judge::HeldOut(_)),
         }
@@ -94,6 +96,7 @@ impl<'a> Work<'a> {
         match self {
             Self::On(instance, Runs::Ladder) => LadderRecord::steps(instance),
             Self::On(instance, Runs::Swings) => SwingRecord::steps(instance),
+            Self::On(instance, Runs::Growth) => GrowthRecord::steps(instance),
             Self::On(instance, Runs::Dynamics) => DynamicsRecord::steps(instance),
             Self::HeldOut => HeldOutRecord::steps(),
             _ => 0,
@@ -158,6 +161,20 @@ impl<'a> Work<'a> {
                     _ => vec![],
                 })
             }),
+            Self::On(instance, Runs::Growth) => {
+                GrowthRecord::new(instance, progress).map_err(rejected)?.map(|record| {
+                    judge(study, |claim| match claim.judge {
+                        Judge::Growth(_) if record.runs.is_empty() => {
+                            vec![Judged::Skipped(format!(
+                                "{}: a ladder of small enough ηλ takes too long",
+                                instance.name
+                            ))]
+                        }
+                        Judge::Growth(judge) => measured([judge(instance, &record)]),
+                        _ => vec![],
+                    })
+                })
+            }
             Self::On(instance, Runs::Dynamics) => DynamicsRecord::all(instance, progress)?.map(|records| {
                 judge(study, |claim| match claim.judge {
                     Judge::Dynamics(_) if records.is_empty() => {

@@ -1,0 +1,121 @@
+//! Whether the oscillation at the edge of stability dies out or grows.
+
+use sharpflow::measure::worst;
+use sharpflow::minimizers::EnergyLaw;
+
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::hypotheses::of_growth;
+use crate::instance::Instance;
+use crate::records::{GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, integral};
+use crate::theorem::{BEYOND, Judge, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "energy_law",
+    title: "Energy law",
+    strength: Strength::Beyond,
+    statement: "The energy e of a small swing obeys de/dτ = κe, κ = (16 + 6‖G‖² + 4q)/K - 2⟨G, ∇_Γ‖G‖²⟩/K², K = 4 + ‖G‖²: the \
+                oscillation dies out where κ < 0 and grows where κ > 0",
+    latex: r"\frac{d\log e}{d\tau}=\frac{16+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}",
+    hypotheses: &[
+        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
+        "the run stays near Γ and the edge, and its energy small",
+        "|h| stays above rounding",
+    ],
+    source: BEYOND,
+    judge: Judge::Growth(judge),
+};
+
+/// κ = (constant + square‖G‖² + quartic·q)/K − slope·⟨G, ∇_Γ‖G‖²⟩/K².
+#[derive(Clone, Copy)]
+struct Rate {
+    constant: f64,
+    square: f64,
+    quartic: f64,
+    slope: f64,
+    sign: f64,
+}
+
+const LAW: Rate = Rate { constant: 16.0, square: 6.0, quartic: 4.0, slope: 2.0, sign: 1.0 };
+
+impl Rate {
+    fn of(self, law: &EnergyLaw) -> f64 {
+        let stiffness = 4.0 + law.log_gradient_square;
+        let sum = self.constant + self.square * law.log_gradient_square + self.quartic * law.quartic;
+        self.sign * (sum / stiffness - self.slope * law.slope_along_gradient / (stiffness * stiffness))
+    }
+}
+
+const TWINS: [(&str, Rate); 9] = [
+    ("-κ", Rate { sign: -1.0, ..LAW }),
+    ("2κ", Rate { sign: 2.0, ..LAW }),
+    ("8 for 16", Rate { constant: 8.0, ..LAW }),
+    ("24 for 16", Rate { constant: 24.0, ..LAW }),
+    ("3‖G‖² for 6‖G‖²", Rate { square: 3.0, ..LAW }),
+    ("q left out", Rate { quartic: 0.0, ..LAW }),
+    ("3q for 4q", Rate { quartic: 3.0, ..LAW }),
+    ("⟨G, ∇‖G‖²⟩ left out", Rate { slope: 0.0, ..LAW }),
+    ("+2⟨G, ∇‖G‖²⟩/K²", Rate { slope: -2.0, ..LAW }),
+];
+
+/// A twin is tried where it moves log e by this much more or less than the law, which is known beforehand.
+const TELLS: f64 = 0.3;
+/// How well the gain must be known: half of that.
+const KNOWN: f64 = 0.15;
+/// By how much an error of order ½ falls from rung to rung, half a decade.
+const FALLS: f64 = 1.78;
+
+fn judge(instance: &Instance, record: &GrowthRecord) -> Measurement {
+    let path = &record.path;
+    let end = path.last().map_or(f64::NAN, |place| place.tau);
+    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law));
+    // What log e gained over a law's growth, from the first period to the last; of the finest rung. What its finite ηλ leaves is less than the change from the rung before,
+    // threefold; where the error changes its sign just there, the rung before that one shows it.
+    let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
+        (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
+        _ => (f64::NAN, f64::NAN),
+    };
+    let of_rung = |k: usize, of: &dyn Fn(&GrowthRun) -> f64| -> Vec<f64> { record.rung(k).map(of).collect() };
+    let follows = |what: &'static str, rate: Rate| {
+        let excess = |run: &GrowthRun| {
+            let (gained, predicted) = gain(run, rate);
+            gained - predicted
+        };
+        let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let values = of_rung(0, &excess);
+        let change = |k: usize| (average(&of_rung(k, &excess)) - average(&values)).abs();
+        let bias = 3.0 * worst([change(1), change(2) / (1.0 + FALLS)]);
+        Statement { what: what.into(), check: Check::Zero { values, bias, within: KNOWN } }
+    };
+    let tells = |rate: Rate| (moved(rate, end) - moved(LAW, end)).abs() >= TELLS;
+    let predicted = moved(LAW, end);
+    let ratio = |run: &GrowthRun| {
+        let (gained, predicted) = gain(run, LAW);
+        gained / predicted
+    };
+    Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_growth(instance, record),
+        statements: vec![follows("log e gained over ∫κ dτ", LAW)],
+        twins: TWINS.iter().filter(|(_, rate)| tells(*rate)).map(|&(what, rate)| follows(what, rate)).collect(),
+        constants: if predicted.abs() >= TELLS {
+            vec![Constant::of_rungs(
+                "growth of log e, measured over predicted",
+                1.0,
+                of_rung(0, &ratio),
+                &of_rung(1, &ratio),
+            )]
+        } else {
+            vec![]
+        },
+    }
+}
+
+/// Means of log e over whole periods, with the τ of their middles.
+fn means(run: &GrowthRun) -> Vec<(f64, f64)> {
+    let mean = |period: &[Swung]| {
+        let n = period.len() as f64;
+        let log_energy = period.iter().map(|swung| swung.energy.ln()).sum::<f64>() / n;
+        (period.iter().map(|swung| swung.tau).sum::<f64>() / n, log_energy)
+    };
+    run.readings.chunks_exact(PERIOD_READINGS).map(mean).collect()
+}
