@@ -1,63 +1,21 @@
 //! The command line as its users meet it: results, exit codes, one clear line for every fault.
 
+#[path = "common/folder.rs"]
+mod folder;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use folder::Folder;
 use serde_json::Value;
 use sharpflow::data::Dataset;
 use sharpflow_theorems::registry::REGISTRY;
 
 /// The combining mark of η̃, which takes no column.
 const TILDE: char = '\u{303}';
-
-/// A folder of its own for each test, removed with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sharpflow-cli-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sharpflow"));
-        command.args(arguments).current_dir(&self.0);
-        command
-    }
-
-    fn file(&self, name: &str, content: &str) {
-        fs::write(self.0.join(name), content).unwrap();
-    }
-
-    /// A file of random data with the target in the last column.
-    fn random(&self, name: &str, n: usize, d: usize, seed: u64) {
-        let data = Dataset::random(n, d, seed);
-        let row = |i: usize| {
-            let features = (0..d).map(|j| data.features[(i, j)].to_string());
-            features.chain([data.targets[i].to_string()]).collect::<Vec<_>>().join(",")
-        };
-        self.file(name, &((0..n).map(row).collect::<Vec<_>>().join("\n") + "\n"));
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.0.join(name)).unwrap()).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
