@@ -93,6 +93,11 @@ where
         self.steps
     }
 
+    /// The end of the interval of integration.
+    pub fn end(&self) -> f64 {
+        self.end.into()
+    }
+
     /// `out ← ζ(τ)`, a unit vector; τ is clamped to the interval of integration.
     pub fn at(&self, tau: f64, out: &mut [T]) {
         let end = f64::from(self.end);

@@ -6,7 +6,8 @@ use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::hypotheses::{follows, of_dynamics};
 use crate::instance::Instance;
-use crate::records::{Dynamics, DynamicsRecord, OtherRun};
+use crate::mean_square::QUADRATURE;
+use crate::records::{Dynamics, DynamicsRecord, OtherRun, ShortRun};
 use crate::theorem::{BEYOND, Judge, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -14,7 +15,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     title: "Heavy-ball momentum",
     strength: Strength::Beyond,
     statement: "With m' = μm + ∇L(w) + λw, w' = w - ηm', the edge of stability is at ηλ₁/‖w‖² = 2(1+μ), and near Γ the \
-                iterates follow the sharpness-reduction flow, one step lasting ηλ/(1-μ)",
+                iterates follow the sharpness-reduction flow, one step lasting ηλ/(1-μ), with ⟨K h²⟩ = 2ηλ/(1+μ)",
     latex: r"\frac{\eta\lambda_1}{\|w\|^2}\to 2(1+\mu),\qquad \frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1}{4+\|\nabla_\Gamma\log\lambda_1\|^2},\quad\tau=\frac{t\,\eta\lambda}{1-\mu}",
     hypotheses: &["those of the sharpness-reduction flow", "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))"],
     source: BEYOND,
@@ -45,12 +46,23 @@ fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measu
         let check = Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 1e-13 };
         Statement { what: what.into(), check }
     };
+    // ηλ = ε(1−μ). Each step of δ neglects |δ| of its terms at most, twice.
+    let mean_square = |what: &'static str, factor: f64| {
+        let ratio = |run: &ShortRun| {
+            let swing = worst(run.whole().iter().map(|(_, reading)| reading.edge_offset.abs()));
+            let mean = run.mean(|reading| reading.edge_stiffness * reading.displacement.powi(2));
+            let intrinsic_lr = run.intrinsic_lr * (1.0 - momentum);
+            (mean / (factor * intrinsic_lr) - 1.0).abs() / (2.0 * swing + QUADRATURE)
+        };
+        Statement { what: what.into(), check: Check::Bound { ratios: record.swings.iter().map(ratio).collect() } }
+    };
     Measurement {
         instance: format!("{}, μ = {momentum}", instance.name),
         hypotheses: of_dynamics(instance, record),
         statements: vec![
             follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),
             edge("ηλ₁/‖w‖² = 2(1+μ)", 2.0 * (1.0 + momentum)),
+            mean_square("⟨K h²⟩ against 2ηλ/(1+μ)", 2.0 / (1.0 + momentum)),
         ],
         twins: vec![
             follows("one step lasts ηλ", on, faster(1.0 - momentum), point),
@@ -61,6 +73,9 @@ fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measu
             follows("sign flipped", on, faster(-1.0), point),
             edge("edge at 2", 2.0),
             edge("edge at 2/(1-μ)", 2.0 / (1.0 - momentum)),
+            mean_square("⟨K h²⟩ = 2ηλ", 2.0),
+            mean_square("⟨K h²⟩ = 2ηλ(1-μ)", 2.0 * (1.0 - momentum)),
+            mean_square("⟨K h²⟩ = 2ηλ/(1-μ)", 2.0 / (1.0 - momentum)),
         ],
         constants: vec![],
     }

@@ -339,13 +339,19 @@ pub(crate) fn follows(
     read: fn(&OtherRun, usize) -> &[f64],
 ) -> Statement {
     let horizon = record.dynamics.horizon(instance);
-    let flow = match instance.flow_over(constants, horizon) {
+    let flow = if constants == record.dynamics.flow() {
+        instance.flow_over(constants, horizon)
+    } else {
+        instance.twin_flow(constants, horizon)
+    };
+    let flow = match flow {
         Ok(flow) => flow,
         Err(error) => return Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
     let mut zeta = vec![0.0; instance.loss.dimension()];
     let point = |run: &OtherRun| {
-        let distances = (0..run.times.len()).map(|k| {
+        let within = (0..run.times.len()).filter(|&k| run.times[k] <= flow.end());
+        let distances = within.map(|k| {
             flow.at(run.times[k], &mut zeta);
             distance(read(run, k), &zeta)
         });

@@ -59,7 +59,7 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
         order("projected on Γ", &flow, Run::point, ErrorModel::Leading, None),
     ];
     let twins = TWINS.iter().map(|&(what, constants)| {
-        let flow = instance.flow(constants);
+        let flow = instance.twin_flow(constants, instance.plan.horizon);
         order(what, &flow, Run::point, ErrorModel::Leading, None)
     });
     Measurement {
@@ -82,7 +82,7 @@ fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Re
     let mut predicted = vec![0.0; instance.loss.dimension()];
     let runs = record.runs.iter();
     runs.map(|run| {
-        let distances = run.window(0.0, instance.plan.horizon).map(|k| {
+        let distances = run.window(0.0, flow.end()).map(|k| {
             flow.at(run.times[k], &mut predicted);
             distance(read(run, k), &predicted)
         });

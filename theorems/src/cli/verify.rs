@@ -73,6 +73,8 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         return Ok(INTERRUPTED);
     }
     store.clear();
+    // What an interrupted run left is in it.
+    let _ = remove_file(arguments.out.join("evidence.partial.json"));
     Ok(code(&evidence))
 }
 

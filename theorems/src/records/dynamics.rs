@@ -5,8 +5,9 @@ use sharpflow::flow::FlowConstants;
 use sharpflow::measure::{Reading, Tracker};
 use sharpflow::minimizers::MinimizersError;
 
-use super::Progress;
-use crate::instance::{Instance, LEARNING_RATE, START_ENERGY, STARTS};
+use super::swing::watch;
+use super::{ENERGIES, Progress, ShortRun, SwingRecord};
+use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, START_ENERGY, STARTS};
 
 /// Readings of a run.
 const READINGS: f64 = 64.0;
@@ -14,7 +15,7 @@ const READINGS: f64 = 64.0;
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
 /// The longest run, in steps: there are four times as many runs as in a ladder.
-const LONGEST_RUN: f64 = 1.2e5;
+const LONGEST_RUN: f64 = 2e5;
 /// Momentum makes swings grow; small ones have further to go.
 const SMALL_ENERGY: f64 = 0.05;
 
@@ -39,6 +40,11 @@ pub const DYNAMICS: [Dynamics; 4] = [
 fn horizon(instance: &Instance) -> f64 {
     let finest = instance.plan.rungs.last().copied().unwrap_or(0.0);
     instance.plan.horizon.min(HORIZON).min(LONGEST_RUN * finest)
+}
+
+/// Whether its runs come far enough to show a flow, and to tell it from wrong ones.
+fn reaches(instance: &Instance) -> bool {
+    horizon(instance) >= LEAST_HORIZON && instance.tells_within(horizon(instance))
 }
 
 impl Dynamics {
@@ -70,6 +76,8 @@ impl Dynamics {
 pub struct DynamicsRecord {
     pub dynamics: Dynamics,
     pub runs: Vec<OtherRun>,
+    /// Under momentum, two periods each of small swings.
+    pub swings: Vec<ShortRun>,
 }
 
 /// One run, read at an odd stride.
@@ -94,7 +102,7 @@ impl DynamicsRecord {
     /// # Errors
     /// A start that is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Option<Vec<Self>>, StepError> {
-        let reaches = horizon(instance) >= LEAST_HORIZON;
+        let reaches = reaches(instance);
         let records = DYNAMICS.iter().filter(|_| reaches).map(|&dynamics| {
             let rungs = instance.plan.rungs.iter().rev();
             let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
@@ -102,7 +110,17 @@ impl DynamicsRecord {
                 .into_par_iter()
                 .with_max_len(1)
                 .map(|(rung, start)| one_run(instance, dynamics, rung, start, progress));
-            Ok(Self { dynamics, runs: runs.collect::<Result<_, StepError>>()? })
+            let runs = runs.collect::<Result<_, StepError>>()?;
+            let swings = match dynamics {
+                Dynamics::HeavyBall { momentum } => {
+                    let rungs = SwingRecord::rungs(instance).into_iter().rev();
+                    let tasks: Vec<(f64, usize)> = rungs.flat_map(|rung| (0..STARTS).map(move |k| (rung, k))).collect();
+                    let swing = |(rung, start)| swing(instance, momentum, rung, start, progress);
+                    tasks.into_par_iter().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
+                }
+                Dynamics::Rmsprop { .. } => vec![],
+            };
+            Ok(Self { dynamics, runs, swings })
         });
         let records = records.collect::<Result<_, StepError>>()?;
         Ok((!progress.stopped()).then_some(records))
@@ -110,7 +128,7 @@ impl DynamicsRecord {
 
     /// How many steps all of them take on an instance.
     pub fn steps(instance: &Instance) -> u64 {
-        if horizon(instance) < LEAST_HORIZON {
+        if !reaches(instance) {
             return 0;
         }
         let steps = |rung: &f64| (horizon(instance) / rung).ceil() as u64;
@@ -126,36 +144,64 @@ fn one_run(
     progress: &Progress,
 ) -> Result<OtherRun, StepError> {
     let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let energy = if matches!(dynamics, Dynamics::HeavyBall { .. }) { SMALL_ENERGY } else { START_ENERGY };
-    let mut edge = EdgeStart::at_energy(rung, energy, phase);
     let square = instance.geometry.log_gradient_square();
-    let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
     match dynamics {
         Dynamics::HeavyBall { momentum } => {
-            // |h|_eq² = 2ηλ/((1+μ)K) with ηλ = ε(1−μ).
-            let intrinsic_lr = rung * (1.0 - momentum);
-            edge.kick *= ((1.0 - momentum) / (1.0 + momentum)).sqrt();
-            let mut weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
-            // η/((1+μ)‖w‖²) in place of η/((1−ε)‖w‖²).
-            scale(&mut weights, ((1.0 - rung) / (1.0 + momentum)).sqrt());
-            let h = edge.displacement(&instance.geometry);
-            // In phase: the momentum an oscillation of period two has.
-            let mut velocity = vec![0.0; weights.len()];
-            add_scaled(&mut velocity, -sharpness * h / (norm(&weights) * (1.0 + momentum)), v);
-            let started = [weights.as_slice(), velocity.as_slice()];
-            let mut descent = HeavyBall::new(&instance.loss, LEARNING_RATE, intrinsic_lr, momentum, started)?;
+            let edge = EdgeStart::at_energy(rung, SMALL_ENERGY, phase);
+            let mut descent = heavy_ball(instance, momentum, edge)?;
             Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
         }
         Dynamics::Rmsprop { decay } => {
+            let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
             // |h|_eq² = 2ε/(2C_b + ‖G‖²).
             edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
             let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
             let learning_rate = dynamics.step_lasts(rung).sqrt();
-            let second_moment = (learning_rate * sharpness / (2.0 + edge.edge_offset)).powi(2);
+            let second_moment = (learning_rate * instance.geometry.sharpness / (2.0 + edge.edge_offset)).powi(2);
             let mut descent = ScalarRmsprop::new(&instance.loss, learning_rate, decay, &weights, second_moment)?;
             Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
         }
     }
+}
+
+/// Gradient descent with momentum from a start on the same rung and phase as one without.
+fn heavy_ball(
+    instance: &Instance,
+    momentum: f64,
+    mut edge: EdgeStart,
+) -> Result<HeavyBall<'_, InstanceLoss, f64>, StepError> {
+    let rung = edge.intrinsic_lr;
+    // |h|_eq² = 2ηλ/((1+μ)K) with ηλ = ε(1−μ), and x′ = δ(1+μ)/(1−μ).
+    let slower = slower(momentum);
+    edge.kick *= slower;
+    edge.edge_offset *= slower;
+    let mut weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+    // η/((1+μ)‖w‖²) in place of η/((1−ε)‖w‖²).
+    scale(&mut weights, ((1.0 - rung) / (1.0 + momentum)).sqrt());
+    let h = edge.displacement(&instance.geometry);
+    // In phase: the momentum an oscillation of period two has.
+    let mut velocity = vec![0.0; weights.len()];
+    let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
+    add_scaled(&mut velocity, -sharpness * h / (norm(&weights) * (1.0 + momentum)), v);
+    HeavyBall::new(&instance.loss, LEARNING_RATE, rung * (1.0 - momentum), momentum, [&weights, &velocity])
+}
+
+/// √((1−μ)/(1+μ)): the period and the size of swings, in those without momentum on the same rung.
+fn slower(momentum: f64) -> f64 {
+    ((1.0 - momentum) / (1.0 + momentum)).sqrt()
+}
+
+fn swing(
+    instance: &Instance,
+    momentum: f64,
+    rung: f64,
+    start: usize,
+    progress: &Progress,
+) -> Result<ShortRun, StepError> {
+    let (phase, energy) = ((start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64, ENERGIES[0]);
+    let mut descent = heavy_ball(instance, momentum, EdgeStart::at_energy(rung, energy, phase))?;
+    let made = ShortRun { intrinsic_lr: rung, start, energy, readings: Vec::new(), failure: None };
+    Ok(watch(instance, &mut descent, slower(momentum) * EdgeStart::period(rung, energy), made, progress))
 }
 
 fn observe(

@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sharpflow::descent::{EdgeStart, GradientDescent, StepError, run};
+use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, run};
 use sharpflow::measure::{Reading, Tracker};
 use sharpflow::minimizers::MinimizersError;
 
@@ -99,7 +99,7 @@ impl ShortRun {
 
 impl SwingRecord {
     /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period.
-    fn rungs(instance: &Instance) -> Vec<f64> {
+    pub(super) fn rungs(instance: &Instance) -> Vec<f64> {
         let rate = instance.path[0].law.rate().abs();
         let steady = (LARGEST_DRIFT / (rate * EdgeStart::period(1.0, ENERGIES[1]))).powi(2);
         let top = instance.plan.rungs[0].min(steady);
@@ -157,10 +157,20 @@ fn short_run(
     let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
     let weights = EdgeStart::at_energy(rung, energy, phase).weights(&instance.start, &instance.geometry, LEARNING_RATE);
     let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
+    let made = ShortRun { intrinsic_lr: rung, start, energy, readings: Vec::new(), failure: None };
+    Ok(watch(instance, &mut descent, EdgeStart::period(rung, energy), made, progress))
+}
+
+/// Two periods of an oscillation, whatever makes it.
+pub(super) fn watch(
+    instance: &Instance,
+    descent: &mut impl Descent<f64>,
+    period: f64,
+    mut made: ShortRun,
+    progress: &Progress,
+) -> ShortRun {
     let mut tracker = Tracker::new(instance.minimizers());
-    let steps = steps_of(rung, energy);
-    let stride = (steps as f64 / PERIODS / READINGS) as u64 | 1;
-    let mut made = ShortRun { intrinsic_lr: rung, start, energy, readings: Vec::new(), failure: None };
+    let stride = (period / READINGS) as u64 | 1;
     let mut last = 0;
     let alive = |step: u64| {
         progress.add(step - last);
@@ -168,8 +178,8 @@ fn short_run(
         !progress.stopped()
     };
     run(
-        &mut descent,
-        steps,
+        descent,
+        (PERIODS * period).ceil() as u64,
         |step| step.is_multiple_of(stride),
         alive,
         |step, weights, effective, _| {
@@ -180,5 +190,5 @@ fn short_run(
             made.failure.is_none()
         },
     );
-    Ok(made)
+    made
 }

@@ -178,7 +178,7 @@ impl<'a> Work<'a> {
             Self::On(instance, Runs::Dynamics) => DynamicsRecord::all(instance, progress)?.map(|records| {
                 judge(study, |claim| match claim.judge {
                     Judge::Dynamics(_) if records.is_empty() => {
-                        vec![Judged::Skipped(format!("{}: its runs are too long to come far enough", instance.name))]
+                        vec![Judged::Skipped(format!("{}: runs short enough do not come so far as to tell the flow from wrong ones", instance.name))]
                     }
                     Judge::Dynamics(judge) => measured(judge(instance, &records)),
                     _ => vec![],
