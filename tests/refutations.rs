@@ -3,12 +3,15 @@
 #[path = "common/claims.rs"]
 mod claims;
 
-use claims::{decided, measure_dynamics, measure_identities, measure_ladder, measure_steps};
+use claims::{
+    decided, measure_dynamics, measure_identities, measure_ladder, measure_steps, smooth_records, stable_record,
+};
 use sharpflow::data::Dataset;
 use sharpflow::measure::ErrorModel;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Outcome, Statement, Verdict};
 use sharpflow_theorems::instance::{Instance, Rejected};
+use sharpflow_theorems::records::Scope;
 use sharpflow_theorems::registry::{REGISTRY, find};
 use sharpflow_theorems::theorem::Judge;
 
@@ -17,23 +20,26 @@ use sharpflow_theorems::theorem::Judge;
 fn a_twin_in_its_claims_place_is_refuted() {
     let data = Dataset::random(8, 12, 3);
     let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
+    let (stable, smooth) = ([stable_record(&instance, 5)], smooth_records(5));
     for claim in REGISTRY {
         let measured = match claim.judge {
             Judge::Identities(_) => measure_identities(claim.id, 5),
             Judge::Steps(..) => measure_steps(claim.id, 5),
             Judge::Dynamics(_) => measure_dynamics(claim.id, &instance),
+            Judge::Stable(judge) => vec![judge(&stable, Scope::Path), judge(&smooth, Scope::Sphere)],
+            Judge::Sphere(judge) => vec![judge(&smooth)],
             judge if judge.needs_instances() => vec![measure_ladder(claim.id, &instance)],
             // Its data cost too much to be made twice; `held_out_error` asks for its twins.
             _ => continue,
         };
         for measurement in measured {
             for twin in measurement.twins.clone() {
-                let what = twin.what;
+                let what = twin.what.clone();
                 let swapped = Measurement { statements: vec![twin], ..measurement.clone() };
                 assert_eq!(decided(swapped).verdict, Verdict::Refuted, "{}: {what}", claim.id);
             }
             for statement in measurement.statements.clone() {
-                let what = statement.what;
+                let what = statement.what.clone();
                 let swapped = Measurement { twins: vec![statement], ..measurement.clone() };
                 assert_eq!(decided(swapped).verdict, Verdict::Inconclusive, "{}: {what}", claim.id);
             }
@@ -42,10 +48,11 @@ fn a_twin_in_its_claims_place_is_refuted() {
 }
 
 fn measurement() -> Measurement {
-    let bound = |what, ratio| Statement { what, check: Check::Bound { ratios: vec![0.5, ratio] } };
+    let bound =
+        |what: &'static str, ratio| Statement { what: what.into(), check: Check::Bound { ratios: vec![0.5, ratio] } };
     Measurement {
         instance: "made up".into(),
-        hypotheses: vec![Hypothesis { what: "h", measured: 0.5, bound: 1.0, place: String::new() }],
+        hypotheses: vec![Hypothesis { what: "h".into(), measured: 0.5, bound: 1.0, place: String::new() }],
         statements: vec![bound("claim", 0.9)],
         twins: vec![bound("twin", 2.0)],
         constants: vec![],
@@ -94,7 +101,7 @@ fn nan_and_nothing_never_pass() {
         assert_eq!(decided(measured).twins[0].outcome, Outcome::Undecided, "a twin without data is not rejected");
     }
     let mut measured = measurement();
-    measured.constants = vec![Constant { what: "c", theory: None, values: vec![f64::NAN; 8], bias: 0.0 }];
+    measured.constants = vec![Constant { what: "c".into(), theory: None, values: vec![f64::NAN; 8], bias: 0.0 }];
     assert!(decided(measured).estimates[0].estimate.value.is_nan());
 }
 

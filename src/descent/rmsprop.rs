@@ -1,19 +1,21 @@
 use super::{Descent, Seen, StepError};
 use crate::arithmetic::{Real, add_scaled, dot};
 use crate::loss::{Evaluator, Loss};
-use crate::sphere::project;
+use crate::sphere::Space;
 
-/// Scalar RMSprop on the unit sphere: θ₊ = Π(θ − η∇L(θ)/√v), v₊ = βv + (1−β)‖∇L(θ)‖², β = 1 − C_b η².
+/// Scalar RMSprop, θ₊ = Π(θ − η∇L(θ)/√v), v₊ = βv + (1−β)‖∇L(θ)‖², β = 1 − C_b η²: on the unit sphere, or on ℝᴰ without Π.
 pub struct ScalarRmsprop<'a, L, T> {
     evaluator: Evaluator<'a, L, T>,
     theta: Vec<T>,
     second_moment: T,
     learning_rate: T,
     forgotten: T,
+    space: Space,
 }
 
 impl<'a, L: Loss<T>, T: Real> ScalarRmsprop<'a, L, T> {
-    /// `learning_rate` is η > 0, `decay` is C_b with 0 < C_b η² < 1; starts at Π(`start`), length D, with v₀ = `second_moment` > 0.
+    /// `learning_rate` is η > 0, `decay` is C_b with 0 < C_b η² < 1; starts at `start`, length D, on S at Π(`start`), with
+    /// v₀ = `second_moment` > 0.
     ///
     /// # Errors
     /// Hyperparameters out of their domain.
@@ -21,7 +23,7 @@ impl<'a, L: Loss<T>, T: Real> ScalarRmsprop<'a, L, T> {
         loss: &'a L,
         learning_rate: f64,
         decay: f64,
-        start: &[T],
+        (start, space): (&[T], Space),
         second_moment: f64,
     ) -> Result<Self, StepError> {
         let forgotten = decay * learning_rate * learning_rate;
@@ -38,13 +40,14 @@ impl<'a, L: Loss<T>, T: Real> ScalarRmsprop<'a, L, T> {
             return Err(StepError::Dimension { found: start.len(), expected: loss.dimension() });
         }
         let mut theta = start.to_vec();
-        project(&mut theta);
+        space.restrict(&mut theta);
         Ok(Self {
             evaluator: Evaluator::new(loss),
             theta,
             second_moment: T::from_f64(second_moment),
             learning_rate: T::from_f64(learning_rate),
             forgotten: T::from_f64(forgotten),
+            space,
         })
     }
 }
@@ -54,7 +57,7 @@ impl<L: Loss<T>, T: Real> Descent<T> for ScalarRmsprop<'_, L, T> {
         let (loss, gradient) = self.evaluator.evaluate(&self.theta);
         let gradient_square = dot(gradient, gradient);
         add_scaled(&mut self.theta, -(self.learning_rate / self.second_moment.sqrt()), gradient);
-        project(&mut self.theta);
+        self.space.restrict(&mut self.theta);
         self.second_moment = self.second_moment + self.forgotten * (gradient_square - self.second_moment);
         Seen { loss, gradient_square }
     }

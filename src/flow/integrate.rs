@@ -8,7 +8,7 @@ use ode_solvers::{Dopri5, System};
 use super::{FlowConstants, FlowError};
 use crate::arithmetic::Float;
 use crate::minimizers::{Geometry, Minimizers, MinimizersError};
-use crate::sphere::project;
+use crate::sphere::Space;
 
 /// The most steps of an integration; a smooth flow takes a few hundred.
 const MOST_STEPS: u32 = 2000;
@@ -19,6 +19,7 @@ const LEAST_GAP: f64 = 1e-3;
 pub struct Flow<T> {
     model: ContinuousOutputModel<T, DVector<T>>,
     start: Vec<T>,
+    space: Space,
     end: T,
     steps: u32,
 }
@@ -47,6 +48,7 @@ where
     let zero = <T as crate::arithmetic::Base>::from_f64(0.0);
     let number = <T as crate::arithmetic::Base>::from_f64;
     let dimension = start.len();
+    let space = minimizers.space();
     let work = Work { minimizers, point: vec![zero; dimension], geometry: Geometry::new(dimension), failure: None };
     let system = RightHandSide { constants, work: &RefCell::new(work) };
     let state = DVector::from_column_slice(start);
@@ -80,7 +82,7 @@ where
         return Err(failure);
     }
     let statistics = outcome?;
-    Ok(Flow { model, start: start.to_vec(), end, steps: statistics.accepted_steps })
+    Ok(Flow { model, start: start.to_vec(), space, end, steps: statistics.accepted_steps })
 }
 
 impl<T> Flow<T>
@@ -98,7 +100,7 @@ where
         self.end.into()
     }
 
-    /// `out ← ζ(τ)`, a unit vector; τ is clamped to the interval of integration.
+    /// `out ← ζ(τ)`, on S a unit vector; τ is clamped to the interval of integration.
     pub fn at(&self, tau: f64, out: &mut [T]) {
         let end = f64::from(self.end);
         let tau = <T as crate::arithmetic::Base>::from_f64(tau.clamp(0.0, end));
@@ -109,7 +111,7 @@ where
             Some(state) => out.copy_from_slice(state.as_slice()),
             None => out.copy_from_slice(&self.start),
         }
-        project(out);
+        self.space.restrict(out);
     }
 }
 

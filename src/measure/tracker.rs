@@ -1,6 +1,5 @@
 use crate::arithmetic::{Float, distance};
 use crate::minimizers::{Geometry, Minimizers, MinimizersError};
-use crate::sphere::direction;
 
 /// Where an iterate stands relative to Γ. λ₁, v₁, G and K are those of p, the nearest point of Γ.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +43,8 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
     /// # Errors
     /// No nearest point on Γ, or no eigenpairs there.
     pub fn read(&mut self, weights: &[T], effective_learning_rate: f64) -> Result<Reading, MinimizersError> {
-        direction(weights, &mut self.theta);
+        self.theta.copy_from_slice(weights);
+        self.minimizers.space().restrict(&mut self.theta);
         self.minimizers.nearest(&self.theta, &mut self.point)?;
         self.minimizers.geometry(&self.point, &mut self.geometry)?;
         let v = &self.geometry.direction;

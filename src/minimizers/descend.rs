@@ -3,7 +3,7 @@ use super::numeric::{noise, rank_of};
 use crate::arithmetic::{Float, add_scaled, apply, norm};
 use crate::dense::symmetric_eigen;
 use crate::loss::{Derivatives, Loss};
-use crate::sphere::project;
+use crate::sphere::Space;
 
 /// A minimum of a loss: from `start`, which is no 0, down to where the gradient is rounding.
 ///
@@ -12,10 +12,15 @@ use crate::sphere::project;
 ///
 /// # Errors
 /// No minimum within `steps`, a saddle, or a loss that is not finite at the start.
-pub fn descend<T: Float, L: Loss<T>>(loss: &L, start: &[T], steps: usize) -> Result<Vec<T>, MinimizersError> {
+pub fn descend<T: Float, L: Loss<T>>(
+    loss: &L,
+    start: &[T],
+    space: Space,
+    steps: usize,
+) -> Result<Vec<T>, MinimizersError> {
     let mut derivatives = Derivatives::new(loss);
     let mut point = start.to_vec();
-    project(&mut point);
+    space.restrict(&mut point);
     let (mut value, mut damping) = (derivatives.gradient(&point).0.to_f64(), 1.0);
     let (mut size, mut tolerance) = (f64::INFINITY, 0.0);
     for _ in 0..steps {
@@ -37,7 +42,7 @@ pub fn descend<T: Float, L: Loss<T>>(loss: &L, start: &[T], steps: usize) -> Res
             let mut next = point.clone();
             apply(eigen.vectors.as_ref(), &step, &mut next);
             add_scaled(&mut next, T::from_f64(1.0), &point);
-            project(&mut next);
+            space.restrict(&mut next);
             let found = derivatives.gradient(&next).0.to_f64();
             if found < value {
                 (point, value, damping) = (next, found, 0.25 * damping);

@@ -6,7 +6,7 @@ use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
 use sharpflow_theorems::hypotheses::of_identities;
 use sharpflow_theorems::instance::{Instance, Rejected};
 use sharpflow_theorems::records::{
-    DynamicsRecord, IdentityRecord, LadderRecord, Progress, Scope, StableRecord, SwingRecord, draws,
+    DynamicsRecord, GrowthRecord, IdentityRecord, LadderRecord, Progress, Scope, StableRecord, SwingRecord, draws,
 };
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
@@ -46,6 +46,7 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
         Judge::Regression(judge) => judge(instance, instance.loss.regression().unwrap(), &ladder()).unwrap(),
         Judge::Points(judge) => judge(instance),
         Judge::Swings(judge) => judge(instance, &SwingRecord::new(instance, &Progress::default()).unwrap().unwrap()),
+        Judge::Growth(judge) => judge(instance, &GrowthRecord::new(instance, &Progress::default()).unwrap().unwrap()),
         _ => panic!("{claim} is not judged on an instance"),
     }
 }

@@ -10,7 +10,7 @@ use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::{ErrorModel, LadderPoint, Reading, slow_period, worst};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
-use sharpflow::sphere::direction;
+use sharpflow::sphere::Space;
 
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
 use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
@@ -251,7 +251,8 @@ fn rank_hypothesis(instance: &Instance) -> Hypothesis {
     };
     let mut unit = vec![0.0; dimension];
     for place in instance.path.iter().step_by(4) {
-        direction(&place.point, &mut unit);
+        unit.copy_from_slice(&place.point);
+        instance.loss.space().restrict(&mut unit);
         let measured = match &instance.loss {
             InstanceLoss::Regression(regression) => {
                 of_derivatives(regression, instance, &unit, place).map_err(|e| e.to_string())
@@ -372,7 +373,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
         largest(what, runs, of_run, at)
     };
     let dimension = instance.loss.dimension() as f64;
-    vec![
+    let mut hypotheses = vec![
         lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
         largest("near Γ: ‖θ − p‖ over 4√ε", &|run, reading| {
             reading.distance_to_manifold / (4.0 * run.rung.sqrt())
@@ -385,7 +386,10 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
             let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.rung)).sqrt();
             1e3 * noise / reading.displacement.abs()
         }),
-        invariance_hypothesis(instance),
         rank_hypothesis(instance),
-    ]
+    ];
+    if instance.loss.space() == Space::Sphere {
+        hypotheses.push(invariance_hypothesis(instance));
+    }
+    hypotheses
 }

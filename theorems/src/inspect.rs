@@ -10,7 +10,7 @@ use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend};
 use sharpflow::network::homogeneity::{Answer, Homogeneity};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
-use sharpflow::sphere::project;
+use sharpflow::sphere::{Space, project};
 
 use rand_distr::{Distribution, StandardNormal};
 
@@ -269,7 +269,7 @@ fn minimum(loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, Str
         return Err(format!("not looked for: {} weights are more than {MOST_DESCENDED}", start.len()));
     }
     let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
-    let point = descend(loss, start, STEPS).map_err(said)?;
+    let point = descend(loss, start, Space::Sphere, STEPS).map_err(said)?;
     let value = Derivatives::new(loss).gradient(&point).0;
     let mut minimizers = NumericMinimizers::through(loss, &point).map_err(said)?;
     let mut geometry = Geometry::new(point.len());

@@ -1,4 +1,4 @@
-//! Scalar RMSprop on the sphere, and its flow.
+//! Scalar RMSprop, on the sphere and without it, and its flow.
 
 use sharpflow::flow::FlowConstants;
 
@@ -13,7 +13,8 @@ pub(crate) static THEOREM: Theorem = Theorem {
     title: "Scalar RMSprop",
     strength: Strength::Limit,
     statement: "With θ' = Π(θ - η∇L/√v), v' = βv + (1-β)‖∇L‖², β = 1 - C_b η², the iterates near Γ and at the edge follow \
-                dζ/dτ = -C_b G/(2(2C_b + ‖G‖²)), G = ∇_Γ log λ₁, one step lasting η²",
+                dζ/dτ = -C_b G/(2(2C_b + ‖G‖²)), G = ∇_Γ log λ₁, one step lasting η²; so they do without Π where the loss is not \
+                scale-invariant",
     latex: r"\frac{d\zeta}{d\tau}=-\frac{C_b\nabla_\Gamma\log\lambda_1}{2\,(2C_b+\|\nabla_\Gamma\log\lambda_1\|^2)},\quad\tau=t\eta^2",
     hypotheses: &["those of the sharpness-reduction flow"],
     source: PAPER,

@@ -5,6 +5,8 @@ use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
 
+use sharpflow::sphere::Space;
+
 use super::Place;
 
 /// A linear regression with batch normalization, and its Γ in closed form.
@@ -23,15 +25,16 @@ pub struct Trained {
     pub network: Network,
     loss: NetworkLoss<f64>,
     precise: NetworkLoss<Quad>,
+    space: Space,
 }
 
 impl Trained {
-    /// Prepares a network.
+    /// Prepares a scale-invariant network, with Γ on S, or any other, with Γ in ℝᴰ.
     ///
     /// # Errors
     /// None in practice: both precisions have all functions.
-    pub fn new(network: Network) -> Result<Self, NetworkError> {
-        Ok(Self { loss: NetworkLoss::new(&network)?, precise: NetworkLoss::new(&network)?, network })
+    pub fn new(network: Network, space: Space) -> Result<Self, NetworkError> {
+        Ok(Self { space, loss: NetworkLoss::new(&network)?, precise: NetworkLoss::new(&network)?, network })
     }
 }
 
@@ -51,11 +54,24 @@ impl InstanceLoss {
         }
     }
 
+    /// Where its Γ lies.
+    pub fn space(&self) -> Space {
+        match self {
+            Self::Regression(_) => Space::Sphere,
+            Self::Network(trained) => trained.space,
+        }
+    }
+
+    /// Γ by derivatives alone, of rank `rank`.
+    pub fn numeric_minimizers(&self, rank: usize) -> NumericMinimizers<'_, Self, f64> {
+        NumericMinimizers::of_rank(self, rank).in_space(self.space())
+    }
+
     /// Γ, of rank `rank`.
     pub fn minimizers(&self, rank: usize) -> InstanceMinimizers<'_> {
         match self {
             Self::Regression(regression) => InstanceMinimizers::Regression(Box::new(regression.minimizers.clone())),
-            Self::Network(_) => InstanceMinimizers::Network(Box::new(NumericMinimizers::of_rank(self, rank))),
+            Self::Network(_) => InstanceMinimizers::Network(Box::new(self.numeric_minimizers(rank))),
         }
     }
 
@@ -141,6 +157,13 @@ pub enum InstanceMinimizers<'a> {
 }
 
 impl Minimizers<f64> for InstanceMinimizers<'_> {
+    fn space(&self) -> Space {
+        match self {
+            Self::Regression(minimizers) => minimizers.space(),
+            Self::Network(minimizers) => minimizers.space(),
+        }
+    }
+
     fn dimension(&self) -> usize {
         match self {
             Self::Regression(minimizers) => minimizers.dimension(),

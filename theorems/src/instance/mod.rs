@@ -212,7 +212,7 @@ impl Instance {
     /// See [`Instance::new`].
     pub fn network(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Rejected> {
         let loss = InstanceLoss::Network(Box::new(trained));
-        let mut minimizers = NumericMinimizers::through(&loss, &start)?;
+        let mut minimizers = NumericMinimizers::through(&loss, &start)?.in_space(loss.space());
         if minimizers.manifold_dimension() == 0 {
             return Err(Rejected::SinglePoint);
         }
@@ -332,7 +332,7 @@ fn places(
     count: usize,
 ) -> Result<Vec<Place>, Rejected> {
     let mut minimizers = loss.minimizers(rank);
-    let mut numeric = NumericMinimizers::of_rank(loss, rank);
+    let mut numeric = loss.numeric_minimizers(rank);
     (0..count)
         .map(|k| {
             let tau = horizon * k as f64 / (count - 1) as f64;

@@ -9,6 +9,8 @@ use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
 
+use sharpflow::sphere::Space;
+
 use super::{Instance, Rejected, Trained};
 
 /// Steps of the descent to Γ.
@@ -40,6 +42,21 @@ pub const FAMILIES: [Family; 5] = [
     Family { architecture: "weight_norm", sizes: &[("samples", 6), ("features", 6), ("width", 2)], settling: SETTLING },
 ];
 
+/// Two linear layers without normalization: a loss that is not scale-invariant, for the claims that hold without the sphere.
+const PLAIN: &str = r#"
+title = "Two linear layers, not normalized"
+[weights]
+first = [2, 4]
+second = [1, 2]
+[constants]
+x = { shape = [3, 4], normal = 1 }
+y = { shape = [3, 1], normal = 2 }
+[nodes]
+hidden = { op = "linear", of = ["x", "first"] }
+output = { op = "linear", of = ["hidden", "second"] }
+loss = { op = "mean_squared_error", of = ["output", "y"] }
+"#;
+
 impl Family {
     /// The instance of a seed: its data, its start and so its point of Γ.
     ///
@@ -54,8 +71,8 @@ impl Family {
 
 /// Where the flow from a point of Γ comes to, as far as it can be followed. A minimum as training first meets it is sharp, and
 /// changes so fast along Γ that small ηλ alone show the theory there; the flow leads on to where any is in its range.
-fn settle(loss: &NetworkLoss<f64>, reached: Vec<f64>, tau: f64) -> Result<Vec<f64>, Rejected> {
-    let mut minimizers = NumericMinimizers::through(loss, &reached)?;
+fn settle(loss: &NetworkLoss<f64>, reached: Vec<f64>, space: Space, tau: f64) -> Result<Vec<f64>, Rejected> {
+    let mut minimizers = NumericMinimizers::through(loss, &reached)?.in_space(space);
     if minimizers.manifold_dimension() == 0 {
         return Err(Rejected::SinglePoint);
     }
@@ -95,11 +112,24 @@ impl Instance {
         if let Some(node) = network.non_smooth().next() {
             return Err(Rejected::NotSmooth { node: node.name.clone() });
         }
+        Self::at_minimum(name, network, Space::Sphere, settling, seed)
+    }
+
+    /// Two linear layers on random data, with Γ in ℝᴰ.
+    ///
+    /// # Errors
+    /// The draw is not admitted.
+    pub fn without_sphere(seed: u64) -> Result<Self, Rejected> {
+        let network = Network::from_toml(PLAIN, &[]).map_err(Box::new)?.with_data_of(seed)?;
+        Self::at_minimum(format!("two linear layers (seed {seed})"), network, Space::Euclidean, SETTLING, seed)
+    }
+
+    fn at_minimum(name: String, network: Network, space: Space, settling: f64, seed: u64) -> Result<Self, Rejected> {
         let loss = NetworkLoss::<f64>::new(&network)?;
         let mut generator = generator(seed, Stream::Direction);
         let weights: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        let reached = descend(&loss, &weights, STEPS)?;
-        let start = settle(&loss, reached, settling)?;
-        Self::network(name, Trained::new(network)?, start)
+        let reached = descend(&loss, &weights, space, STEPS)?;
+        let start = settle(&loss, reached, space, settling)?;
+        Self::network(name, Trained::new(network, space)?, start)
     }
 }

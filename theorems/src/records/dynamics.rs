@@ -5,6 +5,8 @@ use sharpflow::flow::FlowConstants;
 use sharpflow::measure::{Reading, Tracker};
 use sharpflow::minimizers::MinimizersError;
 
+use sharpflow::sphere::Space;
+
 use super::swing::watch;
 use super::{ENERGIES, Progress, ShortRun, SwingRecord};
 use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, START_ENERGY, STARTS};
@@ -35,6 +37,13 @@ pub const DYNAMICS: [Dynamics; 4] = [
     Dynamics::Rmsprop { decay: 1.0 },
     Dynamics::Rmsprop { decay: 4.0 },
 ];
+
+/// Those that are run on an instance: without the sphere RMSprop alone has this theory.
+fn of(instance: &Instance) -> impl Iterator<Item = Dynamics> {
+    let all = DYNAMICS.into_iter();
+    let on_sphere = instance.loss.space() == Space::Sphere;
+    all.filter(move |dynamics| on_sphere || matches!(dynamics, Dynamics::Rmsprop { .. }))
+}
 
 /// The end of a run in the time of gradient descent.
 fn horizon(instance: &Instance) -> f64 {
@@ -103,7 +112,7 @@ impl DynamicsRecord {
     /// A start that is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Option<Vec<Self>>, StepError> {
         let reaches = reaches(instance);
-        let records = DYNAMICS.iter().filter(|_| reaches).map(|&dynamics| {
+        let records = of(instance).filter(|_| reaches).map(|dynamics| {
             let rungs = instance.plan.rungs.iter().rev();
             let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
             let runs = tasks
@@ -132,7 +141,7 @@ impl DynamicsRecord {
             return 0;
         }
         let steps = |rung: &f64| (horizon(instance) / rung).ceil() as u64;
-        instance.plan.rungs.iter().map(steps).sum::<u64>() * (STARTS * DYNAMICS.len()) as u64
+        instance.plan.rungs.iter().map(steps).sum::<u64>() * (STARTS * of(instance).count()) as u64
     }
 }
 
@@ -155,10 +164,12 @@ fn one_run(
             let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
             // |h|_eq² = 2ε/(2C_b + ‖G‖²).
             edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
-            let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+            let space = instance.loss.space();
+            let start_at = edge.theta(&instance.start, &instance.geometry, space);
             let learning_rate = dynamics.step_lasts(rung).sqrt();
             let second_moment = (learning_rate * instance.geometry.sharpness / (2.0 + edge.edge_offset)).powi(2);
-            let mut descent = ScalarRmsprop::new(&instance.loss, learning_rate, decay, &weights, second_moment)?;
+            let mut descent =
+                ScalarRmsprop::new(&instance.loss, learning_rate, decay, (&start_at, space), second_moment)?;
             Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
         }
     }

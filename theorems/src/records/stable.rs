@@ -11,7 +11,7 @@ use sharpflow::measure::worst;
 
 use sharpflow::network::zoo::find;
 use sharpflow::network::{Builder, Network, NetworkError, NetworkLoss, Op};
-use sharpflow::sphere::{direction, project};
+use sharpflow::sphere::{Space, direction, project};
 use thiserror::Error;
 
 use super::Progress;
@@ -140,7 +140,7 @@ impl StableRecord {
         let records = losses.into_par_iter().map(|(name, network)| {
             let bounds = SphereBounds::new(&NetworkLoss::<Enclosure>::new(&network)?)?;
             let dimension = network.dimension();
-            let loss = InstanceLoss::Network(Box::new(Trained::new(network)?));
+            let loss = InstanceLoss::Network(Box::new(Trained::new(network, Space::Sphere)?));
             // The first axis lies on the circle's Γ, and the last is normal to it; the squared distance is 0 on the first, too.
             let (mut point, mut normal) = (vec![0.0; dimension], vec![0.0; dimension]);
             (point[0], normal[dimension - 1]) = (1.0, 1.0);

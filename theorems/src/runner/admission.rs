@@ -64,7 +64,8 @@ pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Ve
     let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
     let regressions: Draw<'_> = ("random", study.regressions, &Instance::random);
     let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, study.networks, draw) });
-    let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).collect();
+    let plain: Draw<'_> = ("two linear layers", study.networks, &Instance::without_sphere);
+    let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).chain([plain]).collect();
     // Kinds in parallel, each drawing in the order of its seeds.
     let admitted = kinds.into_par_iter().enumerate().map(|(k, (name, wanted, draw))| {
         let (mut instances, mut dropped) = (Vec::new(), Vec::new());

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sharpflow::sphere::Space;
 
 use super::{Source, Study, StudyError};
 use crate::evidence::{Hypothesis, Measurement};
@@ -52,7 +53,12 @@ impl<'a> Work<'a> {
     pub fn of(study: &Study, instances: &'a [Instance]) -> Vec<Self> {
         let mut all = vec![Self::Identities, Self::Steps, Self::Smooth];
         let runs = [Runs::Points, Runs::Stable, Runs::Ladder, Runs::Swings, Runs::Growth, Runs::Dynamics];
-        all.extend(instances.iter().flat_map(|instance| runs.map(|runs| Self::On(instance, runs))));
+        for instance in instances {
+            let on_sphere = instance.loss.space() == Space::Sphere;
+            // Without the sphere the theory speaks of other dynamics alone.
+            let runs = runs.into_iter().filter(|runs| on_sphere || matches!(runs, Runs::Dynamics));
+            all.extend(runs.map(|runs| Self::On(instance, runs)));
+        }
         all.push(Self::HeldOut);
         all.retain(|work| {
             let suits = match work {
@@ -178,7 +184,10 @@ impl<'a> Work<'a> {
             Self::On(instance, Runs::Dynamics) => DynamicsRecord::all(instance, progress)?.map(|records| {
                 judge(study, |claim| match claim.judge {
                     Judge::Dynamics(_) if records.is_empty() => {
-                        vec![Judged::Skipped(format!("{}: runs short enough do not come so far as to tell the flow from wrong ones", instance.name))]
+                        vec![Judged::Skipped(format!(
+                            "{}: runs short enough do not come so far as to tell the flow from wrong ones",
+                            instance.name
+                        ))]
                     }
                     Judge::Dynamics(judge) => measured(judge(instance, &records)),
                     _ => vec![],
