@@ -14,9 +14,9 @@ use crate::loss::{Derivatives, Loss};
 use crate::sharpness::HessianKind;
 
 /// The most boxes looked at for one bound.
-const MOST_BOXES: usize = 200_000;
+const MOST_BOXES: usize = 100_000;
 /// How close the bounds of a maximum must come, in units of the largest magnitude met.
-const CLOSE: f64 = 0.02;
+const CLOSE: f64 = 0.04;
 
 /// A maximum over S: no value is above `upper`, and `lower` is one, at the direction of `place`.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use sharpflow::sphere::project;
 use sharpflow_theorems::records::Scope;
 
 proptest! {
-    #![proptest_config(common::cases(2))]
+    #![proptest_config(common::seeds(2))]
 
     #[test]
     fn confirmed_on_the_whole_sphere(seed in any::<u64>()) {

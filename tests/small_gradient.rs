@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sharpflow_theorems::records::Scope;
 
 proptest! {
-    #![proptest_config(common::cases(2))]
+    #![proptest_config(common::seeds(2))]
 
     #[test]
     fn confirmed_along_the_paths_of_random_instances(instance in claims::instances(), seed in any::<u64>()) {

@@ -8,7 +8,7 @@ use crate::sphere::Space;
 /// A minimum of a loss: from `start`, which is no 0, down to where the gradient is rounding.
 ///
 /// Each step divides the gradient's part along an eigenvector of ∇²L by |λ| + ν, and ν is as small as lets the loss fall: far away
-/// that is gradient descent, near a minimum Newton's method. Meant for D up to a few hundred, as [`NumericMinimizers`].
+/// that is gradient descent, near a minimum Newton's method. Meant for D up to a few hundred, as [`NumericMinimizers`](super::NumericMinimizers).
 ///
 /// # Errors
 /// No minimum within `steps`, a saddle, or a loss that is not finite at the start.

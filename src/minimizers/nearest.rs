@@ -87,11 +87,11 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
         false
     }
 
-    /// [`Minimizers::nearest`], with the length of every step handed to `observe`: from the second on each is of the order of the
+    /// [`Minimizers::nearest`](super::Minimizers::nearest), with the length of every step handed to `observe`: from the second on each is of the order of the
     /// square of the one before, until rounding is all that is left.
     ///
     /// # Errors
-    /// See [`Minimizers::nearest`].
+    /// See [`Minimizers::nearest`](super::Minimizers::nearest).
     pub fn nearest_observed(
         &mut self,
         theta: &[T],

@@ -16,6 +16,12 @@ pub fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
+/// The same for cases that are seeds alone, which no smaller one is simpler than.
+#[allow(dead_code, reason = "most suites draw more than seeds")]
+pub fn seeds(cases: u32) -> ProptestConfig {
+    ProptestConfig { max_shrink_iters: 0, ..self::cases(cases) }
+}
+
 /// Random data with a kernel: 3 to 12 samples, 1 to 8 more features than samples.
 #[allow(dead_code, reason = "not every suite draws data")]
 pub fn data_with_kernel() -> impl Strategy<Value = Dataset> {

@@ -1,8 +1,8 @@
 //! The energy of the slow oscillation at the edge of stability.
 
-use sharpflow::measure::worst;
+use sharpflow::measure::{Reading, worst};
 
-use crate::evidence::{Measurement, Strength};
+use crate::evidence::{Constant, Measurement, Strength};
 use crate::hypotheses::{of_swings, swings_fall};
 use crate::instance::Instance;
 use crate::records::{ENERGIES, ShortRun, SwingRecord};
@@ -55,15 +55,37 @@ fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
             large("K = 8 + ‖G‖²", Form { of_square: (8.0, 1.0), ..LAW }),
             large("K = 4 + 2‖G‖²", Form { of_square: (4.0, 2.0), ..LAW }),
         ],
-        constants: vec![],
+        constants: [("½ of ½δ²", 0.5, 0), ("4 of 4ηλ log|h|", 4.0, 1)]
+            .map(|(what, theory, k)| {
+                let rung = |rung: i32| record.rung(ENERGIES[1], rung).map(|run| fitted(run)[k]).collect::<Vec<_>>();
+                Constant::of_rungs(what, theory, rung(0), &rung(1))
+            })
+            .to_vec(),
     }
+}
+
+/// a and b for which aδ² − bηλ log|h| + K h² varies least over a whole period.
+fn fitted(run: &ShortRun) -> [f64; 2] {
+    let terms = |(_, reading): &(u64, Reading)| {
+        let h = reading.displacement.abs();
+        [reading.edge_offset.powi(2), -run.intrinsic_lr * h.ln(), reading.edge_stiffness * h * h]
+    };
+    let rows: Vec<[f64; 3]> = run.whole().iter().map(terms).collect();
+    let mean = |k: usize| rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64;
+    let means = [0, 1, 2].map(mean);
+    let product = |i: usize, j: usize| rows.iter().map(|row| (row[i] - means[i]) * (row[j] - means[j])).sum::<f64>();
+    let determinant = product(0, 0) * product(1, 1) - product(0, 1).powi(2);
+    [
+        (product(0, 1) * product(1, 2) - product(1, 1) * product(0, 2)) / determinant,
+        (product(0, 1) * product(0, 2) - product(0, 0) * product(1, 2)) / determinant,
+    ]
 }
 
 /// The largest change of E since the first crossing, over a whole period, in units of the energy that E has above its minimum.
 fn variation(run: &ShortRun, form: Form) -> f64 {
     let lr = run.intrinsic_lr;
     let whole = run.whole();
-    let energy = |(_, reading): &(u64, sharpflow::measure::Reading)| {
+    let energy = |(_, reading): &(u64, Reading)| {
         let square = form.of_square.0 + form.of_square.1 * (reading.edge_stiffness - 4.0);
         let h = reading.displacement.abs();
         form.of_offset * reading.edge_offset.powi(2) - 4.0 * form.of_log * lr * h.ln() + square * h * h

@@ -158,6 +158,9 @@ pub struct Estimate {
     pub what: Name,
     pub theory: Option<f64>,
     pub estimate: Interval,
+    /// The smallest change of the theory's value, up or down, that the interval would exclude.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notices: Option<f64>,
 }
 
 /// A hypothesis with its decision.

@@ -4,7 +4,7 @@ use sharpflow::flow::FlowConstants;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
 use crate::evidence::{Check, Measurement, Statement, Strength};
-use crate::hypotheses::{follows, of_dynamics};
+use crate::hypotheses::{fitted_dynamics, follows, of_dynamics};
 use crate::instance::Instance;
 use crate::mean_square::QUADRATURE;
 use crate::records::{Dynamics, DynamicsRecord, OtherRun, ShortRun};
@@ -77,6 +77,6 @@ fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measu
             mean_square("⟨K h²⟩ = 2ηλ(1-μ)", 2.0 * (1.0 - momentum)),
             mean_square("⟨K h²⟩ = 2ηλ/(1-μ)", 2.0 / (1.0 - momentum)),
         ],
-        constants: vec![],
+        constants: fitted_dynamics(instance, record),
     }
 }

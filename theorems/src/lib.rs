@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod evidence;
+mod fit;
 pub mod hypotheses;
 pub mod inspect;
 pub mod instance;

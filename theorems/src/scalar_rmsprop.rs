@@ -3,7 +3,7 @@
 use sharpflow::flow::FlowConstants;
 
 use crate::evidence::{Measurement, Strength};
-use crate::hypotheses::{follows, of_dynamics};
+use crate::hypotheses::{fitted_dynamics, follows, of_dynamics};
 use crate::instance::Instance;
 use crate::records::{Dynamics, DynamicsRecord, OtherRun};
 use crate::theorem::{Judge, PAPER, Theorem};
@@ -47,6 +47,6 @@ fn measure(instance: &Instance, record: &DynamicsRecord, decay: f64) -> Measurem
             twin("the flow of C_b = 2", Dynamics::Rmsprop { decay: 2.0 }.flow()),
             twin("sign flipped", FlowConstants { numerator: -law.numerator, ..law }),
         ],
-        constants: vec![],
+        constants: fitted_dynamics(instance, record),
     }
 }

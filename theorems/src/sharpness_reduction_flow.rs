@@ -1,11 +1,12 @@
 //! The sharpness-reduction flow.
 
-use sharpflow::arithmetic::{distance, dot};
+use sharpflow::arithmetic::distance;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::fit::{Path, fitted};
 use crate::hypotheses::of_ladder;
 use crate::instance::{FLOW_TOLERANCE, Instance};
 use crate::records::{LadderRecord, Run};
@@ -66,16 +67,13 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         twins: twins.collect(),
-        constants: flow.map_or(vec![], |flow| constants(instance, record, &flow)),
+        constants: constants(instance, record),
         statements,
     }
 }
 
 /// Which vector of a reading is compared: θ or p.
 type Read = fn(&Run, usize) -> &[f64];
-
-/// A flow with one constant a little more, and a little less.
-type Pair = (Flow<f64>, Flow<f64>);
 
 /// The sup of ‖iterate − ζ(τ)‖ over the window, for every run.
 fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Read) -> Vec<LadderPoint> {
@@ -92,81 +90,11 @@ fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Re
     .collect()
 }
 
-/// The constants of −aG/(b + c‖G‖²) that fit the projected iterates best, a start at a time: each with the others fixed,
-/// and b/a with c/a jointly. One Gauss–Newton step from the theory's values, which errs by the square of the difference.
-fn constants(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>) -> Vec<Constant> {
-    const STEP: f64 = 1e-3;
-    let moved = |by: f64| {
-        [
-            FlowConstants { numerator: LAW.numerator + by, ..LAW },
-            FlowConstants { offset: LAW.offset + by, ..LAW },
-            FlowConstants { slope: LAW.slope + by, ..LAW },
-        ]
-    };
-    let pairs: Result<Vec<Pair>, FlowError> = moved(STEP)
-        .into_iter()
-        .zip(moved(-STEP))
-        .map(|(more, less)| Ok((instance.flow(more)?, instance.flow(less)?)))
-        .collect();
-    let Ok(pairs) = pairs else { return vec![] };
-    // Values of one rung: a, b, c alone; b/a and c/a jointly.
-    let rung = |k: usize| -> Vec<[f64; 5]> {
-        let runs = record.rung(instance, k);
-        runs.map(|run| fit_one(instance, run, flow, &pairs, 2.0 * STEP)).collect()
-    };
-    let (finest, next) = (rung(0), rung(1));
-    let names = [
-        ("numerator a", LAW.numerator),
-        ("denominator b", LAW.offset),
-        ("denominator c", LAW.slope),
-        ("b/a (joint)", LAW.offset / LAW.numerator),
-        ("c/a (joint)", LAW.slope / LAW.numerator),
-    ];
-    let column = |rows: &[[f64; 5]], k: usize| -> Vec<f64> { rows.iter().map(|row| row[k]).collect() };
-    names
-        .into_iter()
-        .enumerate()
-        .map(|(k, (what, theory))| Constant::of_rungs(what, theory, column(&finest, k), &column(&next, k)))
-        .collect()
-}
-
-fn fit_one(instance: &Instance, run: &Run, flow: &Flow<f64>, pairs: &[Pair], width: f64) -> [f64; 5] {
-    let dimension = instance.loss.dimension();
-    let mut residual = vec![0.0; dimension];
-    let mut scratch = vec![0.0; dimension];
-    let mut slopes = vec![vec![0.0; dimension]; pairs.len()];
-    // Normal equations over all readings.
-    let (mut square, mut along) = ([[0.0; 3]; 3], [0.0; 3]);
-    for k in run.window(0.0, instance.plan.horizon) {
-        let tau = run.times[k];
-        flow.at(tau, &mut scratch);
-        for (r, (p, z)) in residual.iter_mut().zip(run.point(k).iter().zip(&scratch)) {
-            *r = p - z;
-        }
-        for (slope, (more, less)) in slopes.iter_mut().zip(pairs) {
-            more.at(tau, slope);
-            less.at(tau, &mut scratch);
-            slope.iter_mut().zip(&scratch).for_each(|(s, l)| *s = (*s - l) / width);
-        }
-        for i in 0..3 {
-            along[i] += dot(&slopes[i], &residual);
-            for j in 0..3 {
-                square[i][j] += dot(&slopes[i], &slopes[j]);
-            }
-        }
-    }
-    let alone = |i: usize| along[i] / square[i][i];
-    // With B = b/a and C = c/a: ∂/∂B = a∂/∂b, ∂/∂C = a∂/∂c.
-    let determinant = square[1][1] * square[2][2] - square[1][2] * square[2][1];
-    let of_b = (along[1] * square[2][2] - along[2] * square[1][2]) / determinant;
-    let of_c = (along[2] * square[1][1] - along[1] * square[2][1]) / determinant;
-    [
-        LAW.numerator + alone(0),
-        LAW.offset + alone(1),
-        LAW.slope + alone(2),
-        (LAW.offset + of_b) / LAW.numerator,
-        (LAW.slope + of_c) / LAW.numerator,
-    ]
+/// The constants that fit the projected iterates of the two finest rungs.
+fn constants(instance: &Instance, record: &LadderRecord) -> Vec<Constant> {
+    let paths =
+        |k: usize| -> Vec<Path<'_>> { record.rung(instance, k).map(|run| run.path(instance.plan.horizon)).collect() };
+    fitted(instance, LAW, instance.plan.horizon, [&paths(0), &paths(1)])
 }
 
 #[cfg(test)]
@@ -181,7 +109,6 @@ mod tests {
     fn the_constants_of_another_flow_are_found() {
         let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
         let mut record = LadderRecord::new(&instance, &Progress::default()).unwrap().unwrap();
-        let law = instance.flow(LAW).unwrap();
         let planted = [
             (0, FlowConstants { numerator: 2.02, ..LAW }, 2.02),
             (1, FlowConstants { offset: 4.04, ..LAW }, 4.04),
@@ -190,7 +117,7 @@ mod tests {
         for (place, other, expected) in planted {
             let path = instance.flow(other).unwrap();
             record.runs.iter_mut().for_each(|run| run.replace_points(|tau, point| path.at(tau, point)));
-            let found = constants(&instance, &record, &law);
+            let found = constants(&instance, &record);
             // One Gauss–Newton step errs by the square of the change, 1 %.
             let mean = |k: usize| found[k].values.iter().sum::<f64>() / found[k].values.len() as f64;
             assert!((mean(place) / expected - 1.0).abs() < 3e-4, "{} = {}", found[place].what, mean(place));

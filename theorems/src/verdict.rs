@@ -142,5 +142,6 @@ fn estimate(constant: Constant, level: f64) -> Estimate {
     let nothing = Interval { value: f64::NAN, half_width: f64::NAN };
     let mut estimate = mean(&constant.values, level).unwrap_or(nothing);
     estimate.half_width += constant.bias;
-    Estimate { what: constant.what, theory: constant.theory, estimate }
+    let notices = constant.theory.map(|theory| worst([estimate.upper() - theory, theory - estimate.lower()]));
+    Estimate { what: constant.what, theory: constant.theory, estimate, notices }
 }

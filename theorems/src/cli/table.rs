@@ -59,7 +59,8 @@ fn measured(claim: &ClaimEvidence) -> String {
         for k in 0..first.statements.len() {
             lines.push(statement(&held, k));
         }
-        for k in 0..first.estimates.len() {
+        // Not every instance tells every constant.
+        for k in 0..held.iter().map(|i| i.estimates.len()).max().unwrap_or(0) {
             lines.push(estimate(&held, k));
         }
         let twins = held.iter().flat_map(|i| &i.twins);
@@ -97,8 +98,9 @@ fn statement(held: &[&InstanceEvidence], k: usize) -> String {
 fn estimate(held: &[&InstanceEvidence], k: usize) -> String {
     let all = held.iter().filter_map(|i| i.estimates.get(k));
     let best = all.min_by(|a, b| a.estimate.half_width.total_cmp(&b.estimate.half_width));
-    best.map_or(String::new(), |Estimate { what, theory, estimate }| {
-        let theory = theory.map_or(String::new(), |t| format!(" (theory {t})"));
+    best.map_or(String::new(), |Estimate { what, theory, estimate, notices }| {
+        let notices = notices.map_or(String::new(), |change| format!(", would notice {change:.1e}"));
+        let theory = theory.map_or(String::new(), |t| format!(" (theory {t}{notices})"));
         format!("{what} = {:.4} ± {:.4}{theory}", estimate.value, estimate.half_width)
     })
 }

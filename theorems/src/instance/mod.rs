@@ -228,11 +228,12 @@ impl Instance {
         rank: usize,
         (start, geometry): (Vec<f64>, Geometry<f64>),
         limits: Limits,
-        notes: Vec<String>,
+        mut notes: Vec<String>,
     ) -> Result<Self, Rejected> {
         let angle = loss.regression().map(|regression| regression.angle);
         let path = path(&loss, rank, &start, limits.horizon)?;
-        let (rungs, horizon, reached) = reach(&path, limits)?;
+        let (rungs, horizon, reached, cut) = reach(&path, limits)?;
+        notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
         let bottom = rungs[rungs.len() - 1];
         check_sensitivity(&loss, rank, &path, horizon, bottom)?;
         // Again up to the horizon that is reached, if it is not the one asked for.
@@ -348,11 +349,11 @@ fn places(
         .collect()
 }
 
-/// The ladder of a path, its horizon, and up to how many places the hypotheses hold.
+/// The ladder of a path, its horizon, up to how many places the hypotheses hold, and why no further.
 ///
 /// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
 /// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
-fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize), Rejected> {
+fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
     let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
     let mut failure = None;
     for (k, place) in path.iter().enumerate() {
@@ -387,10 +388,10 @@ fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize), Rejec
         }
     }
     match (best, failure) {
-        (Some((top, horizon, places)), _) => {
+        (Some((top, horizon, places)), failure) => {
             let rungs = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
             let reached = if horizon < path[places - 1].tau { 0 } else { places };
-            Ok((rungs, horizon, reached))
+            Ok((rungs, horizon, reached, failure))
         }
         (None, Some(failure)) => Err(failure),
         (None, None) => Err(Rejected::TooSlow { quartic: f64::NAN, top, steps: f64::NAN, limit: limits.steps }),

@@ -105,6 +105,13 @@ pub struct OtherRun {
     pub failure: Option<MinimizersError>,
 }
 
+impl OtherRun {
+    /// Times and points of Γ.
+    pub fn path(&self) -> Vec<(f64, &[f64])> {
+        self.times.iter().zip(&self.points).map(|(&tau, point)| (tau, point.as_slice())).collect()
+    }
+}
+
 impl DynamicsRecord {
     /// All dynamics on an instance; none where its finest runs do not come far enough. `None` when stopped.
     ///
@@ -133,6 +140,15 @@ impl DynamicsRecord {
         });
         let records = records.collect::<Result<_, StepError>>()?;
         Ok((!progress.stopped()).then_some(records))
+    }
+
+    /// The runs of the `k`-th smallest rung.
+    pub fn rung(&self, k: usize) -> impl Iterator<Item = &OtherRun> {
+        let mut rungs: Vec<f64> = self.runs.iter().map(|run| run.rung).collect();
+        rungs.sort_by(f64::total_cmp);
+        rungs.dedup();
+        let rung = rungs.get(k).copied();
+        self.runs.iter().filter(move |run| Some(run.rung) == rung)
     }
 
     /// How many steps all of them take on an instance.

@@ -69,6 +69,11 @@ impl Run {
         }
     }
 
+    /// Times and points of Γ up to τ = `horizon`.
+    pub fn path(&self, horizon: f64) -> Vec<(f64, &[f64])> {
+        self.window(0.0, horizon).map(|k| (self.times[k], self.point(k))).collect()
+    }
+
     /// The readings with τ in [from, to].
     pub fn window(&self, from: f64, to: f64) -> impl Iterator<Item = usize> {
         let times = &self.times;

@@ -1,0 +1,131 @@
+//! The mutation score of the claims: each constant of each claim is changed in a copy of the sources, and the claim's own test must notice.
+//!
+//! Takes most of an hour: `cargo test --test mutations -- --ignored --nocapture`.
+
+use std::collections::BTreeSet;
+use std::fs::{create_dir_all, read_to_string, remove_dir_all, write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sharpflow_theorems::registry::REGISTRY;
+
+/// A claim whose test must notice, a file, what stands there once, and what is put in its place.
+type Mutant = (&'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const MUTANTS: &[Mutant] = &[
+    ("scale_invariance", "src/identities.rs", "variant(\"∇L(cw) = c⁻¹∇L(w)\", &[-1])", "variant(\"∇L(cw) = c⁻¹∇L(w)\", &[-2])"),
+    ("scale_invariance", "src/identities.rs", "variant(\"∇²L(w)w = −∇L(w)\", &[-1])", "variant(\"∇²L(w)w = −∇L(w)\", &[-3])"),
+    ("scale_invariance", "src/identities.rs", "variant(\"∇³L(w)[w, v] = −2∇²L(w)v\", &[-2])", "variant(\"∇³L(w)[w, v] = −2∇²L(w)v\", &[-4])"),
+    ("sharpness_scaling", "theorems/src/sharpness_scaling.rs", "ordinary(\"ordinary λ₁ ∝ c⁻²\", -2)", "ordinary(\"ordinary λ₁ ∝ c⁻²\", -1)"),
+    ("sharpness_scaling", "theorems/src/sharpness_scaling.rs", "spherical(\"spherical λ₁ ∝ c⁰\", 0)", "spherical(\"spherical λ₁ ∝ c⁰\", -1)"),
+    ("projected_gradient_descent", "theorems/src/projected_gradient_descent.rs", "with_power(\"direction after a step\", -1)", "with_power(\"direction after a step\", -3)"),
+    ("effective_learning_rate", "theorems/src/effective_learning_rate.rs", "Recursion { shrinkage: 2, square: 2, sign: 1.0 }", "Recursion { shrinkage: 3, square: 2, sign: 1.0 }"),
+    ("effective_learning_rate", "theorems/src/effective_learning_rate.rs", "Recursion { shrinkage: 2, square: 2, sign: 1.0 }", "Recursion { shrinkage: 2, square: 3, sign: 1.0 }"),
+    ("effective_learning_rate", "theorems/src/effective_learning_rate.rs", "Recursion { shrinkage: 2, square: 2, sign: 1.0 }", "Recursion { shrinkage: 2, square: 2, sign: 1.01 }"),
+    ("effective_learning_rate", "theorems/src/effective_learning_rate.rs", "draw.norm_ratio(2)", "draw.norm_ratio(3)"),
+    ("quasi_rmsprop", "theorems/src/quasi_rmsprop.rs", "Remainder { decay: 4,", "Remainder { decay: 5,"),
+    ("quasi_rmsprop", "theorems/src/quasi_rmsprop.rs", "square: 2.0, power: 2,", "square: 2.1, power: 2,"),
+    ("quasi_rmsprop", "theorems/src/quasi_rmsprop.rs", "of_s: 1.0, of_square: 0.25 }", "of_s: 0.9, of_square: 0.25 }"),
+    ("quasi_rmsprop", "theorems/src/quasi_rmsprop.rs", "of_s: 1.0, of_square: 0.25 }", "of_s: 1.0, of_square: 0.23 }"),
+    ("loss_range", "theorems/src/loss_range.rs", "proved(\"ρ of the Hessian on the sphere\", 0.5 * PI * PI)", "proved(\"ρ of the Hessian on the sphere\", 0.43 * PI * PI)"),
+    ("descent_lemma", "theorems/src/descent_lemma.rs", "within(\"1 - η̃ρ/2\", |step, rho| 0.5 *", "within(\"1 - η̃ρ/2\", |step, rho| 0.49 *"),
+    ("stable_regime_exit", "theorems/src/stable_regime_exit.rs", "2.0 * (2.0 - margin) * exit.fall", "1.95 * (2.0 - margin) * exit.fall"),
+    ("stable_regime_exit", "theorems/src/stable_regime_exit.rs", "of_logarithm: 1.0, of_sum: 1.0, steps: 2.0", "of_logarithm: 0.9, of_sum: 1.0, steps: 2.0"),
+    ("stable_regime_exit", "theorems/src/stable_regime_exit.rs", "of_logarithm: 1.0, of_sum: 1.0, steps: 2.0", "of_logarithm: 1.0, of_sum: 1.0, steps: 2.1"),
+    ("stable_regime_exit", "theorems/src/stable_regime_exit.rs", "of_logarithm: 1.0, of_sum: 1.0, steps: 2.0", "of_logarithm: 1.0, of_sum: 0.0, steps: 2.0"),
+    ("small_gradient", "theorems/src/small_gradient.rs", "within(\"ΔL the fall of the loss\", 2.0, 2, fall)", "within(\"ΔL the fall of the loss\", 1.9, 2, fall)"),
+    ("small_gradient", "theorems/src/small_gradient.rs", "within(\"ΔL the fall of the loss\", 2.0, 2, fall)", "within(\"ΔL the fall of the loss\", 2.0, 1, fall)"),
+    ("stability_threshold", "theorems/src/stability_threshold.rs", "multiplier(\"multiplier along v₁: 1 - η̃λ₁\", |product| 1.0 - product)", "multiplier(\"multiplier along v₁: 1 - η̃λ₁\", |product| 1.0001 - product)"),
+    ("stability_threshold", "theorems/src/stability_threshold.rs", "const BELOW: [f64; 2] = [1.9, 1.98];", "const BELOW: [f64; 2] = [1.9, 2.01];"),
+    ("stability_threshold", "theorems/src/stability_threshold.rs", "const ABOVE: [f64; 2] = [2.02, 2.05];", "const ABOVE: [f64; 2] = [1.99, 2.05];"),
+    ("period_two", "theorems/src/period_two.rs", "|step| step % 2 == 1", "|step| step % 3 == 1"),
+    ("pinning", "theorems/src/pinning.rs", "deviation(\"|η̃λ₁/2 - 1|\", 2.0)", "deviation(\"|η̃λ₁/2 - 1|\", 2.05)"),
+    ("mean_square", "theorems/src/mean_square.rs", "Law { a: 2.0, b: 4.0, c: 1.0 }", "Law { a: 2.1, b: 4.0, c: 1.0 }"),
+    ("mean_square", "theorems/src/mean_square.rs", "Law { a: 2.0, b: 4.0, c: 1.0 }", "Law { a: 2.0, b: 4.4, c: 1.0 }"),
+    ("mean_square", "theorems/src/mean_square.rs", "Law { a: 2.0, b: 4.0, c: 1.0 }", "Law { a: 2.0, b: 4.0, c: 1.05 }"),
+    ("slow_period", "src/descent/start.rs", "mean * std::f64::consts::TAU / (8.0 * intrinsic_lr).sqrt()", "mean * std::f64::consts::TAU / (8.5 * intrinsic_lr).sqrt()"),
+    ("energy", "theorems/src/energy.rs", "Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.0) }", "Form { of_offset: 0.6, of_log: 1.0, of_square: (4.0, 1.0) }"),
+    ("energy", "theorems/src/energy.rs", "Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.0) }", "Form { of_offset: 0.5, of_log: 1.2, of_square: (4.0, 1.0) }"),
+    ("energy", "theorems/src/energy.rs", "Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.0) }", "Form { of_offset: 0.5, of_log: 1.0, of_square: (6.0, 1.0) }"),
+    ("energy", "theorems/src/energy.rs", "Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.0) }", "Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.3) }"),
+    ("equilibrium_norm", "theorems/src/equilibrium_norm.rs", "deviation(\"‖w‖² against ηλ₁/2\", 0.5)", "deviation(\"‖w‖² against ηλ₁/2\", 0.52)"),
+    ("sharpness_reduction_flow", "src/flow/mod.rs", "Self { numerator: 2.0, offset: 4.0, slope: 1.0 }", "Self { numerator: 2.1, offset: 4.0, slope: 1.0 }"),
+    ("sharpness_reduction_flow", "src/flow/mod.rs", "Self { numerator: 2.0, offset: 4.0, slope: 1.0 }", "Self { numerator: 2.0, offset: 4.4, slope: 1.0 }"),
+    ("sharpness_reduction_flow", "src/flow/mod.rs", "Self { numerator: 2.0, offset: 4.0, slope: 1.0 }", "Self { numerator: 2.0, offset: 4.0, slope: 1.1 }"),
+    ("sharpness_decay", "theorems/src/sharpness_decay.rs", "|g| 2.0 * g / (4.0 + g)),\n            limit", "|g| 2.1 * g / (4.0 + g)),\n            limit"),
+    ("sharpness_decay", "theorems/src/sharpness_decay.rs", "|g| 2.0 * g / (4.0 + g)),\n            limit", "|g| 2.0 * g / (4.4 + g)),\n            limit"),
+    ("sharpness_decay", "theorems/src/sharpness_decay.rs", "|g| 2.0 * g / (4.0 + g)),\n            limit", "|g| 2.0 * g / (4.0 + 1.1 * g)),\n            limit"),
+    ("sharpness_decay", "theorems/src/sharpness_decay.rs", "never faster than 2\", instance, |_| 2.0)", "never faster than 2\", instance, |_| 1.0)"),
+    ("scalar_rmsprop", "theorems/src/records/dynamics.rs", "numerator: 0.5 * decay, offset: 2.0 * decay", "numerator: 0.55 * decay, offset: 2.0 * decay"),
+    ("scalar_rmsprop", "theorems/src/records/dynamics.rs", "numerator: 0.5 * decay, offset: 2.0 * decay", "numerator: 0.5 * decay, offset: 2.3 * decay"),
+    ("scalar_rmsprop", "theorems/src/records/dynamics.rs", "offset: 2.0 * decay, slope: 1.0", "offset: 2.0 * decay, slope: 1.1"),
+    ("linear_regression_flow", "theorems/src/linear_regression_flow.rs", "order(\"λ₁ along GD+WD\", &by_sharpness(1.0))", "order(\"λ₁ along GD+WD\", &by_sharpness(1.05))"),
+    ("linear_regression_flow", "theorems/src/linear_regression_flow.rs", "order(\"tan φ along GD+WD\", &by_angle(angle_at))", "order(\"tan φ along GD+WD\", &by_angle(|angle, tau| angle_at(angle, 1.05 * tau)))"),
+    ("minimum_norm_convergence", "theorems/src/minimum_norm_convergence.rs", "|least, other| least / other),\n        ],", "|least, other| 1.5 * least / other),\n        ],"),
+    ("heavy_ball", "theorems/src/heavy_ball.rs", "edge(\"ηλ₁/‖w‖² = 2(1+μ)\", 2.0 * (1.0 + momentum))", "edge(\"ηλ₁/‖w‖² = 2(1+μ)\", 2.1 * (1.0 + momentum))"),
+    ("heavy_ball", "theorems/src/heavy_ball.rs", "mean_square(\"⟨K h²⟩ against 2ηλ/(1+μ)\", 2.0 / (1.0 + momentum))", "mean_square(\"⟨K h²⟩ against 2ηλ/(1+μ)\", 2.2 / (1.0 + momentum))"),
+    ("heavy_ball", "theorems/src/heavy_ball.rs", "follows(\"raw iterate\", on, LAW,", "follows(\"raw iterate\", on, faster(1.1),"),
+    ("energy_law", "theorems/src/energy_law.rs", "Rate { constant: 16.0,", "Rate { constant: 15.0,"),
+    ("energy_law", "theorems/src/energy_law.rs", "square: 6.0, quartic: 4.0,", "square: 5.5, quartic: 4.0,"),
+    ("energy_law", "theorems/src/energy_law.rs", "square: 6.0, quartic: 4.0,", "square: 6.0, quartic: 3.8,"),
+    ("energy_law", "theorems/src/energy_law.rs", "quartic: 4.0, slope: 2.0, sign", "quartic: 4.0, slope: 1.5, sign"),
+    ("held_out_error", "theorems/src/held_out_error.rs", "difference(&decay, &control)),", "difference(&control, &decay)),"),
+    ("held_out_error", "theorems/src/held_out_error.rs", "ηλ > 0\", fall_of_log(|s| &s.decay))", "ηλ > 0\", fall_of_log(|s| &s.control))"),
+];
+
+/// Every claim has a constant in the table, and what it says to change stands in the sources once.
+#[test]
+fn the_table_is_of_these_sources() {
+    let root = root();
+    let mut claims = BTreeSet::new();
+    for &(claim, file, from, to) in MUTANTS {
+        let text = read_to_string(root.join(file)).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{file}: {from}");
+        assert_ne!(from, to);
+        claims.insert(claim);
+    }
+    for claim in REGISTRY {
+        assert!(claims.contains(claim.id), "{}: no constant of it is changed", claim.id);
+    }
+}
+
+#[test]
+#[ignore = "takes most of an hour"]
+fn every_change_of_a_constant_is_noticed() {
+    let root = root();
+    let copy = root.join("target/mutations/tree");
+    let _ = remove_dir_all(&copy);
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(&root).output().unwrap();
+    for file in String::from_utf8(listed.stdout).unwrap().split_terminator('\0') {
+        let to = copy.join(file);
+        create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(root.join(file), to).unwrap();
+    }
+    let mut missed = Vec::new();
+    for &(claim, file, from, to) in MUTANTS {
+        let text = read_to_string(copy.join(file)).unwrap();
+        write(copy.join(file), text.replace(from, to)).unwrap();
+        // A mutant that does not build says nothing.
+        assert!(cargo(&copy, &["--no-run", "--test", claim]), "{claim}: {to} does not build");
+        let noticed = !cargo(&copy, &["--test", claim]);
+        println!("{} {claim}: {to}", if noticed { "noticed" } else { "MISSED " });
+        if !noticed {
+            missed.push((claim, to));
+        }
+        write(copy.join(file), text).unwrap();
+    }
+    println!("{} of {} noticed", MUTANTS.len() - missed.len(), MUTANTS.len());
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(folder: &Path, arguments: &[&str]) -> bool {
+    let mut command = Command::new(env!("CARGO"));
+    command.arg("test").args(arguments).current_dir(folder);
+    command.env("CARGO_TARGET_DIR", folder.join("../build")).env("PROPTEST_RNG_SEED", "2206");
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+}
