@@ -74,9 +74,18 @@ impl Dynamics {
         }
     }
 
+    /// The end of a run in the time of gradient descent, no further along the path than that comes: RMSprop with C_b < 2 is up to 2/C_b
+    /// times as fast.
+    fn end(self, instance: &Instance) -> f64 {
+        match self {
+            Self::HeavyBall { .. } => horizon(instance),
+            Self::Rmsprop { decay } => horizon(instance) * (0.5 * decay).min(1.0),
+        }
+    }
+
     /// The end of a run on an instance, in the dynamics' own time.
     pub fn horizon(self, instance: &Instance) -> f64 {
-        self.step_lasts(1.0) * horizon(instance)
+        self.step_lasts(1.0) * self.end(instance)
     }
 }
 
@@ -156,8 +165,9 @@ impl DynamicsRecord {
         if !reaches(instance) {
             return 0;
         }
-        let steps = |rung: &f64| (horizon(instance) / rung).ceil() as u64;
-        instance.plan.rungs.iter().map(steps).sum::<u64>() * (STARTS * of(instance).count()) as u64
+        let of_rung = |dynamics: Dynamics, rung: &f64| (dynamics.end(instance) / rung).ceil() as u64;
+        let steps = |dynamics| instance.plan.rungs.iter().map(move |rung| of_rung(dynamics, rung)).sum::<u64>();
+        of(instance).map(steps).sum::<u64>() * STARTS as u64
     }
 }
 
@@ -239,7 +249,7 @@ fn observe(
     start: usize,
     progress: &Progress,
 ) -> OtherRun {
-    let steps = (horizon(instance) / rung).ceil() as u64;
+    let steps = (dynamics.end(instance) / rung).ceil() as u64;
     let stride = (steps as f64 / READINGS) as u64 | 1;
     let mut tracker = Tracker::new(instance.minimizers());
     let mut made = OtherRun {
@@ -266,7 +276,7 @@ fn observe(
             match tracker.read(weights, effective) {
                 Ok(reading) => {
                     // The last step may lie a part of one beyond the flow's end.
-                    made.times.push((step as f64).min(horizon(instance) / rung) * dynamics.step_lasts(rung));
+                    made.times.push((step as f64).min(dynamics.end(instance) / rung) * dynamics.step_lasts(rung));
                     made.readings.push(reading);
                     made.points.push(tracker.point().to_vec());
                     made.thetas.push(tracker.theta().to_vec());
