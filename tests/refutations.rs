@@ -47,6 +47,18 @@ fn a_twin_in_its_claims_place_is_refuted() {
     }
 }
 
+/// A run that never leaves the stable regime is held against the claim that it does, not left out.
+#[test]
+fn a_run_that_stays_refutes_the_exit() {
+    let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
+    let mut record = stable_record(&instance, 5);
+    let run = &mut record.runs[0];
+    run.steps = vec![run.steps[0]; 20_000];
+    run.stayed = true;
+    let Judge::Stable(judge) = find("stable_regime_exit").unwrap().judge else { panic!("judged on other runs") };
+    assert_eq!(decided(judge(&[record], Scope::Path)).verdict, Verdict::Refuted);
+}
+
 fn measurement() -> Measurement {
     let bound =
         |what: &'static str, ratio| Statement { what: what.into(), check: Check::Bound { ratios: vec![0.5, ratio] } };

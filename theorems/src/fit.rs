@@ -5,6 +5,7 @@ use sharpflow::flow::{Flow, FlowConstants, FlowError};
 
 use crate::evidence::Constant;
 use crate::instance::Instance;
+use crate::records::{DynamicsRecord, OtherRun};
 
 /// A path on Γ: times and points.
 pub(crate) type Path<'a> = Vec<(f64, &'a [f64])>;
@@ -47,6 +48,13 @@ pub(crate) fn fitted(instance: &Instance, law: FlowConstants, horizon: f64, path
         .enumerate()
         .map(|(k, (what, theory))| Constant::of_rungs(what, theory, column(&finest, k), &column(&next, k)))
         .collect()
+}
+
+/// The constants of its flow that fit the points of another dynamics.
+pub(crate) fn fitted_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Constant> {
+    let paths = |k: usize| -> Vec<Path<'_>> { record.rung(k).map(OtherRun::path).collect() };
+    let dynamics = record.dynamics;
+    fitted(instance, dynamics.flow(), dynamics.horizon(instance), [&paths(0), &paths(1)])
 }
 
 /// a, b, c alone; b/a and c/a jointly.

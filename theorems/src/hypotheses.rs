@@ -13,7 +13,6 @@ use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::Space;
 
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
-use crate::fit::{Path, fitted};
 use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
     Draw, DynamicsRecord, ENERGIES, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord, OtherRun, Run, Scope,
@@ -362,13 +361,6 @@ pub(crate) fn follows(
     let points = record.runs.iter().map(point).collect();
     let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);
     Statement { what: what.into(), check: Check::Order { points, model, above: 0.25, holding: None, floor } }
-}
-
-/// The constants of its flow that fit the points of another dynamics.
-pub(crate) fn fitted_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Constant> {
-    let paths = |k: usize| -> Vec<Path<'_>> { record.rung(k).map(OtherRun::path).collect() };
-    let dynamics = record.dynamics;
-    fitted(instance, dynamics.flow(), dynamics.horizon(instance), [&paths(0), &paths(1)])
 }
 
 /// The hypotheses of another dynamics, measured at its readings.

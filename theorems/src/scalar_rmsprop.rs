@@ -3,7 +3,8 @@
 use sharpflow::flow::FlowConstants;
 
 use crate::evidence::{Measurement, Strength};
-use crate::hypotheses::{fitted_dynamics, follows, of_dynamics};
+use crate::fit::fitted_dynamics;
+use crate::hypotheses::{follows, of_dynamics};
 use crate::instance::Instance;
 use crate::records::{Dynamics, DynamicsRecord, OtherRun};
 use crate::theorem::{Judge, PAPER, Theorem};

@@ -2,14 +2,15 @@
 
 mod loss;
 mod network;
+mod path;
 mod regression;
+mod smooth;
 
 use serde::Serialize;
-use sharpflow::arithmetic::distance;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
-use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::loss::LinearRegression;
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
@@ -18,6 +19,9 @@ use thiserror::Error;
 pub use loss::{InstanceLoss, InstanceMinimizers, Regression, Trained};
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
+pub use smooth::smooth_losses;
+
+use path::{check_sensitivity, growth, path, places, reach, worst_quartic};
 
 /// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
 pub const LEARNING_RATE: f64 = 0.1;
@@ -237,7 +241,7 @@ impl Instance {
         let bottom = rungs[rungs.len() - 1];
         check_sensitivity(&loss, rank, &path, horizon, bottom)?;
         // Again up to the horizon that is reached, if it is not the one asked for.
-        let path = if reached == path.len() { path } else { self::path(&loss, rank, &start, horizon)? };
+        let path = if reached == path.len() { path } else { path::path(&loss, rank, &start, horizon)? };
         let plan = Plan {
             angle,
             quartic: worst_quartic(&path),
@@ -309,126 +313,6 @@ impl Instance {
     pub fn flow_over(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
         integrate(&mut self.minimizers(), constants, &self.start, horizon, FLOW_TOLERANCE)
     }
-}
-
-/// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
-fn path(loss: &InstanceLoss, rank: usize, start: &[f64], horizon: f64) -> Result<Vec<Place>, Rejected> {
-    let law = FlowConstants::SHARPNESS_REDUCTION;
-    let mut horizon = horizon;
-    let flow = loop {
-        match integrate(&mut loss.minimizers(rank), law, start, horizon, FLOW_TOLERANCE) {
-            Ok(flow) => break flow,
-            Err(_) if 0.5 * horizon >= LEAST_HORIZON => horizon *= 0.5,
-            Err(error) => return Err(error.into()),
-        }
-    };
-    places(loss, rank, &flow, horizon, PLACES)
-}
-
-fn places(
-    loss: &InstanceLoss,
-    rank: usize,
-    flow: &Flow<f64>,
-    horizon: f64,
-    count: usize,
-) -> Result<Vec<Place>, Rejected> {
-    let mut minimizers = loss.minimizers(rank);
-    let mut numeric = loss.numeric_minimizers(rank);
-    (0..count)
-        .map(|k| {
-            let tau = horizon * k as f64 / (count - 1) as f64;
-            let mut point = vec![0.0; loss.dimension()];
-            flow.at(tau, &mut point);
-            let mut nearest = point.clone();
-            minimizers.nearest(&point, &mut nearest)?;
-            let mut geometry = Geometry::new(loss.dimension());
-            minimizers.geometry(&nearest, &mut geometry)?;
-            let law = numeric.energy_law(&nearest)?;
-            Ok(Place { tau, point: nearest, geometry, law })
-        })
-        .collect()
-}
-
-/// The ladder of a path, its horizon, up to how many places the hypotheses hold, and why no further.
-///
-/// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
-/// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
-fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
-    let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
-    let mut failure = None;
-    for (k, place) in path.iter().enumerate() {
-        let (tau, quartic) = (place.tau, place.law.quartic);
-        top = f64::min(top, (place.geometry.edge_stiffness() / (2.0 * quartic)).powi(2));
-        let bottom = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
-        // A path that is followed to τ, and no further than the steps of its finest run reach.
-        let horizon = tau.min((limits.usual * bottom).max(LEAST_HORIZON));
-        if k > 0 {
-            grown += 0.5 * (tau - path[k - 1].tau) * (place.law.rate() + path[k - 1].law.rate());
-        }
-        // η̃λ₂ < 2 while η̃λ₁ swings up to 2 + 4√(ηλ), the window that runs are held to.
-        let swing = 4.0 * top.sqrt();
-        // Twice that: near it λ₂'s own oscillation joins in.
-        let (gap, needed) = (place.geometry.relative_gap(), 2.0 * swing / (2.0 + swing));
-        let energy = START_ENERGY * grown.exp();
-        if !(bottom > 0.0 && limits.steps * bottom >= LEAST_HORIZON) {
-            let steps = LEAST_HORIZON / bottom;
-            failure = Some(Rejected::TooSlow { quartic, top, steps, limit: limits.steps });
-        } else if !(gap > needed) {
-            failure = Some(Rejected::Gap { tau, gap, needed, top });
-        } else if !(place.geometry.edge_stiffness() <= LARGEST_STIFFNESS) {
-            failure = Some(Rejected::Stiff { tau, stiffness: place.geometry.edge_stiffness() });
-        } else if !(energy <= LARGEST_ENERGY) {
-            failure = Some(Rejected::Growth { tau, energy, rate: place.law.rate() });
-        }
-        if failure.is_some() {
-            break;
-        }
-        if horizon >= LEAST_HORIZON {
-            best = Some((top, horizon, k + 1));
-        }
-    }
-    match (best, failure) {
-        (Some((top, horizon, places)), failure) => {
-            let rungs = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
-            let reached = if horizon < path[places - 1].tau { 0 } else { places };
-            Ok((rungs, horizon, reached, failure))
-        }
-        (None, Some(failure)) => Err(failure),
-        (None, None) => Err(Rejected::TooSlow { quartic: f64::NAN, top, steps: f64::NAN, limit: limits.steps }),
-    }
-}
-
-/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing: data cannot tell them apart on
-/// an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
-fn check_sensitivity(
-    loss: &InstanceLoss,
-    rank: usize,
-    path: &[Place],
-    horizon: f64,
-    bottom: f64,
-) -> Result<(), Rejected> {
-    let law = FlowConstants::SHARPNESS_REDUCTION;
-    let dimension = loss.dimension();
-    let end = |offset: f64| -> Result<Vec<f64>, Rejected> {
-        let constants = FlowConstants { offset, ..law };
-        let flow = integrate(&mut loss.minimizers(rank), constants, &path[0].point, horizon, FLOW_TOLERANCE)?;
-        let mut end = vec![0.0; dimension];
-        flow.at(horizon, &mut end);
-        Ok(end)
-    };
-    let swing = (2.0 * bottom / path[0].geometry.edge_stiffness()).sqrt();
-    let (law, less, more) = (end(4.0)?, end(3.0)?, end(5.0)?);
-    let apart = distance(&law, &less).min(distance(&law, &more));
-    if apart >= APART * swing { Ok(()) } else { Err(Rejected::Insensitive { apart, swing }) }
-}
-
-fn worst_quartic(path: &[Place]) -> f64 {
-    path.iter().map(|place| place.law.quartic).fold(0.0, |worst: f64, q| if q.abs() > worst.abs() { q } else { worst })
-}
-
-/// ∫κ dτ along a path, by the trapezoid rule.
-fn growth(path: &[Place]) -> f64 {
-    path.windows(2).map(|pair| 0.5 * (pair[1].tau - pair[0].tau) * (pair[0].law.rate() + pair[1].law.rate())).sum()
 }
 
 /// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.

@@ -9,13 +9,12 @@ use sharpflow::enclosure::{EnclosureError, SphereBounds};
 use sharpflow::loss::{Derivatives, Evaluator, Loss};
 use sharpflow::measure::worst;
 
-use sharpflow::network::zoo::find;
-use sharpflow::network::{Builder, Network, NetworkError, NetworkLoss, Op};
+use sharpflow::network::{NetworkError, NetworkLoss};
 use sharpflow::sphere::{Space, direction, project};
 use thiserror::Error;
 
 use super::Progress;
-use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, Rejected, Trained};
+use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, Rejected, Trained, smooth_losses};
 
 /// The ε of the claims: the stable regime ends at (2−ε)/ρ.
 pub const MARGINS: [f64; 3] = [1.5, 1.0, 0.5];
@@ -32,9 +31,6 @@ const NEAR: f64 = 1e-6;
 const PRODUCTS: [f64; 4] = [0.5, 1.0, 1.9, 2.5];
 /// No run of these rates is longer by the claims' own bounds.
 const MOST_STEPS: usize = 20_000;
-/// Draws of the 3-parameter loss, besides the one without terms drawn, and terms of the squared distance: smooth on all of S.
-const CIRCLES: u64 = 2;
-const TERMS: [usize; 2] = [1, 40];
 
 /// Why a loss has no record of descents in the stable regime.
 #[derive(Debug, Error)]
@@ -79,6 +75,8 @@ pub struct StableRecord {
 pub struct StableRun {
     pub intrinsic_lr: f64,
     pub steps: Vec<StableStep>,
+    /// Whether it was stopped before η̃ had passed the threshold it was to end at.
+    pub stayed: bool,
 }
 
 /// One step from a unit vector θ to Π(θ − η̃∇L(θ)).
@@ -128,16 +126,7 @@ impl StableRecord {
     /// # Errors
     /// No bound over the sphere.
     pub fn smooth(seed: u64, progress: &Progress) -> Result<Option<Vec<Self>>, StableError> {
-        let circle = |k: u64| -> Result<(String, Network), StableError> {
-            let architecture = find("circle").ok_or(Rejected::NoSuchArchitecture { name: "circle" })?;
-            let network = architecture.network(&[]).map_err(|error| Rejected::File(error.into()))?;
-            Ok((format!("circle (draw {k})"), network.with_data_of(seed.wrapping_add(k))?))
-        };
-        let mut losses = (0..CIRCLES).map(circle).collect::<Result<Vec<_>, _>>()?;
-        losses.push(("3-parameter loss".into(), three_parameters()?));
-        for terms in TERMS {
-            losses.push((format!("squared distance ({terms} terms)"), squared_distance(terms)?));
-        }
+        let losses = smooth_losses(seed)?;
         let records = losses.into_par_iter().map(|(name, network)| {
             let bounds = SphereBounds::new(&NetworkLoss::<Enclosure>::new(&network)?)?;
             let dimension = network.dimension();
@@ -224,7 +213,7 @@ fn descend(
     let mut weights = start.to_vec();
     scale(&mut weights, (LEARNING_RATE / ((1.0 - intrinsic_lr) * first)).sqrt());
     let mut descent = GradientDescent::new(loss, LEARNING_RATE, intrinsic_lr, &weights).map_err(Rejected::from)?;
-    let mut run = StableRun { intrinsic_lr, steps: Vec::new() };
+    let mut run = StableRun { intrinsic_lr, steps: Vec::new(), stayed: true };
     let mut steps = SingleSteps::new(loss);
     let (mut theta, mut highest) = (start.to_vec(), 0.0f64);
     while run.steps.len() < MOST_STEPS {
@@ -233,6 +222,7 @@ fn descend(
         highest = worst([highest, step.sharpness]);
         run.steps.push(step);
         if step.effective_lr > (2.0 - margin) / highest {
+            run.stayed = false;
             break;
         }
         descent.step();
@@ -255,7 +245,9 @@ impl StableRun {
             }
             highest
         });
-        let step = self.steps.iter().position(|step| step.effective_lr > (2.0 - margin) / sharpness)?;
+        let exit = self.steps.iter().position(|step| step.effective_lr > (2.0 - margin) / sharpness);
+        // A run that stayed is held to the bounds at its last step; one that had left for its own ε may not have for another.
+        let step = if self.stayed { exit.or(self.steps.len().checked_sub(1)) } else { exit }?;
         let before = self.steps[..step].iter();
         (step > 0).then(|| Exit {
             sharpness,
@@ -327,66 +319,6 @@ impl<'a> SingleSteps<'a> {
         let first = self.segment((a, from), (&middle, &there), depth + 1)?;
         Ok(worst([first, self.segment((&middle, &there), (b, to), depth + 1)?]))
     }
-}
-
-/// z²(r² + 20x²)/(2r⁴), the circle without terms drawn: its largest sharpness, 21, is met on Γ, where the inequalities are nearly
-/// equalities.
-fn three_parameters() -> Result<Network, NetworkError> {
-    let mut builder = Builder::new("Three weights, the largest sharpness on Γ");
-    let weights = [builder.weight("x", &[])?, builder.weight("y", &[])?, builder.weight("z", &[])?];
-    let mut squares = [weights[0]; 3];
-    for (square, (weight, name)) in squares.iter_mut().zip(weights.into_iter().zip(["xx", "yy", "zz"])) {
-        *square = builder.add(name, Op::Multiply, &[weight, weight])?;
-    }
-    let [xx, yy, zz] = squares;
-    let sum = builder.add("sum", Op::Add, &[xx, yy])?;
-    let square = builder.add("square", Op::Add, &[sum, zz])?;
-    let height = builder.add("height", Op::Divide, &[zz, square])?;
-    let slope = builder.add("slope", Op::Divide, &[xx, square])?;
-    let flat = builder.add("flat", Op::Scale(0.5), &[height])?;
-    let part = builder.add("part", Op::Scale(10.0), &[slope])?;
-    let steep = builder.add("steep", Op::Multiply, &[part, height])?;
-    let loss = builder.add("loss", Op::Add, &[flat, steep])?;
-    builder.finish(loss)
-}
-
-/// d²/2 for the distance d to the first axis on the circle, as the first `terms` of its series in s = (1 − cos d)/2:
-/// Σ (4s)ᵏ/(k²·C(2k, k)). One term is 1 − cos d.
-fn squared_distance(terms: usize) -> Result<Network, NetworkError> {
-    let mut builder = Builder::new("Half the squared distance to a point of the circle");
-    let x = builder.weight("x", &[])?;
-    let y = builder.weight("y", &[])?;
-    let xx = builder.add("xx", Op::Multiply, &[x, x])?;
-    let yy = builder.add("yy", Op::Multiply, &[y, y])?;
-    let square = builder.add("square", Op::Add, &[xx, yy])?;
-    let length = builder.add("length", Op::SquareRoot, &[square])?;
-    let cosine = builder.add("cosine", Op::Divide, &[x, length])?;
-    let half = builder.constant("half", &[], vec![0.5])?;
-    let part = builder.add("part", Op::Scale(0.5), &[cosine])?;
-    let s = builder.add("s", Op::Subtract, &[half, part])?;
-    // 4ᵏ/(k²·C(2k, k)), by C(2k, k) = C(2k−2, k−1)·(4k−2)/k.
-    let mut power = 1.0;
-    let coefficients: Vec<f64> = (1..=terms)
-        .map(|k| {
-            let k = k as f64;
-            power *= 4.0 * k / (4.0 * k - 2.0);
-            power / (k * k)
-        })
-        .collect();
-    let mut sum = None;
-    for (k, coefficient) in coefficients.into_iter().enumerate().rev() {
-        let constant = builder.constant(&format!("coefficient{k}"), &[], vec![coefficient])?;
-        let inner = match sum {
-            None => constant,
-            Some(sum) => builder.add(&format!("inner{k}"), Op::Add, &[sum, constant])?,
-        };
-        sum = Some(builder.add(&format!("term{k}"), Op::Multiply, &[inner, s])?);
-    }
-    let output = match sum {
-        Some(sum) => sum,
-        None => s,
-    };
-    builder.finish(output)
 }
 
 impl StableRecord {
