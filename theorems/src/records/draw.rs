@@ -63,7 +63,7 @@ pub struct Remainder {
 /// # Errors
 /// None in practice: random targets are not constant.
 pub fn draws(seed: u64) -> Result<[(&'static str, Vec<Draw>); 3], Rejected> {
-    let cases: Vec<Case> = seeds(seed, Stream::Steps).take(DRAWS).map(Case::new).collect();
+    let cases: Vec<Case> = seeds(seed, Stream::Steps).take(DRAWS).map(Case::new).collect::<Result<_, _>>()?;
     let all = |step: fn(&Case) -> Result<Draw, Rejected>| cases.iter().map(step).collect::<Result<Vec<_>, _>>();
     Ok([
         ("f32", all(|case| Step::new(case).map(Draw::Single))?),
@@ -82,19 +82,44 @@ struct Case {
 }
 
 impl Case {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64) -> Result<Self, Rejected> {
         let mut generator = generator(seed, Stream::Step);
         let n = generator.random_range(3..=12);
         let d = generator.random_range(2..=16);
         let mut power_of_ten = |from: f64, to: f64| 10f64.powf(generator.random_range(from..to));
         let (norm, intrinsic_lr, turn) = (power_of_ten(-3.0, 3.0), power_of_ten(-4.0, -0.05), power_of_ten(-1.5, 1.5));
-        Self {
-            data: Dataset::random(n, d, seed),
-            direction: (0..d).map(|_| StandardNormal.sample(&mut generator)).collect(),
-            norm,
-            intrinsic_lr,
-            turn,
+        let data = Dataset::random(n, d, seed);
+        let mut direction: Vec<f64> = (0..d).map(|_| StandardNormal.sample(&mut generator)).collect();
+        // Every fourth draw lies near the points that the cone leaves out, Xw = 0, as far as X has a kernel.
+        if generator.random_bool(0.25) {
+            approach_kernel(&LinearRegression::<f64>::new(&data)?, &mut direction);
         }
+        Ok(Self { data, direction, norm, intrinsic_lr, turn })
+    }
+}
+
+/// How much of a direction's part outside the kernel is left.
+const NEAR_SINGULAR: f64 = 1e-3;
+
+/// Takes from a direction nearly all that X sees of it, row by row of an orthonormal basis.
+fn approach_kernel(loss: &LinearRegression<f64>, direction: &mut [f64]) {
+    let features = loss.features();
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    // Centred rows are dependent: the last is minus the sum of the others.
+    for i in 0..features.nrows() - 1 {
+        let mut row: Vec<f64> = (0..features.ncols()).map(|j| features[(i, j)]).collect();
+        basis.iter().for_each(|unit| {
+            let along = dot(&row, unit);
+            add_scaled(&mut row, -along, unit);
+        });
+        if basis.len() < direction.len() {
+            project(&mut row);
+            basis.push(row);
+        }
+    }
+    for unit in &basis {
+        let along = dot(direction, unit);
+        add_scaled(direction, (NEAR_SINGULAR - 1.0) * along, unit);
     }
 }
 
