@@ -1,6 +1,6 @@
 //! Bounds over the whole sphere, by interval arithmetic: of a loss, and of its spherical sharpness.
 //!
-//! For losses of a few weights, smooth on all of S. Derivation: `proofs-notes/descent_lemma.md`.
+//! For losses of a few weights, smooth on all of S and made of field operations and roots. Derivation: `proofs-notes/descent_lemma.md`.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

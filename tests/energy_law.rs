@@ -16,7 +16,7 @@ fn check(instance: &Instance) -> Option<Vec<String>> {
     if record.runs.is_empty() {
         return None;
     }
-    let evidence = claims::decided(judge(instance, &record));
+    let evidence = claims::decided(judge(instance, &record)?);
     assert_eq!(evidence.verdict, Verdict::Confirmed, "{}: {}", instance.name, evidence.reason);
     for constant in &evidence.estimates {
         assert!(constant.estimate.contains(1.0) && constant.estimate.half_width < 0.2, "{constant:?}");

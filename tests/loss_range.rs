@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use sharpflow::arithmetic::Enclosure;
 use sharpflow::enclosure::{EnclosureError, SphereBounds, largest_sharpness};
 use sharpflow::loss::Derivatives;
-use sharpflow::network::NetworkLoss;
 use sharpflow::network::zoo::find;
+use sharpflow::network::{Fault, Network, NetworkError, NetworkLoss};
 use sharpflow::sharpness::{HessianKind, spherical_sharpness};
 use sharpflow::sphere::project;
 use sharpflow_theorems::records::Scope;
@@ -44,6 +44,15 @@ proptest! {
             prop_assert!(value <= bounds.largest_loss.upper && -value <= bounds.least_loss.upper);
         }
     }
+}
+
+/// A kink at an interval around 0 has no one slope: such a network is refused, not bounded wrongly.
+#[test]
+fn what_asks_for_a_sign_is_refused() {
+    let text = find("batch_norm").unwrap().toml.replace("algebraic_sigmoid", "relu");
+    let network = Network::from_toml(&text, &[]).unwrap();
+    let refused = NetworkLoss::<Enclosure>::new(&network).map(|_| ());
+    assert!(matches!(refused, Err(NetworkError::Node { fault: Fault::Sign { op: "relu" }, .. })), "{refused:?}");
 }
 
 /// Where a normalization divides by 0 no ρ bounds the sharpness, and none is given.

@@ -114,6 +114,8 @@ impl Scalar for Enclosure {
 }
 
 impl Base for Enclosure {
+    const HAS_SIGNS: bool = false;
+
     #[inline]
     fn from_f64(x: f64) -> Self {
         Self::new(x, x)

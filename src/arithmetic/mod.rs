@@ -82,6 +82,9 @@ pub trait Base: Scalar<Base = Self> {
     /// Whether loops over it gain from the processor's vector instructions.
     const VECTORIZED: bool = false;
 
+    /// Whether [`Base::is_positive`] answers for every number: an enclosure around 0 has no sign.
+    const HAS_SIGNS: bool = true;
+
     /// The nearest representable number.
     fn from_f64(x: f64) -> Self;
 

@@ -85,6 +85,8 @@ pub enum Fault {
         "too large, too many axes or an empty one: an array has at most {MOST_NUMBERS} numbers and {MOST_AXES} axes, a network twice as many numbers"
     )]
     TooLarge,
+    #[error("{op} asks for a sign, which this arithmetic has not everywhere")]
+    Sign { op: &'static str },
     #[error("{op} is transcendental, which this arithmetic has not")]
     Transcendental { op: &'static str },
 }

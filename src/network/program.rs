@@ -48,7 +48,7 @@ impl<T: Base> NetworkLoss<T> {
     /// Prepares a network.
     ///
     /// # Errors
-    /// A transcendental operation over a base that has none.
+    /// A transcendental operation over a base that has none; one with a kink over a base without signs.
     pub fn new(network: &Network) -> Result<Self, NetworkError> {
         Self::with_constants(network, T::from_f64)
     }
@@ -62,6 +62,12 @@ impl<T: Base> NetworkLoss<T> {
             && let Some(node) = network.nodes().iter().find(|node| !node.op.is_algebraic())
         {
             let fault = Fault::Transcendental { op: node.op.name() };
+            return Err(NetworkError::Node { node: node.name.clone(), fault });
+        }
+        if !T::HAS_SIGNS
+            && let Some(node) = network.non_smooth().next()
+        {
+            let fault = Fault::Sign { op: node.op.name() };
             return Err(NetworkError::Node { node: node.name.clone(), fault });
         }
         let dimension = network.dimension();

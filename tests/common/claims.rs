@@ -46,7 +46,9 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
         Judge::Regression(judge) => judge(instance, instance.loss.regression().unwrap(), &ladder()).unwrap(),
         Judge::Points(judge) => judge(instance),
         Judge::Swings(judge) => judge(instance, &SwingRecord::new(instance, &Progress::default()).unwrap().unwrap()),
-        Judge::Growth(judge) => judge(instance, &GrowthRecord::new(instance, &Progress::default()).unwrap().unwrap()),
+        Judge::Growth(judge) => {
+            judge(instance, &GrowthRecord::new(instance, &Progress::default()).unwrap().unwrap()).unwrap()
+        }
         _ => panic!("{claim} is not judged on an instance"),
     }
 }

@@ -24,8 +24,7 @@ fn judge(records: &[StableRecord], scope: Scope) -> Measurement {
     // What a step lacks of its linear decrease, over what curvature may take.
     let within = |what: &'static str, taken: fn(&StableStep, f64) -> f64| {
         let ratios = records.iter().flat_map(|record| {
-            let runs = record.runs.iter().flat_map(|run| &run.steps);
-            runs.chain(&record.steps).map(move |step| {
+            record.all_steps().map(move |step| {
                 let rho = record.sharpness(scope, step);
                 step.lacks / (taken(step, rho) + ROUNDING * rho)
             })

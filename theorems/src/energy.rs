@@ -2,8 +2,9 @@
 
 use sharpflow::measure::{Reading, worst};
 
+use crate::checks::swings_fall;
 use crate::evidence::{Constant, Measurement, Strength};
-use crate::hypotheses::{of_swings, swings_fall};
+use crate::hypotheses::of_swings;
 use crate::instance::Instance;
 use crate::records::{ENERGIES, ShortRun, SwingRecord};
 use crate::theorem::{Judge, PAPER, Theorem};

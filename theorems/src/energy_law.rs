@@ -5,8 +5,8 @@ use sharpflow::minimizers::EnergyLaw;
 
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_growth;
-use crate::instance::Instance;
-use crate::records::{GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, integral};
+use crate::instance::{Instance, integral};
+use crate::records::{GrowthRecord, GrowthRun, PERIOD_READINGS, Swung};
 use crate::theorem::{BEYOND, Judge, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -59,17 +59,18 @@ const TWINS: [(&str, Rate); 9] = [
 
 /// A twin is tried where it moves log e by this much more or less than the law, which is known beforehand.
 const TELLS: f64 = 0.3;
-/// How well the gain must be known: half of that.
-const KNOWN: f64 = 0.15;
+/// How well the gain must be known: half of that, so that an interval of this width that holds the law's gain cannot hold a twin's,
+/// nor one that holds a twin's the law's.
+const KNOWN: f64 = 0.5 * TELLS;
 /// By how much an error of order ½ falls from rung to rung, half a decade.
 const FALLS: f64 = 1.78;
 
-fn judge(instance: &Instance, record: &GrowthRecord) -> Measurement {
+/// `None` where the window is too short to tell κ from two of its twins at least.
+fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
     let path = &record.path;
     let end = path.last().map_or(f64::NAN, |place| place.tau);
     let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law));
-    // What log e gained over a law's growth, from the first period to the last; of the finest rung. What its finite ηλ leaves is less than the change from the rung before,
-    // threefold; where the error changes its sign just there, the rung before that one shows it.
+    // What log e gained, and by a law, from the first period to the last.
     let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
         (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
         _ => (f64::NAN, f64::NAN),
@@ -82,21 +83,24 @@ fn judge(instance: &Instance, record: &GrowthRecord) -> Measurement {
         };
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let values = of_rung(0, &excess);
+        // What the finest rung's ηλ leaves is less than the change from the rung before, threefold; where the error changes its sign just
+        // there, the rung before that one shows it.
         let change = |k: usize| (average(&of_rung(k, &excess)) - average(&values)).abs();
         let bias = 3.0 * worst([change(1), change(2) / (1.0 + FALLS)]);
         Statement { what: what.into(), check: Check::Zero { values, bias, within: KNOWN } }
     };
     let tells = |rate: Rate| (moved(rate, end) - moved(LAW, end)).abs() >= TELLS;
     let predicted = moved(LAW, end);
+    let told: Vec<_> = TWINS.iter().filter(|(_, rate)| tells(*rate)).collect();
     let ratio = |run: &GrowthRun| {
         let (gained, predicted) = gain(run, LAW);
         gained / predicted
     };
-    Measurement {
+    (told.len() >= 2).then(|| Measurement {
         instance: instance.name.clone(),
         hypotheses: of_growth(instance, record),
         statements: vec![follows("log e gained over ∫κ dτ", LAW)],
-        twins: TWINS.iter().filter(|(_, rate)| tells(*rate)).map(|&(what, rate)| follows(what, rate)).collect(),
+        twins: told.into_iter().map(|&(what, rate)| follows(what, rate)).collect(),
         constants: if predicted.abs() >= TELLS {
             vec![Constant::of_rungs(
                 "growth of log e, measured over predicted",
@@ -107,7 +111,7 @@ fn judge(instance: &Instance, record: &GrowthRecord) -> Measurement {
         } else {
             vec![]
         },
-    }
+    })
 }
 
 /// Means of log e over whole periods, with the τ of their middles.

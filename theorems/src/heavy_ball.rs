@@ -3,9 +3,10 @@
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
+use crate::checks::follows;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::fit::fitted_dynamics;
-use crate::hypotheses::{follows, of_dynamics};
+use crate::hypotheses::of_dynamics;
 use crate::instance::Instance;
 use crate::mean_square::QUADRATURE;
 use crate::records::{Dynamics, DynamicsRecord, OtherRun, ShortRun};

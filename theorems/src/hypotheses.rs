@@ -1,22 +1,20 @@
-//! Hypotheses and checks that several claims share, measured on their records.
+//! Hypotheses that several claims share, measured on their records.
 
-use sharpflow::arithmetic::distance;
 use sharpflow::descent::EdgeStart;
 use sharpflow::enclosure::SphereBounds;
-use sharpflow::flow::FlowConstants;
 use sharpflow::identities::{Identity, Variant};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
-use sharpflow::measure::{ErrorModel, LadderPoint, Reading, slow_period, worst};
+use sharpflow::measure::{Reading, slow_period, worst};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::Space;
 
-use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement};
-use crate::instance::{FLOW_TOLERANCE, Instance, InstanceLoss, Place, Regression, START_ENERGY};
+use crate::evidence::{Check, Constant, Hypothesis, Measurement, Name, Statement};
+use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    Draw, DynamicsRecord, ENERGIES, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord, OtherRun, Run, Scope,
-    ShortRun, StableRecord, SwingRecord, Swung,
+    Draw, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord, OtherRun,
+    Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -118,63 +116,106 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
 
 /// The hypotheses of the slow oscillation, measured along short runs.
 pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypothesis> {
-    let runs = &record.swings;
-    let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
-    let at = |run: &ShortRun| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest = |what: &'static str, ratio: &dyn Fn(&ShortRun, &Reading) -> f64| {
-        let of_run = |run: &ShortRun| worst(run.readings.iter().map(|(_, reading)| ratio(run, reading)));
-        largest(what, runs, of_run, at)
-    };
-    let highest = EdgeStart::at_energy(1.0, LARGEST, 0.0).kick;
-    let dimension = instance.loss.dimension() as f64;
-    vec![
-        lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
-        largest("near Γ: ‖θ − p‖ over twice the swing of the largest energy", &|run, reading| {
-            reading.distance_to_manifold / (2.0 * highest * (run.intrinsic_lr / 2.0).sqrt())
-        }),
-        largest("at the edge: |η̃λ₁ − 2| over twice the swing of the largest energy", &|run, reading| {
-            reading.edge_offset.abs() / (2.0 * (8.0 * run.intrinsic_lr * LARGEST).sqrt())
-        }),
-        largest("λ₁ is simple: η̃λ₂ over 2", &|_, reading| {
-            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
-        }),
-        largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, reading| {
-            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.intrinsic_lr)).sqrt();
-            1e3 * noise / reading.displacement.abs()
-        }),
-        invariance_hypothesis(instance),
-        rank_hypothesis(instance),
-    ]
+    let runs: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
+    let mut hypotheses = along("", instance, &runs, Window::of_energy(LARGEST));
+    hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
+    hypotheses
 }
 
 /// The hypotheses of the energy law, measured along its runs.
 pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypothesis> {
-    let runs = &record.runs;
-    let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
-    let at = |run: &GrowthRun| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest = |what, ratio: &dyn Fn(&GrowthRun, &Swung) -> f64| {
-        let of_run = |run: &GrowthRun| worst(run.readings.iter().map(|swung| ratio(run, swung)));
-        largest(what, runs, of_run, at)
+    let energy = |run: &GrowthRun| worst(run.readings.iter().map(|swung| swung.energy)) / (2.0 * GROWTH_ENERGY);
+    let at = |run: &GrowthRun| format!("at ε = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let watched = |run: &GrowthRun| Watched {
+        rung: run.intrinsic_lr,
+        start: run.start,
+        readings: run.readings.iter().map(|swung| swung.reading).collect(),
+        failure: run.failure,
     };
+    let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
+    let mut hypotheses = along("", instance, &runs, Window::of_energy(2.0 * GROWTH_ENERGY));
+    hypotheses.push(largest("small swings: e over twice the largest of a start", &record.runs, energy, at));
+    hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
+    hypotheses
+}
+
+/// The hypotheses of another dynamics, measured at its readings. Their window is that of an energy of 8
+/// (`proofs-notes/heavy_ball.md`).
+pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Hypothesis> {
+    let watched = |run: &OtherRun| Watched {
+        rung: run.rung,
+        start: run.start,
+        readings: run.readings.clone(),
+        failure: run.failure,
+    };
+    let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
+    let swings: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
+    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 });
+    if !swings.is_empty() {
+        hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0])));
+    }
+    hypotheses.push(rank_hypothesis(instance));
+    if instance.loss.space() == Space::Sphere {
+        hypotheses.push(invariance_hypothesis(instance));
+    }
+    hypotheses
+}
+
+/// What the hypotheses of a run are measured on. `rung` is its ε: ηλ, or what stands for it under other dynamics.
+struct Watched {
+    rung: f64,
+    start: usize,
+    readings: Vec<Reading>,
+    failure: Option<MinimizersError>,
+}
+
+impl Watched {
+    fn of_swing(run: &ShortRun) -> Self {
+        let readings = run.readings.iter().map(|&(_, reading)| reading).collect();
+        Self { rung: run.intrinsic_lr, start: run.start, readings, failure: run.failure }
+    }
+}
+
+/// How far from Γ and from the edge a run may be, in units of √ε.
+struct Window {
+    near: f64,
+    edge: f64,
+}
+
+impl Window {
+    /// Twice the swing of an energy.
+    fn of_energy(energy: f64) -> Self {
+        // |h| reaches kick·√(2ε/K), K ≥ 4, and |δ| reaches √(8εe).
+        let highest = EdgeStart::at_energy(1.0, energy, 0.0).kick;
+        Self { near: 2.0 * highest / 2f64.sqrt(), edge: 2.0 * (8.0 * energy).sqrt() }
+    }
+}
+
+/// The hypotheses that every oscillation at the edge has.
+fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> Vec<Hypothesis> {
+    let Window { near, edge } = window;
+    let at = |run: &Watched| format!("at ε = {:.1e}, start {}", run.rung, run.start);
+    let largest = |what: String, ratio: &dyn Fn(&Watched, &Reading) -> f64| {
+        let of_run = |run: &Watched| worst(run.readings.iter().map(|reading| ratio(run, reading)));
+        largest(whose.to_owned() + &what, runs, of_run, at)
+    };
+    let lost = runs.iter().filter_map(|run| Some((run, run.failure?)));
     let dimension = instance.loss.dimension() as f64;
     vec![
         lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
-        largest("small swings: e", &|_, swung| swung.energy),
-        largest("near Γ: ‖θ − p‖ over 4√(ηλ)", &|run, Swung { reading, .. }| {
-            reading.distance_to_manifold / (4.0 * run.intrinsic_lr.sqrt())
+        largest(format!("near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
+            reading.distance_to_manifold / (near * run.rung.sqrt())
         }),
-        largest("at the edge: |η̃λ₁ − 2| over 4√(ηλ)", &|run, Swung { reading, .. }| {
-            reading.edge_offset.abs() / (4.0 * run.intrinsic_lr.sqrt())
+        largest(format!("at the edge: |δ| over {edge:.1}√ε"), &|run, reading| {
+            reading.edge_offset.abs() / (edge * run.rung.sqrt())
         }),
-        largest("λ₁ is simple: η̃λ₂ over 2", &|_, Swung { reading, .. }| {
+        largest("λ₁ is simple: λ₂ below the edge".into(), &|_, reading| {
             (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
         }),
-        largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, Swung { reading, .. }| {
-            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.intrinsic_lr)).sqrt();
+        largest("|h| above rounding: its noise, a thousandfold, over |h|".into(), &|run, reading| {
+            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.rung)).sqrt();
             1e3 * noise / reading.displacement.abs()
         }),
-        invariance_hypothesis(instance),
-        rank_hypothesis(instance),
     ]
 }
 
@@ -192,8 +233,12 @@ fn lost_runs(count: usize, first: Option<String>) -> Hypothesis {
 pub(crate) fn of_stable(records: &[StableRecord], scope: Scope) -> Vec<Hypothesis> {
     let at = |record: &StableRecord| record.name.clone();
     let invariance = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
-    let mut hypotheses = vec![largest(invariance, records, |record| record.invariance, at)];
-    if scope == Scope::Sphere {
+    let of_steps = |of: fn(&StableStep) -> f64| move |record: &StableRecord| worst(record.all_steps().map(of));
+    let mut hypotheses = vec![largest(invariance, records, of_steps(|step| step.radial), at)];
+    if scope == Scope::Path {
+        let resolved = "ρ on the segments: the change of ∇²L between points, over a tenth of λ₁";
+        hypotheses.push(largest(resolved, records, of_steps(|step| step.resolution), at));
+    } else {
         let width = |record: &StableRecord| {
             let of = |bounds: &SphereBounds| bounds.sharpness.upper / bounds.sharpness.lower - 1.0;
             record.bounds.as_ref().map_or(f64::NAN, of) / ENCLOSED
@@ -233,7 +278,7 @@ fn invariance_hypothesis(instance: &Instance) -> Hypothesis {
 }
 
 /// The largest over some runs or places of measured/bound, and where it is met.
-fn largest<R>(what: &'static str, of: &[R], ratio: impl Fn(&R) -> f64, place: impl Fn(&R) -> String) -> Hypothesis {
+fn largest<R>(what: impl Into<Name>, of: &[R], ratio: impl Fn(&R) -> f64, place: impl Fn(&R) -> String) -> Hypothesis {
     let measured = worst(of.iter().map(&ratio));
     let at = of.iter().find(|one| ratio(one).total_cmp(&measured).is_eq());
     Hypothesis { what: what.into(), measured, bound: 1.0, place: at.map_or(String::new(), place) }
@@ -293,103 +338,4 @@ fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64,
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
     let bound = pair.residual + 64.0 * point.len() as f64 * f64::EPSILON * sharpness;
     Ok((pair.value - sharpness).abs() / bound)
-}
-
-/// Errors, one a run, that must fall with an order above ¼. `floor` is what rounding alone makes of them.
-pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {
-    let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
-    let points = record.runs.iter().map(point).collect();
-    Statement {
-        what: what.into(),
-        check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor },
-    }
-}
-
-/// A number of every run that the theory gives, from the two finest rungs.
-pub(crate) fn constant(
-    what: &'static str,
-    theory: f64,
-    (instance, record): (&Instance, &LadderRecord),
-    of: impl Fn(&Run) -> f64,
-) -> Constant {
-    let rung = |k: usize| -> Vec<f64> { record.rung(instance, k).map(&of).collect() };
-    Constant::of_rungs(what, theory, rung(0), &rung(1))
-}
-
-/// The same of short runs of one energy.
-pub(crate) fn swings_fall(
-    what: &'static str,
-    record: &SwingRecord,
-    energy: f64,
-    floor: f64,
-    error: impl Fn(&ShortRun) -> f64,
-) -> Statement {
-    let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
-    let points = record.of_energy(energy).map(point).collect();
-    Statement {
-        what: what.into(),
-        check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor },
-    }
-}
-
-/// How far runs of another dynamics stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with an order above ¼.
-pub(crate) fn follows(
-    what: &'static str,
-    (instance, record): (&Instance, &DynamicsRecord),
-    constants: FlowConstants,
-    read: fn(&OtherRun, usize) -> &[f64],
-) -> Statement {
-    let horizon = record.dynamics.horizon(instance);
-    let flow = if constants == record.dynamics.flow() {
-        instance.flow_over(constants, horizon)
-    } else {
-        instance.twin_flow(constants, horizon)
-    };
-    let flow = match flow {
-        Ok(flow) => flow,
-        Err(error) => return Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
-    };
-    let mut zeta = vec![0.0; instance.loss.dimension()];
-    let point = |run: &OtherRun| {
-        let within = (0..run.times.len()).filter(|&k| run.times[k] <= flow.end());
-        let distances = within.map(|k| {
-            flow.at(run.times[k], &mut zeta);
-            distance(read(run, k), &zeta)
-        });
-        LadderPoint { start: run.start, parameter: run.rung, error: worst(distances) }
-    };
-    let points = record.runs.iter().map(point).collect();
-    let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);
-    Statement { what: what.into(), check: Check::Order { points, model, above: 0.25, holding: None, floor } }
-}
-
-/// The hypotheses of another dynamics, measured at its readings.
-pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Hypothesis> {
-    let runs = &record.runs;
-    let lost = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
-    let at = |run: &OtherRun| format!("on the rung {:.1e}, start {}", run.rung, run.start);
-    let largest = |what: &'static str, ratio: &dyn Fn(&OtherRun, &Reading) -> f64| {
-        let of_run = |run: &OtherRun| worst(run.readings.iter().map(|reading| ratio(run, reading)));
-        largest(what, runs, of_run, at)
-    };
-    let dimension = instance.loss.dimension() as f64;
-    let mut hypotheses = vec![
-        lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
-        largest("near Γ: ‖θ − p‖ over 4√ε", &|run, reading| {
-            reading.distance_to_manifold / (4.0 * run.rung.sqrt())
-        }),
-        largest("at the edge: |δ| over 8√ε", &|run, reading| reading.edge_offset.abs() / (8.0 * run.rung.sqrt())),
-        largest("λ₁ is simple: λ₂ below the edge", &|_, reading| {
-            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
-        }),
-        largest("|h| above rounding: its noise, a thousandfold, over |h|", &|run, reading| {
-            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.rung)).sqrt();
-            1e3 * noise / reading.displacement.abs()
-        }),
-        rank_hypothesis(instance),
-    ];
-    if instance.loss.space() == Space::Sphere {
-        hypotheses.push(invariance_hypothesis(instance));
-    }
-    hypotheses
 }

@@ -7,6 +7,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod checks;
 pub mod cli;
 pub mod evidence;
 mod fit;

@@ -2,8 +2,9 @@
 
 use sharpflow::measure::worst;
 
+use crate::checks::{constant, falls};
 use crate::evidence::{Measurement, Strength};
-use crate::hypotheses::{constant, falls, of_ladder};
+use crate::hypotheses::of_ladder;
 use crate::instance::Instance;
 use crate::records::{LadderRecord, Run, Swing};
 use crate::theorem::{Judge, PAPER, Theorem};

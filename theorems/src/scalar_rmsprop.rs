@@ -2,9 +2,10 @@
 
 use sharpflow::flow::FlowConstants;
 
+use crate::checks::follows;
 use crate::evidence::{Measurement, Strength};
 use crate::fit::fitted_dynamics;
-use crate::hypotheses::{follows, of_dynamics};
+use crate::hypotheses::of_dynamics;
 use crate::instance::Instance;
 use crate::records::{Dynamics, DynamicsRecord, OtherRun};
 use crate::theorem::{Judge, PAPER, Theorem};

@@ -2,10 +2,11 @@
 
 use sharpflow::measure::worst;
 
+use crate::checks::{constant, falls};
 use crate::evidence::{Check, Measurement, Statement, Strength};
-use crate::hypotheses::{falls, of_ladder};
+use crate::hypotheses::of_ladder;
 use crate::instance::{Instance, Place};
-use crate::records::{LadderRecord, Run};
+use crate::records::{LadderRecord, Run, Swing};
 use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -44,25 +45,38 @@ fn judge(instance: &Instance, record: &LadderRecord) -> Measurement {
             limit("along the flow never faster than 2", instance, |_| 2.0),
         ],
         twins,
-        constants: vec![],
+        constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", 2.0, (instance, record), |run| {
+            numerator(run, horizon)
+        })],
     }
 }
 
-/// sup |log(λ₁(τ)/λ₁(0)) + ∫rate dτ| over a run, the integral by the trapezoid rule over its readings.
+/// sup |log(λ₁(τ)/λ₁(0)) + ∫rate dτ| over a run.
 fn deviation(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> f64 {
-    let mut fallen = 0.0;
+    worst(fallen(run, horizon, rate).into_iter().map(|(gained, integral)| (gained + integral).abs()))
+}
+
+/// a of the rate a‖G‖²/(4 + ‖G‖²) that the whole run shows.
+fn numerator(run: &Run, horizon: f64) -> f64 {
+    fallen(run, horizon, |g| g / (4.0 + g)).last().map_or(f64::NAN, |(gained, integral)| -gained / integral)
+}
+
+/// log(λ₁(τ)/λ₁(0)) and ∫rate dτ at the readings of a run, the integral by the trapezoid rule over them.
+fn fallen(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let mut integral = 0.0;
     let mut before: Option<(f64, f64)> = None;
     let mut first = f64::NAN;
-    worst(run.swings_within(horizon).map(|swing| {
+    let at = |swing: &Swing| {
         let (tau, reading) = (swing.step as f64 * run.intrinsic_lr, &swing.reading);
         let now = rate(reading.edge_stiffness - 4.0);
         match before {
             None => first = reading.sharpness,
-            Some((earlier, was)) => fallen += 0.5 * (tau - earlier) * (now + was),
+            Some((earlier, was)) => integral += 0.5 * (tau - earlier) * (now + was),
         }
         before = Some((tau, now));
-        ((reading.sharpness / first).ln() + fallen).abs()
-    }))
+        ((reading.sharpness / first).ln(), integral)
+    };
+    run.swings_within(horizon).map(at).collect()
 }
 
 /// The rates between places of the predicted path over a limit, which may be made of their mean.

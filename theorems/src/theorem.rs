@@ -52,8 +52,8 @@ pub enum Judge {
     Swings(fn(&Instance, &SwingRecord) -> Measurement),
     /// Relatives of gradient descent with weight decay on one instance; a measurement for each that the claim is about.
     Dynamics(fn(&Instance, &[DynamicsRecord]) -> Vec<Measurement>),
-    /// Runs over which the energy of small swings changes, on one instance.
-    Growth(fn(&Instance, &GrowthRecord) -> Measurement),
+    /// Runs over which the energy of small swings changes, on one instance; `None` where they tell no constant from another.
+    Growth(fn(&Instance, &GrowthRecord) -> Option<Measurement>),
     /// A ladder on a linear regression; `None` where the record is too short for the claim's window.
     Regression(fn(&Instance, &Regression, &LadderRecord) -> Option<Measurement>),
     /// Runs with and without weight decay on real data.

@@ -4,7 +4,6 @@ use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
-
 use sharpflow::sphere::Space;
 
 use super::Place;
@@ -94,9 +93,7 @@ impl InstanceLoss {
     /// digits are asked for.
     pub fn radial_gradient(&self, theta: &[f64], sharpness: f64) -> f64 {
         let theta: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
-        let gradient = self.precise(&theta).1;
-        let scale = norm(&gradient).to_f64() + sharpness;
-        dot(&gradient, &theta).to_f64().abs() / (2f64.powi(-60) * scale)
+        radial_part(&theta, &self.precise(&theta).1, sharpness)
     }
 
     /// What rounding makes of λ₁ at a place, relatively: a regression's bound is derived from its data, a network's is the error of
@@ -118,6 +115,12 @@ impl InstanceLoss {
             }
         }
     }
+}
+
+/// |⟨∇L(θ), θ⟩| of a gradient in double-double, over 2⁻⁶⁰ of its scale.
+pub fn radial_part(theta: &[Quad], gradient: &[Quad], sharpness: f64) -> f64 {
+    let scale = norm(gradient).to_f64() + sharpness;
+    dot(gradient, theta).to_f64().abs() / (2f64.powi(-60) * scale)
 }
 
 impl Loss<f64> for InstanceLoss {

@@ -16,11 +16,12 @@ use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use thiserror::Error;
 
-pub use loss::{InstanceLoss, InstanceMinimizers, Regression, Trained};
+pub use loss::{InstanceLoss, InstanceMinimizers, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
 
+pub use path::integral;
 use path::{check_sensitivity, growth, path, places, reach, worst_quartic};
 
 /// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
@@ -109,9 +110,9 @@ pub enum Rejected {
     )]
     Stiff { tau: f64, stiffness: f64 },
     #[error(
-        "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {APART} times that is needed"
+        "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {margin} times that is needed"
     )]
-    Insensitive { apart: f64, swing: f64 },
+    Insensitive { apart: f64, swing: f64, margin: f64 },
     #[error(
         "the curvature of the loss along v₁ (q = {quartic:.1e}) puts the theory's range at ηλ ≤ {top:.1e}; a ladder from \
          there needs {steps:.1e} steps a run, the limit is {limit:.0e}"
@@ -239,7 +240,7 @@ impl Instance {
         let (rungs, horizon, reached, cut) = reach(&path, limits)?;
         notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
         let bottom = rungs[rungs.len() - 1];
-        check_sensitivity(&loss, rank, &path, horizon, bottom)?;
+        check_sensitivity(&loss, rank, &path, horizon, bottom, APART)?;
         // Again up to the horizon that is reached, if it is not the one asked for.
         let path = if reached == path.len() { path } else { path::path(&loss, rank, &start, horizon)? };
         let plan = Plan {
@@ -263,7 +264,7 @@ impl Instance {
     /// dynamics are read less often.
     pub fn tells_within(&self, horizon: f64) -> bool {
         let bottom = self.plan.rungs[self.plan.rungs.len() - 1];
-        check_sensitivity(&self.loss, self.rank, &self.path, horizon, 4.0 * bottom).is_ok()
+        check_sensitivity(&self.loss, self.rank, &self.path, horizon, bottom, 2.0 * APART).is_ok()
     }
 
     /// The flow of wrong constants over a horizon, or as far as it can be followed: on its way it may meet a crossing of eigenvalues

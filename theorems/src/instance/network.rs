@@ -8,7 +8,6 @@ use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend};
 use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
-
 use sharpflow::sphere::Space;
 
 use super::{Instance, Rejected, Trained};

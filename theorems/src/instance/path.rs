@@ -3,11 +3,11 @@
 use sharpflow::arithmetic::distance;
 use sharpflow::flow::{Flow, FlowConstants, integrate};
 use sharpflow::loss::Loss;
-use sharpflow::minimizers::{Geometry, Minimizers};
+use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers};
 
 use super::{
-    APART, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES,
-    Place, RUNGS, Rejected, START_ENERGY,
+    FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES, Place,
+    RUNGS, Rejected, START_ENERGY,
 };
 
 /// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
@@ -97,7 +97,8 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
     }
 }
 
-/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing: data cannot tell them apart on
+/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing, by the
+/// factor `margin`: data cannot tell them apart on
 /// an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
 pub(super) fn check_sensitivity(
     loss: &InstanceLoss,
@@ -105,6 +106,7 @@ pub(super) fn check_sensitivity(
     path: &[Place],
     horizon: f64,
     bottom: f64,
+    margin: f64,
 ) -> Result<(), Rejected> {
     let law = FlowConstants::SHARPNESS_REDUCTION;
     let dimension = loss.dimension();
@@ -118,14 +120,27 @@ pub(super) fn check_sensitivity(
     let swing = (2.0 * bottom / path[0].geometry.edge_stiffness()).sqrt();
     let (law, less, more) = (end(4.0)?, end(3.0)?, end(5.0)?);
     let apart = distance(&law, &less).min(distance(&law, &more));
-    if apart >= APART * swing { Ok(()) } else { Err(Rejected::Insensitive { apart, swing }) }
+    if apart >= margin * swing { Ok(()) } else { Err(Rejected::Insensitive { apart, swing, margin }) }
 }
 
 pub(super) fn worst_quartic(path: &[Place]) -> f64 {
     path.iter().map(|place| place.law.quartic).fold(0.0, |worst: f64, q| if q.abs() > worst.abs() { q } else { worst })
 }
 
-/// ∫κ dτ along a path, by the trapezoid rule.
+/// ∫₀^τ of what a law says, along a path, linear between its places.
+pub fn integral(path: &[Place], tau: f64, of: impl Fn(&EnergyLaw) -> f64) -> f64 {
+    path.windows(2)
+        .map(|pair| {
+            let (from, to) = (pair[0].tau, pair[1].tau);
+            let end = tau.clamp(from, to);
+            let (first, last) = (of(&pair[0].law), of(&pair[1].law));
+            let there = first + (last - first) * (end - from) / (to - from);
+            0.5 * (end - from) * (first + there)
+        })
+        .sum()
+}
+
+/// ∫κ dτ along a whole path.
 pub(super) fn growth(path: &[Place]) -> f64 {
-    path.windows(2).map(|pair| 0.5 * (pair[1].tau - pair[0].tau) * (pair[0].law.rate() + pair[1].law.rate())).sum()
+    integral(path, f64::INFINITY, EnergyLaw::rate)
 }

@@ -4,11 +4,10 @@ use sharpflow::descent::{Descent, EdgeStart, HeavyBall, ScalarRmsprop, StepError
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::{Reading, Tracker};
 use sharpflow::minimizers::MinimizersError;
-
 use sharpflow::sphere::Space;
 
 use super::swing::watch;
-use super::{ENERGIES, Progress, ShortRun, SwingRecord};
+use super::{ENERGIES, Progress, ShortRun, SwingRecord, of_rung};
 use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, START_ENERGY, STARTS};
 
 /// Readings of a run.
@@ -59,7 +58,7 @@ fn reaches(instance: &Instance) -> bool {
 impl Dynamics {
     /// How long a step lasts on the rung ε, in the dynamics' own time: ηλ/(1−μ) of it is ε; η² of it is 4ε/C_b, which gives δ the
     /// slow oscillation that gradient descent has at ηλ = ε.
-    fn step_lasts(self, rung: f64) -> f64 {
+    pub fn step_lasts(self, rung: f64) -> f64 {
         match self {
             Self::HeavyBall { .. } => rung,
             Self::Rmsprop { decay } => 4.0 * rung / decay,
@@ -153,11 +152,7 @@ impl DynamicsRecord {
 
     /// The runs of the `k`-th smallest rung.
     pub fn rung(&self, k: usize) -> impl Iterator<Item = &OtherRun> {
-        let mut rungs: Vec<f64> = self.runs.iter().map(|run| run.rung).collect();
-        rungs.sort_by(f64::total_cmp);
-        rungs.dedup();
-        let rung = rungs.get(k).copied();
-        self.runs.iter().filter(move |run| Some(run.rung) == rung)
+        of_rung(&self.runs, |run| run.rung, k)
     }
 
     /// How many steps all of them take on an instance.
@@ -261,17 +256,11 @@ fn observe(
         thetas: Vec::new(),
         failure: None,
     };
-    let mut last = 0;
-    let alive = |step: u64| {
-        progress.add(step - last);
-        last = step;
-        !progress.stopped()
-    };
     run(
         descent,
         steps,
         |step| step.is_multiple_of(stride),
-        alive,
+        progress.pulse(),
         |step, weights, effective, _| {
             match tracker.read(weights, effective) {
                 Ok(reading) => {

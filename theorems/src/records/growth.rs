@@ -3,12 +3,12 @@ use sharpflow::descent::{EdgeStart, GradientDescent, StepError, run};
 use sharpflow::measure::{Reading, Tracker, slow_period};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
-use super::Progress;
-use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS};
+use super::{Progress, of_rung};
+use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
 
 /// The largest energy of the coarsest run. The law is that of small swings, with an error of the order of the energy, so that the
 /// energy falls along the ladder like (ηλ)^¾.
-const LARGEST: f64 = 0.2;
+pub const LARGEST: f64 = 0.2;
 const FALLS: f64 = 0.75;
 /// Places of the window at which κ is taken.
 const PLACES: usize = 33;
@@ -78,27 +78,10 @@ impl Plan {
     }
 }
 
-/// ∫₀^τ of what a law says, along a path, linear between its places.
-pub fn integral(path: &[Place], tau: f64, of: impl Fn(&EnergyLaw) -> f64) -> f64 {
-    path.windows(2)
-        .map(|pair| {
-            let (from, to) = (pair[0].tau, pair[1].tau);
-            let end = tau.clamp(from, to);
-            let (first, last) = (of(&pair[0].law), of(&pair[1].law));
-            let there = first + (last - first) * (end - from) / (to - from);
-            0.5 * (end - from) * (first + there)
-        })
-        .sum()
-}
-
 impl GrowthRecord {
     /// The runs of the `k`-th smallest ηλ.
     pub fn rung(&self, k: usize) -> impl Iterator<Item = &GrowthRun> {
-        let mut rungs: Vec<f64> = self.runs.iter().map(|run| run.intrinsic_lr).collect();
-        rungs.sort_by(f64::total_cmp);
-        rungs.dedup();
-        let rung = rungs.get(k).copied();
-        self.runs.iter().filter(move |run| Some(run.intrinsic_lr) == rung)
+        of_rung(&self.runs, |run| run.intrinsic_lr, k)
     }
 
     /// How many steps its runs take.
@@ -141,17 +124,11 @@ fn one_run(
     let mut tracker = Tracker::new(instance.minimizers());
     let stride = (slow_period(rung) / READINGS as f64) as u64 | 1;
     let mut made = GrowthRun { intrinsic_lr: rung, start, readings: Vec::new(), failure: None };
-    let mut last = 0;
-    let alive = |step: u64| {
-        progress.add(step - last);
-        last = step;
-        !progress.stopped()
-    };
     run(
         &mut descent,
         (plan.window / rung).ceil() as u64,
         |step| step.is_multiple_of(stride),
-        alive,
+        progress.pulse(),
         |step, weights, effective, _| {
             // The last state, which is observed whatever its step, would upset the last period's mean.
             if !step.is_multiple_of(stride) {

@@ -152,13 +152,7 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
     let swing = (slow_period(rung) / instance.reading().of_period) as u64 | 1;
     let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
-    let mut last = 0;
-    let alive = |step: u64| {
-        progress.add(step - last);
-        last = step;
-        !progress.stopped()
-    };
-    run(&mut descent, steps, due, alive, |step, weights, effective, _| {
+    run(&mut descent, steps, due, progress.pulse(), |step, weights, effective, _| {
         let tau = step as f64 * rung;
         match tracker.read(weights, effective) {
             Ok(reading) => {

@@ -11,7 +11,7 @@ mod swing;
 
 pub use draw::{Draw, Recursion, Remainder, draws};
 pub use dynamics::{DYNAMICS, Dynamics, DynamicsRecord, OtherRun};
-pub use growth::{GrowthRecord, GrowthRun, READINGS as PERIOD_READINGS, Swung, integral};
+pub use growth::{GrowthRecord, GrowthRun, LARGEST as GROWTH_ENERGY, READINGS as PERIOD_READINGS, Swung};
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
@@ -48,7 +48,26 @@ impl Progress {
         self.steps.store(steps, Ordering::Relaxed);
     }
 
+    /// What a run is asked at its pulses: reports the steps since the last one, and says whether to go on.
+    pub(crate) fn pulse(&self) -> impl FnMut(u64) -> bool + '_ {
+        let mut last = 0;
+        move |step| {
+            self.add(step - last);
+            last = step;
+            !self.stopped()
+        }
+    }
+
     pub(crate) fn add(&self, steps: u64) {
         self.steps.fetch_add(steps, Ordering::Relaxed);
     }
+}
+
+/// The runs of the `k`-th smallest rung.
+fn of_rung<R>(runs: &[R], rung: impl Fn(&R) -> f64, k: usize) -> impl Iterator<Item = &R> {
+    let mut rungs: Vec<f64> = runs.iter().map(&rung).collect();
+    rungs.sort_by(f64::total_cmp);
+    rungs.dedup();
+    let wanted = rungs.get(k).copied();
+    runs.iter().filter(move |run| Some(rung(run)) == wanted)
 }

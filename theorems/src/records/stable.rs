@@ -14,7 +14,7 @@ use sharpflow::sphere::{Space, direction, project};
 use thiserror::Error;
 
 use super::Progress;
-use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, Rejected, Trained, smooth_losses};
+use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, Rejected, Trained, radial_part, smooth_losses};
 
 /// The ε of the claims: the stable regime ends at (2−ε)/ρ.
 pub const MARGINS: [f64; 3] = [1.5, 1.0, 0.5];
@@ -66,8 +66,6 @@ pub struct StableRecord {
     pub bounds: Option<SphereBounds>,
     pub runs: Vec<StableRun>,
     pub steps: Vec<StableStep>,
-    /// The largest |⟨∇L(θ), θ⟩| over its rounding bound.
-    pub invariance: f64,
 }
 
 /// Gradient descent with weight decay from the stable regime to its end.
@@ -92,6 +90,10 @@ pub struct StableStep {
     pub lacks: f64,
     /// The largest λ₁ of ∇²L on the segment from θ to θ − η̃∇L(θ).
     pub sharpness: f64,
+    /// By how much ∇²L changes between neighbours of the points at which it was measured, over the tenth of λ₁ that it may.
+    pub resolution: f64,
+    /// |⟨∇L(θ), θ⟩| over its rounding bound.
+    pub radial: f64,
 }
 
 /// How a run left the stable regime of some ε and ρ.
@@ -187,15 +189,14 @@ impl StableRecord {
                 }
                 runs.push(descend(loss, &start, intrinsic_lr, product / bound, margin)?);
             }
-            Ok(Some((runs, single, loss.radial_gradient(&start, scale))))
+            Ok(Some((runs, single)))
         });
         let made: Option<Vec<_>> = made.collect::<Result<Vec<_>, StableError>>()?.into_iter().collect();
         Ok(made.map(|made| {
-            let mut record = Self { name: name.into(), bounds, runs: vec![], steps: vec![], invariance: 0.0 };
-            for (runs, steps, radial) in made {
+            let mut record = Self { name: name.into(), bounds, runs: vec![], steps: vec![] };
+            for (runs, steps) in made {
                 record.runs.extend(runs);
                 record.steps.extend(steps);
-                record.invariance = worst([record.invariance, radial]);
             }
             record
         }))
@@ -275,22 +276,27 @@ impl<'a> SingleSteps<'a> {
     fn step(&mut self, theta: &[f64], effective_lr: f64) -> Result<StableStep, DenseError> {
         let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
         let (before, gradient) = self.loss.precise(&wide);
+        let from = self.curvature(theta)?;
+        let radial = radial_part(&wide, &gradient, from.1);
         let mut there = wide;
         add_scaled(&mut there, Quad::from_f64(-effective_lr), &gradient);
         let gradient_square = dot(&gradient, &gradient);
         let after = self.loss.precise(&there).0;
         let lacks = after - before + Quad::from_f64(effective_lr) * gradient_square;
         let end: Vec<f64> = there.iter().map(|x| x.to_f64()).collect();
-        let (from, to) = (self.curvature(theta)?, self.curvature(&end)?);
+        let to = self.curvature(&end)?;
         // A backward-stable solver's eigenvalue errs by a small multiple of D·u·‖H‖.
         let rounding = 1.0 + 64.0 * theta.len() as f64 * f64::EPSILON;
-        let sharpness = rounding * self.segment((theta, &from), (&end, &to), 0)?;
+        let (largest, resolution) = self.segment((theta, &from), (&end, &to), 0)?;
+        let sharpness = rounding * largest;
         Ok(StableStep {
             effective_lr,
             gradient_square: gradient_square.to_f64(),
             loss: before.to_f64(),
             lacks: lacks.to_f64(),
             sharpness,
+            resolution,
+            radial,
         })
     }
 
@@ -301,27 +307,35 @@ impl<'a> SingleSteps<'a> {
     }
 
     /// A bound of λ₁ on a segment: an eigenvalue moves no faster than the matrix, so between a and b it stays below
-    /// ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second order in the segment's length, which is halved until that is small.
+    /// ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second order in the segment's length, which is halved until that is small. With the largest
+    /// such change that is left, over what is small.
     fn segment(
         &mut self,
         (a, from): (&[f64], &(Mat<f64>, f64)),
         (b, to): (&[f64], &(Mat<f64>, f64)),
         depth: usize,
-    ) -> Result<f64, DenseError> {
-        const DEEPEST: usize = 6;
+    ) -> Result<(f64, f64), DenseError> {
+        const DEEPEST: usize = 20;
         const SMALL: f64 = 0.1;
         let change = (&from.0 - &to.0).norm_l2();
-        if depth == DEEPEST || change <= SMALL * from.1.max(to.1) {
-            return Ok(0.5 * (from.1 + to.1 + change));
+        let resolution = change / (SMALL * from.1.max(to.1));
+        if depth == DEEPEST || resolution <= 1.0 {
+            return Ok((0.5 * (from.1 + to.1 + change), resolution));
         }
         let middle: Vec<f64> = a.iter().zip(b).map(|(a, b)| 0.5 * (a + b)).collect();
         let there = self.curvature(&middle)?;
         let first = self.segment((a, from), (&middle, &there), depth + 1)?;
-        Ok(worst([first, self.segment((&middle, &there), (b, to), depth + 1)?]))
+        let second = self.segment((&middle, &there), (b, to), depth + 1)?;
+        Ok((worst([first.0, second.0]), worst([first.1, second.1])))
     }
 }
 
 impl StableRecord {
+    /// All steps, those of runs and single ones.
+    pub fn all_steps(&self) -> impl Iterator<Item = &StableStep> {
+        self.runs.iter().flat_map(|run| &run.steps).chain(&self.steps)
+    }
+
     /// ρ for one step.
     pub fn sharpness(&self, scope: Scope, step: &StableStep) -> f64 {
         self.bound(scope).unwrap_or(step.sharpness)

@@ -171,17 +171,11 @@ pub(super) fn watch(
 ) -> ShortRun {
     let mut tracker = Tracker::new(instance.minimizers());
     let stride = (period / READINGS) as u64 | 1;
-    let mut last = 0;
-    let alive = |step: u64| {
-        progress.add(step - last);
-        last = step;
-        !progress.stopped()
-    };
     run(
         descent,
         (PERIODS * period).ceil() as u64,
         |step| step.is_multiple_of(stride),
-        alive,
+        progress.pulse(),
         |step, weights, effective, _| {
             match tracker.read(weights, effective) {
                 Ok(reading) => made.readings.push((step, reading)),

@@ -176,7 +176,13 @@ impl<'a> Work<'a> {
                                 instance.name
                             ))]
                         }
-                        Judge::Growth(judge) => measured([judge(instance, &record)]),
+                        Judge::Growth(judge) => match judge(instance, &record) {
+                            Some(measurement) => measured([measurement]),
+                            None => vec![Judged::Skipped(format!(
+                                "{}: log e moves too little to tell κ from its twins",
+                                instance.name
+                            ))],
+                        },
                         _ => vec![],
                     })
                 })
