@@ -7,6 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
 use qd::Quad;
 
+use super::matrix_vector::matrix_vector_product;
 use super::{Base, Real, Scalar, Transcendental};
 
 pub(super) fn naive_product<B: Base>(mut out: MatMut<'_, B>, accumulate: bool, a: MatRef<'_, B>, b: MatRef<'_, B>) {
@@ -95,9 +96,11 @@ impl Base for f64 {
         self > 0.0
     }
 
-    fn matrix_product(out: MatMut<'_, f64>, accumulate: bool, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
-        matmul(out, accumulation(accumulate), a, b, 1.0, Par::Seq);
-        leave_vector_mode();
+    fn matrix_product(mut out: MatMut<'_, f64>, accumulate: bool, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+        if !matrix_vector_product(out.as_mut(), accumulate, a, b) {
+            matmul(out, accumulation(accumulate), a, b, 1.0, Par::Seq);
+            leave_vector_mode();
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 mod base;
 mod enclosure;
 mod jet;
+mod matrix_vector;
 mod prime;
 pub mod product;
 mod transcendental;

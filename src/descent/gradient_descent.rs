@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 use super::{Descent, Seen};
-use crate::arithmetic::{Real, dot};
+use crate::arithmetic::{Real, dot, vectorized};
 use crate::loss::{Evaluator, Loss};
 
 /// Hyperparameters for which gradient descent with weight decay is not defined.
@@ -62,10 +62,16 @@ impl<'a, L: Loss<T>, T: Real> GradientDescent<'a, L, T> {
 impl<L: Loss<T>, T: Real> Descent<T> for GradientDescent<'_, L, T> {
     fn step(&mut self) -> Seen<T> {
         let (loss, gradient) = self.evaluator.evaluate(&self.weights);
-        for (w, &g) in self.weights.iter_mut().zip(gradient) {
-            *w = self.shrinkage * *w - self.learning_rate * g;
-        }
-        Seen { loss, gradient_square: dot(gradient, gradient) }
+        let gradient_square = vectorized::<T, _>(
+            #[inline(always)]
+            || {
+                for (w, &g) in self.weights.iter_mut().zip(gradient) {
+                    *w = self.shrinkage * *w - self.learning_rate * g;
+                }
+                dot(gradient, gradient)
+            },
+        );
+        Seen { loss, gradient_square }
     }
 
     fn weights(&self) -> &[T] {

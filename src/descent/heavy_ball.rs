@@ -1,5 +1,5 @@
 use super::{Descent, GradientDescent, Seen, StepError};
-use crate::arithmetic::{Real, dot};
+use crate::arithmetic::{Real, dot, vectorized};
 use crate::loss::{Evaluator, Loss};
 
 /// Gradient descent with weight decay and heavy-ball momentum: m₊ = μm + ∇L(w) + λw, w₊ = w − ηm₊.
@@ -45,10 +45,15 @@ impl<'a, L: Loss<T>, T: Real> HeavyBall<'a, L, T> {
 impl<L: Loss<T>, T: Real> Descent<T> for HeavyBall<'_, L, T> {
     fn step(&mut self) -> Seen<T> {
         let (loss, gradient) = self.evaluator.evaluate(&self.weights);
-        for ((w, m), &g) in self.weights.iter_mut().zip(&mut self.velocity).zip(gradient) {
-            *m = self.momentum * *m + g + self.decay * *w;
-            *w = *w - self.learning_rate * *m;
-        }
+        vectorized::<T, _>(
+            #[inline(always)]
+            || {
+                for ((w, m), &g) in self.weights.iter_mut().zip(&mut self.velocity).zip(gradient) {
+                    *m = self.momentum * *m + g + self.decay * *w;
+                    *w = *w - self.learning_rate * *m;
+                }
+            },
+        );
         Seen { loss, gradient_square: dot(gradient, gradient) }
     }
 

@@ -1,5 +1,5 @@
 use super::{Descent, Seen, StepError};
-use crate::arithmetic::{Real, add_scaled, dot};
+use crate::arithmetic::{Real, add_scaled, dot, vectorized};
 use crate::loss::{Evaluator, Loss};
 use crate::sphere::Space;
 
@@ -55,9 +55,15 @@ impl<'a, L: Loss<T>, T: Real> ScalarRmsprop<'a, L, T> {
 impl<L: Loss<T>, T: Real> Descent<T> for ScalarRmsprop<'_, L, T> {
     fn step(&mut self) -> Seen<T> {
         let (loss, gradient) = self.evaluator.evaluate(&self.theta);
-        let gradient_square = dot(gradient, gradient);
-        add_scaled(&mut self.theta, -(self.learning_rate / self.second_moment.sqrt()), gradient);
-        self.space.restrict(&mut self.theta);
+        let step = -(self.learning_rate / self.second_moment.sqrt());
+        let gradient_square = vectorized::<T, _>(
+            #[inline(always)]
+            || {
+                add_scaled(&mut self.theta, step, gradient);
+                self.space.restrict(&mut self.theta);
+                dot(gradient, gradient)
+            },
+        );
         self.second_moment = self.second_moment + self.forgotten * (gradient_square - self.second_moment);
         Seen { loss, gradient_square }
     }

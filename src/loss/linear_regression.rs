@@ -1,7 +1,7 @@
 use faer::{Mat, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Real, Scalar, apply, dot, norm, sum_of};
+use crate::arithmetic::{Base, Real, Scalar, apply, dot, norm, sum_of, vectorized};
 use crate::data::{DataError, Dataset};
 
 /// Linear regression with batch normalization: L(w) = (1/n)‖s√n·Xw/‖Xw‖ − y‖² = 2s²(1 − cos∠(Xw, y)), s² = ‖y‖²/n.
@@ -105,23 +105,27 @@ impl<T: Base> Loss<T> for LinearRegression<T> {
 
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         let output = scratch;
-        apply(self.features(), w, output);
-        let inverse_length = S::constant(1.0) / dot(output, output).sqrt();
-        for u in output.iter_mut() {
-            *u = *u * inverse_length;
-        }
-        // With e = û − ŷ: 1 − cos = ½‖e‖² and ŷ − cos·û = ½‖e‖²û − e, neither of which cancels near the minimum.
-        let unit_targets = &self.unit_targets[..output.len()];
-        let square = sum_of(output.len(), |i| {
-            let error = output[i] - S::from_base(unit_targets[i]);
-            error * error
-        });
         let variance = S::from_base(self.target_variance);
-        let factor = (variance + variance) * inverse_length;
-        let half_square = square * S::constant(0.5);
-        for (u, &y) in output.iter_mut().zip(unit_targets) {
-            *u = factor * ((*u - S::from_base(y)) - half_square * *u);
-        }
+        apply(self.features(), w, output);
+        let square = vectorized::<S, _>(
+            #[inline(always)]
+            || {
+                let inverse_length = S::constant(1.0) / dot(output, output).sqrt();
+                // With e = û − ŷ: 1 − cos = ½‖e‖² and ŷ − cos·û = ½‖e‖²û − e, neither of which cancels near the minimum.
+                let unit_targets = &self.unit_targets[..output.len()];
+                let square = sum_of(output.len(), |i| {
+                    let error = output[i] * inverse_length - S::from_base(unit_targets[i]);
+                    error * error
+                });
+                let factor = (variance + variance) * inverse_length;
+                let half_square = square * S::constant(0.5);
+                for (u, &y) in output.iter_mut().zip(unit_targets) {
+                    let unit = *u * inverse_length;
+                    *u = factor * ((unit - S::from_base(y)) - half_square * unit);
+                }
+                square
+            },
+        );
         apply(self.samples.as_ref(), output, gradient);
         variance * square
     }

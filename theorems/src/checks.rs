@@ -53,7 +53,7 @@ pub(crate) fn follows(
     constants: FlowConstants,
     read: fn(&OtherRun, usize) -> &[f64],
 ) -> Statement {
-    let horizon = record.dynamics.horizon(instance);
+    let horizon = record.horizon;
     let flow = if constants == record.dynamics.flow() {
         instance.flow_over(constants, horizon)
     } else {

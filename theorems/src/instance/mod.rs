@@ -260,11 +260,10 @@ impl Instance {
         self.loss.minimizers(self.rank)
     }
 
-    /// Whether a shorter horizon tells the law's constants from wrong ones with twice the margin that its own must have: other
-    /// dynamics are read less often.
-    pub fn tells_within(&self, horizon: f64) -> bool {
-        let bottom = self.plan.rungs[self.plan.rungs.len() - 1];
-        check_sensitivity(&self.loss, self.rank, &self.path, horizon, bottom, 2.0 * APART).is_ok()
+    /// Whether runs down to the rung `finest` tell the law's constants from wrong ones within a shorter horizon, with twice the margin
+    /// that its own must have: other dynamics are read less often.
+    pub fn tells_within(&self, horizon: f64, finest: f64) -> bool {
+        check_sensitivity(&self.loss, self.rank, &self.path, horizon, finest, 2.0 * APART).is_ok()
     }
 
     /// The flow of wrong constants over a horizon, or as far as it can be followed: on its way it may meet a crossing of eigenvalues

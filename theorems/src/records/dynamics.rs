@@ -44,15 +44,25 @@ fn of(instance: &Instance) -> impl Iterator<Item = Dynamics> {
     all.filter(move |dynamics| on_sphere || matches!(dynamics, Dynamics::Rmsprop { .. }))
 }
 
-/// The end of a run in the time of gradient descent.
-fn horizon(instance: &Instance) -> f64 {
-    let finest = instance.plan.rungs.last().copied().unwrap_or(0.0);
-    instance.plan.horizon.min(HORIZON).min(LONGEST_RUN * finest)
+/// The rungs that are run on an instance, and how far, in the time of gradient descent.
+#[derive(Clone, Copy)]
+struct Extent<'a> {
+    rungs: &'a [f64],
+    horizon: f64,
 }
 
-/// Whether its runs come far enough to show a flow, and to tell it from wrong ones.
-fn reaches(instance: &Instance) -> bool {
-    horizon(instance) >= LEAST_HORIZON && instance.tells_within(horizon(instance))
+impl<'a> Extent<'a> {
+    /// The ladder without its finest rung, which takes two thirds of the time, or else the whole; `None` where runs short enough do not
+    /// come so far as to show a flow and to tell it from wrong ones.
+    fn of(instance: &'a Instance) -> Option<Self> {
+        let ladder = instance.plan.rungs.as_slice();
+        let coarser = ladder.split_last().map_or(ladder, |(_, coarser)| coarser);
+        [coarser, ladder].into_iter().find_map(|rungs| {
+            let &finest = rungs.last()?;
+            let horizon = instance.plan.horizon.min(HORIZON).min(LONGEST_RUN * finest);
+            (horizon >= LEAST_HORIZON && instance.tells_within(horizon, finest)).then_some(Self { rungs, horizon })
+        })
+    }
 }
 
 impl Dynamics {
@@ -73,18 +83,13 @@ impl Dynamics {
         }
     }
 
-    /// The end of a run in the time of gradient descent, no further along the path than that comes: RMSprop with C_b < 2 is up to 2/C_b
-    /// times as fast.
-    fn end(self, instance: &Instance) -> f64 {
+    /// How much of gradient descent's horizon its own runs take: RMSprop with C_b < 2 is up to 2/C_b times as fast along the path, and
+    /// is to come no further.
+    fn part(self) -> f64 {
         match self {
-            Self::HeavyBall { .. } => horizon(instance),
-            Self::Rmsprop { decay } => horizon(instance) * (0.5 * decay).min(1.0),
+            Self::HeavyBall { .. } => 1.0,
+            Self::Rmsprop { decay } => (0.5 * decay).min(1.0),
         }
-    }
-
-    /// The end of a run on an instance, in the dynamics' own time.
-    pub fn horizon(self, instance: &Instance) -> f64 {
-        self.step_lasts(1.0) * self.end(instance)
     }
 }
 
@@ -92,6 +97,8 @@ impl Dynamics {
 #[derive(Debug)]
 pub struct DynamicsRecord {
     pub dynamics: Dynamics,
+    /// The end of its runs, in its own time.
+    pub horizon: f64,
     pub runs: Vec<OtherRun>,
     /// Under momentum, two periods each of small swings.
     pub swings: Vec<ShortRun>,
@@ -126,14 +133,15 @@ impl DynamicsRecord {
     /// # Errors
     /// A start that is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Option<Vec<Self>>, StepError> {
-        let reaches = reaches(instance);
-        let records = of(instance).filter(|_| reaches).map(|dynamics| {
-            let rungs = instance.plan.rungs.iter().rev();
-            let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
+        let Some(Extent { rungs, horizon }) = Extent::of(instance) else { return Ok(Some(vec![])) };
+        let records = of(instance).map(|dynamics| {
+            let end = dynamics.part() * horizon;
+            let tasks: Vec<(f64, usize)> =
+                rungs.iter().rev().flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
             let runs = tasks
                 .into_par_iter()
                 .with_max_len(1)
-                .map(|(rung, start)| one_run(instance, dynamics, rung, start, progress));
+                .map(|(rung, start)| one_run(instance, dynamics, end, rung, start, progress));
             let runs = runs.collect::<Result<_, StepError>>()?;
             let swings = match dynamics {
                 Dynamics::HeavyBall { momentum } => {
@@ -144,7 +152,7 @@ impl DynamicsRecord {
                 }
                 Dynamics::Rmsprop { .. } => vec![],
             };
-            Ok(Self { dynamics, runs, swings })
+            Ok(Self { dynamics, horizon: end * dynamics.step_lasts(1.0), runs, swings })
         });
         let records = records.collect::<Result<_, StepError>>()?;
         Ok((!progress.stopped()).then_some(records))
@@ -157,11 +165,10 @@ impl DynamicsRecord {
 
     /// How many steps all of them take on an instance.
     pub fn steps(instance: &Instance) -> u64 {
-        if !reaches(instance) {
-            return 0;
-        }
-        let of_rung = |dynamics: Dynamics, rung: &f64| (dynamics.end(instance) / rung).ceil() as u64;
-        let steps = |dynamics| instance.plan.rungs.iter().map(move |rung| of_rung(dynamics, rung)).sum::<u64>();
+        let Some(Extent { rungs, horizon }) = Extent::of(instance) else { return 0 };
+        let steps = |dynamics: Dynamics| -> u64 {
+            rungs.iter().map(|rung| (dynamics.part() * horizon / rung).ceil() as u64).sum()
+        };
         of(instance).map(steps).sum::<u64>() * STARTS as u64
     }
 }
@@ -169,6 +176,7 @@ impl DynamicsRecord {
 fn one_run(
     instance: &Instance,
     dynamics: Dynamics,
+    end: f64,
     rung: f64,
     start: usize,
     progress: &Progress,
@@ -179,7 +187,7 @@ fn one_run(
         Dynamics::HeavyBall { momentum } => {
             let edge = EdgeStart::at_energy(rung, SMALL_ENERGY, phase);
             let mut descent = heavy_ball(instance, momentum, edge)?;
-            Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
+            Ok(observe(instance, &mut descent, [end / rung, dynamics.step_lasts(rung)], rung, start, progress))
         }
         Dynamics::Rmsprop { decay } => {
             let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
@@ -191,7 +199,7 @@ fn one_run(
             let second_moment = (learning_rate * instance.geometry.sharpness / (2.0 + edge.edge_offset)).powi(2);
             let mut descent =
                 ScalarRmsprop::new(&instance.loss, learning_rate, decay, (&start_at, space), second_moment)?;
-            Ok(observe(instance, dynamics, &mut descent, rung, start, progress))
+            Ok(observe(instance, &mut descent, [end / rung, dynamics.step_lasts(rung)], rung, start, progress))
         }
     }
 }
@@ -238,13 +246,13 @@ fn swing(
 
 fn observe(
     instance: &Instance,
-    dynamics: Dynamics,
     descent: &mut impl Descent<f64>,
+    [end, step_lasts]: [f64; 2],
     rung: f64,
     start: usize,
     progress: &Progress,
 ) -> OtherRun {
-    let steps = (dynamics.end(instance) / rung).ceil() as u64;
+    let steps = end.ceil() as u64;
     let stride = (steps as f64 / READINGS) as u64 | 1;
     let mut tracker = Tracker::new(instance.minimizers());
     let mut made = OtherRun {
@@ -265,7 +273,7 @@ fn observe(
             match tracker.read(weights, effective) {
                 Ok(reading) => {
                     // The last step may lie a part of one beyond the flow's end.
-                    made.times.push((step as f64).min(dynamics.end(instance) / rung) * dynamics.step_lasts(rung));
+                    made.times.push((step as f64).min(end) * step_lasts);
                     made.readings.push(reading);
                     made.points.push(tracker.point().to_vec());
                     made.thetas.push(tracker.theta().to_vec());

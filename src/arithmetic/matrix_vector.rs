@@ -1,0 +1,200 @@
+//! Products of a small matrix and a vector, for which a call of faer's kernels costs as much as the product itself.
+
+use faer::{ColMut, ColRef, MatMut, MatRef};
+use pulp::{Arch, Simd, WithSimd};
+
+/// The largest matrix, in entries: beyond it memory decides.
+const LARGEST: usize = 1 << 14;
+
+/// `out ← a·b`, or `out ← out + a·b`, where one side of the product is 1, the matrix is small, and its rows or its columns lie whole
+/// in memory; says whether it did.
+#[inline]
+pub(super) fn matrix_vector_product(
+    mut out: MatMut<'_, f64>,
+    accumulate: bool,
+    a: MatRef<'_, f64>,
+    b: MatRef<'_, f64>,
+) -> bool {
+    let transposed = |out: MatMut<'_, f64>| {
+        a.nrows() == 1 && product(out.transpose_mut().col_mut(0), accumulate, b.transpose(), a.transpose().col(0))
+    };
+    (b.ncols() == 1 && product(out.as_mut().col_mut(0), accumulate, a, b.col(0))) || transposed(out)
+}
+
+#[inline]
+fn product(out: ColMut<'_, f64>, accumulate: bool, matrix: MatRef<'_, f64>, vector: ColRef<'_, f64>) -> bool {
+    if matrix.nrows() * matrix.ncols() > LARGEST {
+        return false;
+    }
+    let (Some(out), Some(vector)) = (out.try_as_col_major_mut(), vector.try_as_col_major()) else { return false };
+    let (out, vector) = (out.as_slice_mut(), vector.as_slice());
+    if let Some(columns) = matrix.try_as_col_major() {
+        Arch::new().dispatch(Combination { out, accumulate, vector, column: |k| columns.col(k).as_slice() });
+    } else if let Some(rows) = matrix.try_as_row_major() {
+        Arch::new().dispatch(Dots { out, accumulate, vector, row: |i| rows.row(i).as_slice() });
+    } else {
+        return false;
+    }
+    true
+}
+
+/// out ← Σ vector_k · column_k.
+struct Combination<'a, F> {
+    out: &'a mut [f64],
+    accumulate: bool,
+    vector: &'a [f64],
+    column: F,
+}
+
+impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Combination<'_, F> {
+    type Output = ();
+
+    // Closures would be compiled without the processor's instructions: hence plain loops.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { out, accumulate, vector, column } = self;
+        if !accumulate {
+            out.fill(0.0);
+        }
+        let (head, tail) = S::as_mut_simd_f64s(out);
+        let (wide, end) = (head.len(), tail.len());
+        let (fours, rest) = vector.as_chunks::<4>();
+        for (block, &[a, b, c, d]) in fours.iter().enumerate() {
+            let first = 4 * block;
+            let (w, w_end) = S::as_simd_f64s(column(first));
+            let (x, x_end) = S::as_simd_f64s(column(first + 1));
+            let (y, y_end) = S::as_simd_f64s(column(first + 2));
+            let (z, z_end) = S::as_simd_f64s(column(first + 3));
+            let (w, x, y, z) = (&w[..wide], &x[..wide], &y[..wide], &z[..wide]);
+            let (wide_a, wide_b, wide_c, wide_d) =
+                (simd.splat_f64s(a), simd.splat_f64s(b), simd.splat_f64s(c), simd.splat_f64s(d));
+            for j in 0..wide {
+                let sum = simd.mul_add_f64s(wide_b, x[j], simd.mul_add_f64s(wide_a, w[j], head[j]));
+                head[j] = simd.add_f64s(sum, simd.mul_add_f64s(wide_d, z[j], simd.mul_f64s(wide_c, y[j])));
+            }
+            let (w, x, y, z) = (&w_end[..end], &x_end[..end], &y_end[..end], &z_end[..end]);
+            for j in 0..end {
+                tail[j] += (a * w[j] + b * x[j]) + (c * y[j] + d * z[j]);
+            }
+        }
+        for (t, &factor) in rest.iter().enumerate() {
+            let (x, x_end) = S::as_simd_f64s(column(4 * fours.len() + t));
+            let wide_factor = simd.splat_f64s(factor);
+            for (out, &x) in head.iter_mut().zip(x) {
+                *out = simd.mul_add_f64s(wide_factor, x, *out);
+            }
+            for (out, &x) in tail.iter_mut().zip(x_end) {
+                *out += factor * x;
+            }
+        }
+    }
+}
+
+/// out_i ← ⟨row_i, vector⟩.
+struct Dots<'a, F> {
+    out: &'a mut [f64],
+    accumulate: bool,
+    vector: &'a [f64],
+    row: F,
+}
+
+impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Dots<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { out, accumulate, vector, row } = self;
+        if !accumulate {
+            out.fill(0.0);
+        }
+        let (head, tail) = S::as_simd_f64s(vector);
+        let (wide, end) = (head.len(), tail.len());
+        let zero = simd.splat_f64s(0.0);
+        let (fours, rest) = out.as_chunks_mut::<4>();
+        let first_of_rest = 4 * fours.len();
+        for (block, out) in fours.iter_mut().enumerate() {
+            let first = 4 * block;
+            let (w, w_end) = S::as_simd_f64s(row(first));
+            let (x, x_end) = S::as_simd_f64s(row(first + 1));
+            let (y, y_end) = S::as_simd_f64s(row(first + 2));
+            let (z, z_end) = S::as_simd_f64s(row(first + 3));
+            let (w, x, y, z) = (&w[..wide], &x[..wide], &y[..wide], &z[..wide]);
+            let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
+            for j in 0..wide {
+                a = simd.mul_add_f64s(head[j], w[j], a);
+                b = simd.mul_add_f64s(head[j], x[j], b);
+                c = simd.mul_add_f64s(head[j], y[j], c);
+                d = simd.mul_add_f64s(head[j], z[j], d);
+            }
+            let mut sums =
+                [simd.reduce_sum_f64s(a), simd.reduce_sum_f64s(b), simd.reduce_sum_f64s(c), simd.reduce_sum_f64s(d)];
+            let (w, x, y, z) = (&w_end[..end], &x_end[..end], &y_end[..end], &z_end[..end]);
+            for j in 0..end {
+                sums[0] += tail[j] * w[j];
+                sums[1] += tail[j] * x[j];
+                sums[2] += tail[j] * y[j];
+                sums[3] += tail[j] * z[j];
+            }
+            for t in 0..4 {
+                out[t] += sums[t];
+            }
+        }
+        for (t, out) in rest.iter_mut().enumerate() {
+            let (x, x_end) = S::as_simd_f64s(row(first_of_rest + t));
+            let mut sum = zero;
+            for (&v, &x) in head.iter().zip(x) {
+                sum = simd.mul_add_f64s(v, x, sum);
+            }
+            *out += simd.reduce_sum_f64s(sum);
+            for (&v, &x) in tail.iter().zip(x_end) {
+                *out += v * x;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faer::Mat;
+
+    use super::*;
+
+    /// Products of small integers, which floats hold exactly: sizes around a register's and around four, both orders in memory, both
+    /// places of the vector.
+    #[test]
+    fn products_of_integers_are_exact() {
+        let entry = |i: usize, j: usize| ((7 * i + 3 * j) % 11) as f64 - 5.0;
+        for rows in 1..20 {
+            for columns in 1..20 {
+                let by_columns = Mat::from_fn(rows, columns, entry);
+                let transposed = by_columns.transpose().to_owned();
+                let vector = Mat::from_fn(columns, 1, |k, _| (k % 5) as f64 - 2.0);
+                let expected = |i: usize| (0..columns).map(|k| entry(i, k) * vector[(k, 0)]).sum::<f64>();
+                for matrix in [by_columns.as_ref(), transposed.transpose()] {
+                    for accumulate in [false, true] {
+                        let mut out = Mat::from_fn(rows, 1, |_, _| 1.0);
+                        assert!(matrix_vector_product(out.as_mut(), accumulate, matrix, vector.as_ref()));
+                        let mut row = Mat::from_fn(rows, 1, |_, _| 1.0);
+                        let (on_left, right) = (vector.transpose(), matrix.transpose());
+                        assert!(matrix_vector_product(row.as_mut().transpose_mut(), accumulate, on_left, right));
+                        for i in 0..rows {
+                            let start = if accumulate { 1.0 } else { 0.0 };
+                            assert_eq!(out[(i, 0)], start + expected(i), "{rows} × {columns}, row {i}");
+                            assert_eq!(row[(i, 0)], out[(i, 0)]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_products_are_left_alone() {
+        let mut out = Mat::<f64>::zeros(2, 2);
+        let square = Mat::<f64>::zeros(2, 2);
+        assert!(!matrix_vector_product(out.as_mut(), false, square.as_ref(), square.as_ref()));
+        let (large, mut out) = (Mat::<f64>::zeros(LARGEST, 2), Mat::<f64>::zeros(LARGEST, 1));
+        let vector = Mat::<f64>::zeros(2, 1);
+        assert!(!matrix_vector_product(out.as_mut(), false, large.as_ref(), vector.as_ref()));
+    }
+}
