@@ -68,6 +68,11 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
         &self.theta
     }
 
+    /// λ₁, v₁ and G of the latest reading.
+    pub fn geometry(&self) -> &Geometry<T> {
+        &self.geometry
+    }
+
     /// p of the latest reading.
     pub fn point(&self) -> &[T] {
         &self.point

@@ -1,11 +1,12 @@
 //! Hypotheses that several claims share, measured on their records.
 
+use sharpflow::arithmetic::Real;
 use sharpflow::descent::EdgeStart;
 use sharpflow::enclosure::SphereBounds;
 use sharpflow::identities::{Identity, Variant};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
-use sharpflow::measure::{Reading, slow_period, worst};
+use sharpflow::measure::{Reading, worst};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::Space;
@@ -13,8 +14,8 @@ use sharpflow::sphere::Space;
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Name, Statement};
 use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    Draw, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord, OtherRun,
-    Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord,
+    DEEP, Draw, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord,
+    OtherRun, Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord, displacement_noise,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -90,7 +91,6 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
     let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
     let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
-    let unit = f64::EPSILON / 2.0;
     let mut hypotheses = vec![
         lost_runs(failed.clone().count(), failed.clone().next().map(place_of_failure)),
         largest("scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| run.invariance),
@@ -106,7 +106,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
             (2.0 + run.oscillation.largest_offset) * (1.0 - run.oscillation.least_gap) / 2.0
         }),
         largest("|h| above rounding: its noise, a thousandfold, over min |h|", &|run| {
-            let noise = unit * (run.dimension as f64 * slow_period(run.intrinsic_lr)).sqrt();
+            let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
             1e3 * noise / run.oscillation.least_displacement
         }),
     ];
@@ -116,8 +116,12 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
 
 /// The hypotheses of the slow oscillation, measured along short runs.
 pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypothesis> {
-    let runs: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
-    let mut hypotheses = along("", instance, &runs, Window::of_energy(LARGEST));
+    let (deep, swings): (Vec<&ShortRun>, Vec<&ShortRun>) = record.swings.iter().partition(|run| run.energy == DEEP);
+    let watched = |runs: Vec<&ShortRun>| -> Vec<Watched> { runs.into_iter().map(Watched::of_swing).collect() };
+    let mut hypotheses = along("", instance, &watched(swings), Window::of_energy(LARGEST));
+    if !deep.is_empty() {
+        hypotheses.extend(along("deep swings, ", instance, &watched(deep), Window::of_energy(DEEP)));
+    }
     hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
     hypotheses
 }
@@ -129,6 +133,7 @@ pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypot
     let watched = |run: &GrowthRun| Watched {
         rung: run.intrinsic_lr,
         start: run.start,
+        unit_roundoff: f64::UNIT_ROUNDOFF,
         readings: run.readings.iter().map(|swung| swung.reading).collect(),
         failure: run.failure,
     };
@@ -145,6 +150,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     let watched = |run: &OtherRun| Watched {
         rung: run.rung,
         start: run.start,
+        unit_roundoff: f64::UNIT_ROUNDOFF,
         readings: run.readings.clone(),
         failure: run.failure,
     };
@@ -165,6 +171,8 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
 struct Watched {
     rung: f64,
     start: usize,
+    /// u of the arithmetic it was made in.
+    unit_roundoff: f64,
     readings: Vec<Reading>,
     failure: Option<MinimizersError>,
 }
@@ -172,7 +180,13 @@ struct Watched {
 impl Watched {
     fn of_swing(run: &ShortRun) -> Self {
         let readings = run.readings.iter().map(|&(_, reading)| reading).collect();
-        Self { rung: run.intrinsic_lr, start: run.start, readings, failure: run.failure }
+        Self {
+            rung: run.intrinsic_lr,
+            start: run.start,
+            unit_roundoff: run.unit_roundoff,
+            readings,
+            failure: run.failure,
+        }
     }
 }
 
@@ -200,7 +214,7 @@ fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> 
         largest(whose.to_owned() + &what, runs, of_run, at)
     };
     let lost = runs.iter().filter_map(|run| Some((run, run.failure?)));
-    let dimension = instance.loss.dimension() as f64;
+    let dimension = instance.loss.dimension();
     vec![
         lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
         largest(format!("near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
@@ -213,8 +227,7 @@ fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> 
             (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
         }),
         largest("|h| above rounding: its noise, a thousandfold, over |h|".into(), &|run, reading| {
-            let noise = 0.5 * f64::EPSILON * (dimension * slow_period(run.rung)).sqrt();
-            1e3 * noise / reading.displacement.abs()
+            1e3 * displacement_noise(run.unit_roundoff, dimension, run.rung) / reading.displacement.abs()
         }),
     ]
 }

@@ -6,7 +6,7 @@ use sharpflow::measure::slow_period;
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_swings;
 use crate::instance::Instance;
-use crate::records::{ENERGIES, ShortRun, SwingRecord};
+use crate::records::{DEEP, ENERGIES, ShortRun, SwingRecord};
 use crate::theorem::{Judge, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -47,7 +47,7 @@ fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
         let theory = EdgeStart::period(0.5, energy);
         Constant::of_rungs(what, theory, scaled(energy, 0), &scaled(energy, 1))
     };
-    Measurement {
+    let mut measured = Measurement {
         instance: instance.name.clone(),
         hypotheses: of_swings(instance, record),
         statements: vec![
@@ -62,5 +62,18 @@ fn judge(instance: &Instance, record: &SwingRecord) -> Measurement {
             deviation("large swings: at half their energy", LARGE, |lr, energy| EdgeStart::period(lr, 0.5 * energy)),
         ],
         constants: vec![constant("T√(2ηλ), small swings", SMALL), constant("T√(2ηλ), large swings", LARGE)],
+    };
+    if record.of_energy(DEEP).next().is_some() {
+        measured.statements.push(deviation("deep swings against the equation's period", DEEP, EdgeStart::period));
+        measured.twins.extend([
+            deviation("deep swings: π/√(2ηλ)", DEEP, |lr, _| slow_period(lr)),
+            deviation("deep swings: at a quarter of their energy", DEEP, |lr, energy| {
+                EdgeStart::period(lr, 0.25 * energy)
+            }),
+            deviation("deep swings: at four times their energy", DEEP, |lr, energy| {
+                EdgeStart::period(lr, 4.0 * energy)
+            }),
+        ]);
     }
+    measured
 }

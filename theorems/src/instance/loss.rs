@@ -76,15 +76,10 @@ impl InstanceLoss {
 
     /// L and ∇L in double-double.
     pub fn precise(&self, w: &[Quad]) -> (Quad, Vec<Quad>) {
-        fn of<L: Loss<Quad>>(loss: &L, w: &[Quad]) -> (Quad, Vec<Quad>) {
-            let mut evaluator = Evaluator::<_, Quad>::new(loss);
-            let (value, gradient) = evaluator.evaluate(w);
-            (value, gradient.to_vec())
-        }
-        match self {
-            Self::Regression(regression) => of(&regression.precise, w),
-            Self::Network(trained) => of(&trained.precise, w),
-        }
+        let loss = Precise(self);
+        let mut evaluator = Evaluator::new(&loss);
+        let (value, gradient) = evaluator.evaluate(w);
+        (value, gradient.to_vec())
     }
 
     /// |⟨∇L(θ), θ⟩| over what rounding explains; `sharpness` is λ₁ near θ.
@@ -149,6 +144,37 @@ impl Loss<f64> for InstanceLoss {
         match self {
             Self::Regression(regression) => regression.loss.evaluate(w, gradient, scratch),
             Self::Network(trained) => trained.loss.evaluate(w, gradient, scratch),
+        }
+    }
+}
+
+/// The loss of an instance in double-double.
+#[derive(Clone, Copy, Debug)]
+pub struct Precise<'a>(pub &'a InstanceLoss);
+
+impl Loss<Quad> for Precise<'_> {
+    fn dimension(&self) -> usize {
+        self.0.dimension()
+    }
+
+    fn scratch(&self) -> usize {
+        match self.0 {
+            InstanceLoss::Regression(regression) => regression.precise.scratch(),
+            InstanceLoss::Network(trained) => trained.precise.scratch(),
+        }
+    }
+
+    fn prepare<S: Scalar<Base = Quad>>(&self, scratch: &mut [S]) {
+        match self.0 {
+            InstanceLoss::Regression(regression) => regression.precise.prepare(scratch),
+            InstanceLoss::Network(trained) => trained.precise.prepare(scratch),
+        }
+    }
+
+    fn evaluate<S: Scalar<Base = Quad>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        match self.0 {
+            InstanceLoss::Regression(regression) => regression.precise.evaluate(w, gradient, scratch),
+            InstanceLoss::Network(trained) => trained.precise.evaluate(w, gradient, scratch),
         }
     }
 }

@@ -16,7 +16,7 @@ use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use thiserror::Error;
 
-pub use loss::{InstanceLoss, InstanceMinimizers, Regression, Trained, radial_part};
+pub use loss::{InstanceLoss, InstanceMinimizers, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;

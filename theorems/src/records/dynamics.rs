@@ -240,8 +240,9 @@ fn swing(
 ) -> Result<ShortRun, StepError> {
     let (phase, energy) = ((start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64, ENERGIES[0]);
     let mut descent = heavy_ball(instance, momentum, EdgeStart::at_energy(rung, energy, phase))?;
-    let made = ShortRun { intrinsic_lr: rung, start, energy, readings: Vec::new(), failure: None };
-    Ok(watch(instance, &mut descent, slower(momentum) * EdgeStart::period(rung, energy), made, progress))
+    let mut tracker = Tracker::new(instance.minimizers());
+    let read = |weights: &[f64], effective: f64| tracker.read(weights, effective);
+    Ok(watch(&mut descent, (rung, start, energy), slower(momentum) * EdgeStart::period(rung, energy), read, progress))
 }
 
 fn observe(

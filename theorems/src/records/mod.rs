@@ -16,7 +16,8 @@ pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run}
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
 pub use stable::{Exit, MARGINS, Scope, StableError, StableRecord, StableRun, StableStep};
-pub use swing::{ENERGIES, ShortRun, SwingRecord};
+pub(crate) use swing::displacement_noise;
+pub use swing::{DEEP, ENERGIES, ShortRun, SwingRecord};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,18 +1,32 @@
 use rayon::prelude::*;
+use sharpflow::arithmetic::{Quad, Real, add_scaled, dot, norm};
 use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, run};
-use sharpflow::measure::{Reading, Tracker};
-use sharpflow::minimizers::MinimizersError;
+use sharpflow::loss::Evaluator;
+use sharpflow::measure::{Reading, Tracker, slow_period};
+use sharpflow::minimizers::{Geometry, MinimizersError};
 
 use super::Progress;
-use crate::instance::{Instance, LEARNING_RATE, STARTS};
+use crate::instance::{Instance, LEARNING_RATE, Precise, STARTS};
 
 /// Energies of the swings, a small one and a large one.
 pub const ENERGIES: [f64; 2] = [0.1, 4.0];
+/// The energy of deep swings: |h| falls to e^{−30} of its equilibrium, below what doubles can follow.
+pub const DEEP: f64 = 30.0;
+/// The ηλ of deep swings, or less: |δ| stays below √(8·30ηλ).
+const DEEP_LR: f64 = 2e-5;
+/// The longest run of them.
+const DEEP_STEPS: u64 = 15_000;
+/// Every second start, as they take double-double.
+const DEEP_STARTS: usize = 2;
+/// Below this the gradient gives h to more digits than θ − p in doubles does.
+const SMALL: f64 = 1e-8;
 /// Readings of a period.
 const READINGS: f64 = 32.0;
 /// How long a run is, in periods: two upward crossings of δ lie within it, wherever it starts.
 const PERIODS: f64 = 2.2;
+/// Half decades, and without the finest where its runs were longer than this.
 const RUNGS: i32 = 5;
+const LONGEST_RUN: u64 = 100_000;
 /// How far the energy may move in a period of the coarsest rung, |κ|·ηλ·T, for a swing to have one.
 const LARGEST_DRIFT: f64 = 0.25;
 
@@ -29,12 +43,20 @@ pub struct ShortRun {
     pub start: usize,
     /// e₀, as it was asked for.
     pub energy: f64,
+    /// u of the arithmetic it was made in.
+    pub unit_roundoff: f64,
     /// Steps and readings, in order.
     pub readings: Vec<(u64, Reading)>,
     pub failure: Option<MinimizersError>,
 }
 
 impl ShortRun {
+    /// Whether some |h| lies within a thousandfold of its rounding noise.
+    fn sinks(&self, dimension: usize) -> bool {
+        let noise = displacement_noise(self.unit_roundoff, dimension, self.intrinsic_lr);
+        self.readings.iter().any(|(_, reading)| !(reading.displacement.abs() >= 1e3 * noise))
+    }
+
     /// The number of steps from one upward crossing of δ to the next; NaN where there are not two.
     pub fn period(&self) -> f64 {
         let crossings: Vec<f64> = self.crossings().map(|(_, step)| step).collect();
@@ -97,19 +119,38 @@ impl ShortRun {
     }
 }
 
+/// What rounding makes of h: a random walk of D roundings a step over a slow period.
+pub(crate) fn displacement_noise(unit_roundoff: f64, dimension: usize, intrinsic_lr: f64) -> f64 {
+    unit_roundoff * (dimension as f64 * slow_period(intrinsic_lr)).sqrt()
+}
+
 impl SwingRecord {
+    /// The ηλ up to which the energy law lets an oscillation keep its energy for a period.
+    fn steady(instance: &Instance, energy: f64) -> f64 {
+        let rate = instance.path[0].law.rate().abs();
+        (LARGEST_DRIFT / (rate * EdgeStart::period(1.0, energy))).powi(2)
+    }
+
     /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period.
     pub(super) fn rungs(instance: &Instance) -> Vec<f64> {
-        let rate = instance.path[0].law.rate().abs();
-        let steady = (LARGEST_DRIFT / (rate * EdgeStart::period(1.0, ENERGIES[1]))).powi(2);
-        let top = instance.plan.rungs[0].min(steady);
-        (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect()
+        let top = instance.plan.rungs[0].min(Self::steady(instance, ENERGIES[1]));
+        let rung = |k: i32| top * 10f64.powf(-0.5 * f64::from(k));
+        let count = if steps_of(rung(RUNGS - 1), ENERGIES[1]) > LONGEST_RUN { RUNGS - 1 } else { RUNGS };
+        (0..count).map(rung).collect()
+    }
+
+    /// ηλ of the deep swings; `None` where it is so small that they take too long.
+    fn deep_rung(instance: &Instance) -> Option<f64> {
+        let rung = Self::steady(instance, DEEP).min(instance.plan.rungs[0]).min(DEEP_LR);
+        (steps_of(rung, DEEP) <= DEEP_STEPS).then_some(rung)
     }
 
     /// How many steps its runs take.
     pub fn steps(instance: &Instance) -> u64 {
         let steps = |rung: f64| ENERGIES.map(|energy| steps_of(rung, energy)).iter().sum::<u64>();
-        Self::rungs(instance).into_iter().map(steps).sum::<u64>() * STARTS as u64
+        // Once in doubles and once in double-double.
+        let deep = Self::deep_rung(instance).map_or(0, |rung| 2 * steps_of(rung, DEEP) * (STARTS / DEEP_STARTS) as u64);
+        Self::rungs(instance).into_iter().map(steps).sum::<u64>() * STARTS as u64 + deep
     }
 
     /// Makes all runs of an instance, in parallel over runs. `None` when stopped.
@@ -119,7 +160,11 @@ impl SwingRecord {
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, StepError> {
         let of_rung =
             |rung: f64| ENERGIES.into_iter().flat_map(move |energy| (0..STARTS).map(move |k| (rung, energy, k)));
-        let tasks: Vec<(f64, f64, usize)> = Self::rungs(instance).into_iter().rev().flat_map(of_rung).collect();
+        let deep = Self::deep_rung(instance)
+            .into_iter()
+            .flat_map(|rung| (0..STARTS).step_by(DEEP_STARTS).map(move |k| (rung, DEEP, k)));
+        let tasks: Vec<(f64, f64, usize)> =
+            deep.chain(Self::rungs(instance).into_iter().rev().flat_map(of_rung)).collect();
         let swings = tasks
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
@@ -131,7 +176,7 @@ impl SwingRecord {
 
     /// The runs of one energy on the `k`-th smallest ηλ.
     pub fn rung(&self, energy: f64, k: i32) -> impl Iterator<Item = &ShortRun> {
-        let finest = self.swings.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
+        let finest = self.of_energy(energy).map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
         let rung = finest * 10f64.powf(0.5 * f64::from(k));
         // Rungs are half decades apart.
         self.of_energy(energy).filter(move |run| (run.intrinsic_lr / rung - 1.0).abs() < 0.1)
@@ -155,21 +200,59 @@ fn short_run(
     progress: &Progress,
 ) -> Result<ShortRun, StepError> {
     let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let weights = EdgeStart::at_energy(rung, energy, phase).weights(&instance.start, &instance.geometry, LEARNING_RATE);
+    let edge = EdgeStart::at_energy(rung, energy, phase);
+    let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+    let period = EdgeStart::period(rung, energy);
+    let mut tracker = Tracker::new(instance.minimizers());
     let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let made = ShortRun { intrinsic_lr: rung, start, energy, readings: Vec::new(), failure: None };
-    Ok(watch(instance, &mut descent, EdgeStart::period(rung, energy), made, progress))
+    let read = |weights: &[f64], effective: f64| tracker.read(weights, effective);
+    let made = watch(&mut descent, (rung, start, energy), period, read, progress);
+    if !made.sinks(weights.len()) {
+        return Ok(made);
+    }
+    // Again in double-double.
+    let loss = Precise(&instance.loss);
+    let mut weights: Vec<Quad> = weights.iter().map(|&x| Quad::from_f64(x)).collect();
+    let mut evaluator = Evaluator::new(&loss);
+    // Γ's point, and so h, is known to doubles only: what h lacks is added along v₁.
+    let found = precise_displacement(&mut evaluator, &weights, &instance.geometry);
+    let lacks = (Quad::from_f64(edge.displacement(&instance.geometry)) - found) * norm(&weights);
+    let direction: Vec<Quad> = instance.geometry.direction.iter().map(|&x| Quad::from_f64(x)).collect();
+    add_scaled(&mut weights, lacks, &direction);
+    let mut descent = GradientDescent::new(&loss, LEARNING_RATE, rung, &weights)?;
+    let mut near = vec![0.0; weights.len()];
+    let read = |weights: &[Quad], effective: Quad| {
+        near.iter_mut().zip(weights).for_each(|(near, x)| *near = x.to_f64());
+        let mut reading = tracker.read(&near, effective.to_f64())?;
+        if reading.displacement.abs() < SMALL {
+            reading.displacement = precise_displacement(&mut evaluator, weights, tracker.geometry()).to_f64();
+        }
+        Ok(reading)
+    };
+    Ok(watch(&mut descent, (rung, start, energy), period, read, progress))
 }
 
-/// Two periods of an oscillation, whatever makes it.
-pub(super) fn watch(
-    instance: &Instance,
-    descent: &mut impl Descent<f64>,
+/// h = ⟨∇L(θ), v₁⟩/λ₁ up to O(h²), of weights in double-double.
+fn precise_displacement(
+    evaluator: &mut Evaluator<'_, Precise<'_>, Quad>,
+    weights: &[Quad],
+    geometry: &Geometry<f64>,
+) -> Quad {
+    let direction: Vec<Quad> = geometry.direction.iter().map(|&x| Quad::from_f64(x)).collect();
+    let along = dot(evaluator.evaluate(weights).1, &direction);
+    along * norm(weights) / Quad::from_f64(geometry.sharpness)
+}
+
+/// Two periods of an oscillation, whatever makes it and reads it.
+pub(super) fn watch<T: Real>(
+    descent: &mut impl Descent<T>,
+    (intrinsic_lr, start, energy): (f64, usize, f64),
     period: f64,
-    mut made: ShortRun,
+    mut read: impl FnMut(&[T], T) -> Result<Reading, MinimizersError>,
     progress: &Progress,
 ) -> ShortRun {
-    let mut tracker = Tracker::new(instance.minimizers());
+    let unit_roundoff = T::UNIT_ROUNDOFF;
+    let mut made = ShortRun { intrinsic_lr, start, energy, unit_roundoff, readings: Vec::new(), failure: None };
     let stride = (period / READINGS) as u64 | 1;
     run(
         descent,
@@ -177,7 +260,7 @@ pub(super) fn watch(
         |step| step.is_multiple_of(stride),
         progress.pulse(),
         |step, weights, effective, _| {
-            match tracker.read(weights, effective) {
+            match read(weights, effective) {
                 Ok(reading) => made.readings.push((step, reading)),
                 Err(error) => made.failure = Some(error),
             }
