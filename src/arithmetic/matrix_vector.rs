@@ -1,13 +1,19 @@
-//! Products of a small matrix and a vector, for which a call of faer's kernels costs as much as the product itself.
+//! Products of a small matrix and a vector, or eight side by side, for which a call of faer's kernels costs as much as the product
+//! itself.
 
+use faer::ContiguousFwd;
 use faer::{ColMut, ColRef, MatMut, MatRef};
 use pulp::{Arch, Simd, WithSimd};
 
 /// The largest matrix, in entries: beyond it memory decides.
 const LARGEST: usize = 1 << 14;
+/// Vectors side by side.
+const EIGHT: usize = 8;
+/// Rows taken together where there are eight vectors.
+const TOGETHER: usize = 8;
 
-/// `out ← a·b`, or `out ← out + a·b`, where one side of the product is 1, the matrix is small, and its rows or its columns lie whole
-/// in memory; says whether it did.
+/// `out ← a·b`, or `out ← out + a·b`, where b is a vector or eight, or a is a vector, the matrix is small, and its rows or its columns lie
+/// whole in memory; says whether it did.
 #[inline]
 pub(super) fn matrix_vector_product(
     mut out: MatMut<'_, f64>,
@@ -15,10 +21,38 @@ pub(super) fn matrix_vector_product(
     a: MatRef<'_, f64>,
     b: MatRef<'_, f64>,
 ) -> bool {
+    if b.ncols() == EIGHT && by_eight(out.as_mut(), accumulate, a, b) {
+        return true;
+    }
     let transposed = |out: MatMut<'_, f64>| {
         a.nrows() == 1 && product(out.transpose_mut().col_mut(0), accumulate, b.transpose(), a.transpose().col(0))
     };
     (b.ncols() == 1 && product(out.as_mut().col_mut(0), accumulate, a, b.col(0))) || transposed(out)
+}
+
+#[inline]
+fn by_eight(out: MatMut<'_, f64>, accumulate: bool, matrix: MatRef<'_, f64>, vectors: MatRef<'_, f64>) -> bool {
+    if matrix.nrows() * matrix.ncols() > LARGEST {
+        return false;
+    }
+    let (Some(out), Some(vectors)) =
+        (out.transpose_mut().try_as_col_major_mut(), vectors.transpose().try_as_col_major())
+    else {
+        return false;
+    };
+    if out.col_stride() != EIGHT as isize || vectors.col_stride() != EIGHT as isize {
+        return false;
+    }
+    if let Some(columns) = matrix.try_as_col_major() {
+        let line = |k: usize| columns.col(k).as_slice();
+        Arch::new().dispatch(ByEight { out, accumulate, vectors, by_rows: false, line });
+    } else if let Some(rows) = matrix.try_as_row_major() {
+        let line = |i: usize| rows.row(i).as_slice();
+        Arch::new().dispatch(ByEight { out, accumulate, vectors, by_rows: true, line });
+    } else {
+        return false;
+    }
+    true
 }
 
 #[inline]
@@ -153,6 +187,66 @@ impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Dots<'_, F> {
     }
 }
 
+/// out_i ← Σ_k entry(i, k)·vectors_k, rows of eight. A `line` is a row of the matrix, or a column.
+struct ByEight<'a, F> {
+    out: MatMut<'a, f64, usize, usize, ContiguousFwd>,
+    accumulate: bool,
+    vectors: MatRef<'a, f64, usize, usize, ContiguousFwd>,
+    by_rows: bool,
+    line: F,
+}
+
+impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for ByEight<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { mut out, accumulate, vectors, by_rows, line } = self;
+        let terms = vectors.ncols();
+        let zero = simd.splat_f64s(0.0);
+        let mut first = 0;
+        while first < out.ncols() {
+            let count = TOGETHER.min(out.ncols() - first);
+            for part in 0..EIGHT / S::F64_LANES {
+                let mut sums = [zero; TOGETHER];
+                if by_rows {
+                    let mut rows = [&[][..]; TOGETHER];
+                    for (t, row) in rows.iter_mut().enumerate() {
+                        // Where fewer are left, the last one again.
+                        *row = &line(first + t.min(count - 1))[..terms];
+                    }
+                    #[allow(clippy::needless_range_loop, reason = "k runs along several rows at once")]
+                    for k in 0..terms {
+                        let vector = S::as_simd_f64s(vectors.col(k).as_slice()).0[part];
+                        for t in 0..TOGETHER {
+                            sums[t] = simd.mul_add_f64s(simd.splat_f64s(rows[t][k]), vector, sums[t]);
+                        }
+                    }
+                } else {
+                    for k in 0..terms {
+                        let vector = S::as_simd_f64s(vectors.col(k).as_slice()).0[part];
+                        let entries = &line(k)[first..first + count];
+                        if let Some(entries) = entries.first_chunk::<TOGETHER>() {
+                            for t in 0..TOGETHER {
+                                sums[t] = simd.mul_add_f64s(simd.splat_f64s(entries[t]), vector, sums[t]);
+                            }
+                        } else {
+                            for t in 0..count {
+                                sums[t] = simd.mul_add_f64s(simd.splat_f64s(entries[t]), vector, sums[t]);
+                            }
+                        }
+                    }
+                }
+                for (t, &sum) in sums.iter().enumerate().take(count) {
+                    let slot = &mut S::as_mut_simd_f64s(out.as_mut().col_mut(first + t).as_slice_mut()).0[part];
+                    *slot = if accumulate { simd.add_f64s(*slot, sum) } else { sum };
+                }
+            }
+            first += count;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use faer::Mat;
@@ -182,6 +276,32 @@ mod tests {
                             assert_eq!(out[(i, 0)], start + expected(i), "{rows} × {columns}, row {i}");
                             assert_eq!(row[(i, 0)], out[(i, 0)]);
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn eight_vectors_are_as_one_and_one() {
+        let entry = |i: usize, j: usize| ((7 * i + 3 * j) % 11) as f64 - 5.0;
+        for (rows, columns) in (1..20).flat_map(|rows| (1..20).map(move |columns| (rows, columns))) {
+            let by_columns = Mat::from_fn(rows, columns, entry);
+            let transposed = by_columns.transpose().to_owned();
+            let vectors: Vec<f64> = (0..8 * columns).map(|k| (k % 7) as f64 - 3.0).collect();
+            for matrix in [by_columns.as_ref(), transposed.transpose()] {
+                for accumulate in [false, true] {
+                    let mut out = vec![1.0; 8 * rows];
+                    let (vectors, out_view) = (
+                        MatRef::from_row_major_slice(&vectors, columns, 8),
+                        MatMut::from_row_major_slice_mut(&mut out, rows, 8),
+                    );
+                    assert!(matrix_vector_product(out_view, accumulate, matrix, vectors));
+                    for (place, &found) in out.iter().enumerate() {
+                        let start = if accumulate { 1.0 } else { 0.0 };
+                        let (i, lane) = (place / 8, place % 8);
+                        let sum: f64 = (0..columns).map(|k| entry(i, k) * vectors[(k, lane)]).sum();
+                        assert_eq!(found, start + sum, "{rows} × {columns}, row {i}, vector {lane}");
                     }
                 }
             }

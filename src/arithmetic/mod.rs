@@ -2,12 +2,14 @@
 //!
 //! [`Scalar`] is what a gradient needs: field operations and a square root. [`Base`] is a scalar that can hold data and
 //! multiply matrices: floats, double-double, a [`PrimeField`]. Every other scalar ([`Jet`]) is a fixed number of *planes* of
-//! its base, so that products of matrices are products of the base whatever the scalar ([`product`]). [`Real`] adds order
+//! its base, so that products of matrices are products of the base whatever the scalar ([`product`]); [`Lanes`] are several numbers side
+//! by side. [`Real`] adds order
 //! and magnitude, [`Float`] the decompositions and integrators that exist for `f32` and `f64` alone.
 
 mod base;
 mod enclosure;
 mod jet;
+mod lanes;
 mod matrix_vector;
 mod prime;
 pub mod product;
@@ -20,6 +22,7 @@ use faer::{MatMut, MatRef};
 
 pub use enclosure::Enclosure;
 pub use jet::Jet;
+pub use lanes::Lanes;
 pub use prime::{FirstField, PrimeField, SecondField};
 /// Double-double arithmetic, about 31 decimal digits.
 pub use qd::Quad;
@@ -59,16 +62,26 @@ pub trait Scalar:
         Self::constant(f64::NAN)
     }
 
-    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j.
+    /// Whether it is several numbers, of which operations make each on its own.
+    const SIDE_BY_SIDE: bool = false;
+
+    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j. Not asked of
+    /// numbers side by side.
     #[inline]
     fn plane_products(visit: &mut impl FnMut(usize, usize, usize)) {
         visit(0, 0, 0);
     }
 
-    /// The first plane: the value without its infinitesimals.
+    /// `positive` where this is positive but for infinitesimals, else `other`; each number on its own where there are several.
     #[inline]
-    fn leading(self) -> Self::Base {
-        Self::planes(std::slice::from_ref(&self))[0]
+    fn choose(self, positive: Self, other: Self) -> Self {
+        if Self::planes(&[self])[0].is_positive() { positive } else { other }
+    }
+
+    /// The value without its infinitesimals.
+    #[inline]
+    fn without_infinitesimals(self) -> Self {
+        Self::from_base(Self::planes(&[self])[0])
     }
 
     /// The constant `x`, rounded to the base.

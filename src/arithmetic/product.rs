@@ -80,6 +80,55 @@ fn multiply_by_vector<S: Scalar>(
     }
 }
 
+/// Sums made together, so that they do not wait for each other.
+const TOGETHER: usize = 4;
+
+/// `out ← a·b`, or `out ← out + a·b`, entry by entry, for numbers side by side: vector instructions work within an entry.
+#[inline(always)]
+fn multiply_entries<S: Scalar>(
+    out: &mut [S],
+    accumulate: bool,
+    (k, n): (usize, usize),
+    a: impl Fn(usize, usize) -> S,
+    b: impl Fn(usize, usize) -> S,
+) {
+    let zero = S::constant(0.0);
+    let m = out.len() / n;
+    let mut i = 0;
+    while i < m {
+        let together = if i + TOGETHER <= m { TOGETHER } else { 1 };
+        for j in 0..n {
+            let mut sums = [zero; TOGETHER];
+            if together == TOGETHER {
+                for l in 0..k {
+                    let b = b(l, j);
+                    for (t, sum) in sums.iter_mut().enumerate() {
+                        *sum = *sum + a(i + t, l) * b;
+                    }
+                }
+            } else {
+                for l in 0..k {
+                    sums[0] = sums[0] + a(i, l) * b(l, j);
+                }
+            }
+            for (t, &sum) in sums.iter().enumerate().take(together) {
+                let out = &mut out[(i + t) * n + j];
+                *out = if accumulate { *out + sum } else { sum };
+            }
+        }
+        i += together;
+    }
+}
+
+/// Entries of an operand by row and column.
+macro_rules! entries {
+    ($entries:expr, $of:expr, $transposed:expr, $rows:expr, $columns:expr) => {{
+        let (row, column) = if $transposed { (1, $rows) } else { ($columns, 1) };
+        #[inline(always)]
+        move |i: usize, j: usize| $of($entries[i * row + j * column])
+    }};
+}
+
 /// From one number of a plane to that of the next row, and of the next column.
 fn strides<S: Scalar>(columns: usize) -> (Dyn, Dyn) {
     (Dyn(columns * S::PLANES), Dyn(S::PLANES))
@@ -101,6 +150,30 @@ pub fn multiply<S: Scalar>(
         return vectorized::<S, _>(
             #[inline(always)]
             || multiply_by_vector(out, accumulate, (m, k, n), (x, a.transposed), (y, b.transposed)),
+        );
+    }
+    if S::SIDE_BY_SIDE {
+        let (scalar, data) = (|x: S| x, S::from_base);
+        return vectorized::<S, _>(
+            #[inline(always)]
+            || match (a.entries, b.entries) {
+                (Entries::Scalars(x), Entries::Scalars(y)) => {
+                    let a = entries!(x, scalar, a.transposed, m, k);
+                    multiply_entries(out, accumulate, (k, n), a, entries!(y, scalar, b.transposed, k, n));
+                }
+                (Entries::Data(x), Entries::Scalars(y)) => {
+                    let a = entries!(x, data, a.transposed, m, k);
+                    multiply_entries(out, accumulate, (k, n), a, entries!(y, scalar, b.transposed, k, n));
+                }
+                (Entries::Scalars(x), Entries::Data(y)) => {
+                    let a = entries!(x, scalar, a.transposed, m, k);
+                    multiply_entries(out, accumulate, (k, n), a, entries!(y, data, b.transposed, k, n));
+                }
+                (Entries::Data(x), Entries::Data(y)) => {
+                    let a = entries!(x, data, a.transposed, m, k);
+                    multiply_entries(out, accumulate, (k, n), a, entries!(y, data, b.transposed, k, n));
+                }
+            },
         );
     }
     // Where the first plane written is to replace, later ones of the same place add.

@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 use super::{Descent, Seen};
-use crate::arithmetic::{Real, dot, vectorized};
+use crate::arithmetic::{Real, Scalar, dot, vectorized};
 use crate::loss::{Evaluator, Loss};
 
 /// Hyperparameters for which gradient descent with weight decay is not defined.
@@ -24,19 +24,19 @@ pub enum StepError {
 }
 
 /// Gradient descent with weight decay: w₊ = (1−ηλ)w − η∇L(w).
-pub struct GradientDescent<'a, L, T> {
-    evaluator: Evaluator<'a, L, T>,
-    weights: Vec<T>,
-    learning_rate: T,
-    shrinkage: T,
+pub struct GradientDescent<'a, L, S> {
+    evaluator: Evaluator<'a, L, S>,
+    weights: Vec<S>,
+    learning_rate: S,
+    shrinkage: S,
 }
 
-impl<'a, L: Loss<T>, T: Real> GradientDescent<'a, L, T> {
+impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> GradientDescent<'a, L, S> {
     /// `learning_rate` is η > 0, `intrinsic_lr` is ηλ ∈ [0, 1) (0: no decay), `start` has length D.
     ///
     /// # Errors
     /// Hyperparameters or a start out of their domain.
-    pub fn new(loss: &'a L, learning_rate: f64, intrinsic_lr: f64, start: &[T]) -> Result<Self, StepError> {
+    pub fn new(loss: &'a L, learning_rate: f64, intrinsic_lr: f64, start: &[S]) -> Result<Self, StepError> {
         if !(learning_rate > 0.0 && learning_rate.is_finite()) {
             return Err(StepError::LearningRate(learning_rate));
         }
@@ -46,23 +46,23 @@ impl<'a, L: Loss<T>, T: Real> GradientDescent<'a, L, T> {
         if start.len() != loss.dimension() {
             return Err(StepError::Dimension { found: start.len(), expected: loss.dimension() });
         }
-        if let Some((index, w)) = start.iter().enumerate().find(|(_, w)| !w.to_f64().is_finite()) {
-            let value = w.to_f64();
+        if let Some((index, w)) = S::planes(start).iter().enumerate().find(|(_, w)| !w.to_f64().is_finite()) {
+            let (index, value) = (index / S::PLANES, w.to_f64());
             return Err(StepError::NotFinite { index, value });
         }
         Ok(Self {
             evaluator: Evaluator::new(loss),
             weights: start.to_vec(),
-            learning_rate: T::from_f64(learning_rate),
-            shrinkage: T::from_f64(1.0) - T::from_f64(intrinsic_lr),
+            learning_rate: S::constant(learning_rate),
+            shrinkage: S::constant(1.0) - S::constant(intrinsic_lr),
         })
     }
 }
 
-impl<L: Loss<T>, T: Real> Descent<T> for GradientDescent<'_, L, T> {
-    fn step(&mut self) -> Seen<T> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for GradientDescent<'_, L, S> {
+    fn step(&mut self) -> Seen<S> {
         let (loss, gradient) = self.evaluator.evaluate(&self.weights);
-        let gradient_square = vectorized::<T, _>(
+        let gradient_square = vectorized::<S, _>(
             #[inline(always)]
             || {
                 for (w, &g) in self.weights.iter_mut().zip(gradient) {
@@ -74,12 +74,12 @@ impl<L: Loss<T>, T: Real> Descent<T> for GradientDescent<'_, L, T> {
         Seen { loss, gradient_square }
     }
 
-    fn weights(&self) -> &[T] {
+    fn weights(&self) -> &[S] {
         &self.weights
     }
 
     /// η̃ = η / ((1−ηλ)‖w‖²).
-    fn effective_learning_rate(&self) -> T {
+    fn effective_learning_rate(&self) -> S {
         self.learning_rate / (self.shrinkage * dot(&self.weights, &self.weights))
     }
 }

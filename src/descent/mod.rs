@@ -12,27 +12,27 @@ pub use projected::ProjectedGradientDescent;
 pub use rmsprop::ScalarRmsprop;
 pub use start::EdgeStart;
 
-use crate::arithmetic::Real;
+use crate::arithmetic::Scalar;
 
 /// What a step saw at the weights it started from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seen<T> {
+pub struct Seen<S> {
     /// L(w).
-    pub loss: T,
+    pub loss: S,
     /// ‖∇L(w)‖².
-    pub gradient_square: T,
+    pub gradient_square: S,
 }
 
-/// A discrete dynamics on weights.
-pub trait Descent<T: Real> {
+/// A discrete dynamics on weights: one run, or with [`Lanes`](crate::arithmetic::Lanes) several side by side.
+pub trait Descent<S: Scalar> {
     /// One step. Allocates nothing; from weights outside the loss's domain it goes to NaN.
-    fn step(&mut self) -> Seen<T>;
+    fn step(&mut self) -> Seen<S>;
 
     /// The current weights, length D.
-    fn weights(&self) -> &[T];
+    fn weights(&self) -> &[S];
 
     /// η̃, the step size of the projected gradient descent on S that this step is.
-    fn effective_learning_rate(&self) -> T;
+    fn effective_learning_rate(&self) -> S;
 }
 
 /// Runs until state `steps` and hands the states that are `due`, by their number, to `observe`, the last one always: the
@@ -40,12 +40,12 @@ pub trait Descent<T: Real> {
 /// asked every 2¹⁴ steps, ends the run by returning `false`; whether it came to its end is returned.
 ///
 /// Constant memory. Afterwards the descent stands one step beyond the last state observed.
-pub fn run<T: Real>(
-    descent: &mut impl Descent<T>,
+pub fn run<S: Scalar>(
+    descent: &mut impl Descent<S>,
     steps: u64,
     due: impl Fn(u64) -> bool,
     mut alive: impl FnMut(u64) -> bool,
-    mut observe: impl FnMut(u64, &[T], T, Seen<T>) -> bool,
+    mut observe: impl FnMut(u64, &[S], S, Seen<S>) -> bool,
 ) -> bool {
     const PULSE: u64 = 1 << 14;
     let mut weights = descent.weights().to_vec();

@@ -1,4 +1,4 @@
-use crate::arithmetic::{Base, Scalar, Transcendental};
+use crate::arithmetic::{Scalar, Transcendental};
 
 /// A function applied to every entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,9 +77,8 @@ impl Activation {
             Self::Exponential => x.transcendental(Transcendental::Exponential),
             Self::Logarithm => x.transcendental(Transcendental::Logarithm),
             Self::Gelu => S::constant(0.5) * x * (one + gelu_argument(x).transcendental(Transcendental::Tanh)),
-            Self::Relu if x.leading().is_positive() => x,
             // Not 0 itself: what is not a number stays so.
-            Self::Relu => S::constant(0.0) * x,
+            Self::Relu => x.choose(x, S::constant(0.0) * x),
             Self::AlgebraicSigmoid => x * (one / (one + x * x).sqrt()),
             Self::Rational => x * (one / (one + x * x)),
             Self::Cauchy => one / (one + x * x),
@@ -111,7 +110,7 @@ impl Activation {
                 let half = S::constant(0.5);
                 (half * x * (one + tanh), half * (one + tanh + x * (one - tanh * tanh) * slope))
             }
-            Self::Relu => (self.value(x), if x.leading().is_positive() { one } else { zero }),
+            Self::Relu => (self.value(x), x.choose(one, zero)),
             Self::AlgebraicSigmoid => {
                 let inverse = one / (one + x * x).sqrt();
                 (x * inverse, inverse * inverse * inverse)

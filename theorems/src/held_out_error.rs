@@ -32,10 +32,12 @@ fn judge(record: &HeldOutRecord) -> Measurement {
     let control = fall(|s| &s.control, error);
     let difference = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
     let half_of = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - 0.5 * b).collect() };
+    let less_twice = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - 2.0 * b).collect() };
     let positive =
         |what: &'static str, values: Vec<f64>| Statement { what: what.into(), check: Check::Positive { values } };
     let reported = |what: &'static str, values| Constant { what: what.into(), theory: None, values, bias: 0.0 };
     let fall_of_log = |path: fn(&SeedRecord) -> &Path| fall(path, |e| e.sharpness.ln());
+    let (log_decay, log_control) = (fall_of_log(|s| &s.decay), fall_of_log(|s| &s.control));
     let mean_of = |path: fn(&SeedRecord) -> &Ending, of: fn(&Ending) -> f64| -> Vec<f64> {
         record.seeds.iter().map(|s| of(path(s))).collect()
     };
@@ -45,14 +47,11 @@ fn judge(record: &HeldOutRecord) -> Measurement {
         statements: vec![
             positive("start - end of the held-out error, ηλ > 0", decay.clone()),
             positive("that, less the control's", difference(&decay, &control)),
-            positive("start - end of log λ₁, ηλ > 0", fall_of_log(|s| &s.decay)),
+            positive("start - end of log λ₁, ηλ > 0, less twice the control's", less_twice(&log_decay, &log_control)),
         ],
         twins: vec![
             positive("the control's error falls half as much", half_of(&control, &decay)),
-            positive(
-                "the control's log λ₁ falls half as much",
-                half_of(&fall_of_log(|s| &s.control), &fall_of_log(|s| &s.decay)),
-            ),
+            positive("the control's log λ₁ falls half as much", half_of(&log_control, &log_decay)),
         ],
         constants: vec![
             reported("held-out error, start", mean_of(|s| &s.decay.start, error)),
@@ -63,8 +62,8 @@ fn judge(record: &HeldOutRecord) -> Measurement {
             reported("accuracy, end", mean_of(|s| &s.decay.end, |e| e.accuracy)),
             reported("accuracy's rise", fall(|s| &s.decay, |e| -e.accuracy)),
             reported("accuracy's rise, λ = 0", fall(|s| &s.control, |e| -e.accuracy)),
-            reported("fall of log λ₁", fall_of_log(|s| &s.decay)),
-            reported("fall of log λ₁, λ = 0", fall_of_log(|s| &s.control)),
+            reported("fall of log λ₁", log_decay),
+            reported("fall of log λ₁, λ = 0", log_control),
         ],
     }
 }

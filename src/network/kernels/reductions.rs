@@ -1,6 +1,6 @@
 //! Kernels over some axes: normalizations, softmax, maximum.
 
-use crate::arithmetic::{Base, Scalar, sum_of};
+use crate::arithmetic::{Scalar, sum_of};
 use crate::network::activation::Activation;
 use crate::network::op::Normalization;
 use crate::network::shape::Reduction;
@@ -126,24 +126,20 @@ pub(super) fn normalize_backward<S: Scalar>(
     }
 }
 
-fn exceeds<S: Scalar>(a: S, b: S) -> bool {
-    (a - b).leading().is_positive()
-}
-
-/// Entries in order; of equal ones the first stands. `extra` counts nothing yet: 1 marks a result not met.
+/// Entries in order; of equal ones the first stands. `extra` is scratch.
 #[inline(always)]
 pub(super) fn maximum<S: Scalar>(reduction: &Reduction, x: &[S], out: &mut [S], extra: &mut [S]) {
     let (zero, one) = (S::constant(0.0), S::constant(1.0));
+    // 1 marks a result not met.
     extra.fill(one);
     let step = usize::from(!reduction.runs_reduce());
     reduction.for_each_run(|entry, length, result| {
         for k in 0..length {
             let place = result + step * k;
-            // Not a number wins, so that it is seen.
             let value = x[entry + k];
-            if extra[place] == one || exceeds(value, out[place]) || zero * value != zero {
-                out[place] = value;
-            }
+            let largest = if extra[place] == one { value } else { (value - out[place]).choose(value, out[place]) };
+            // What is not a number stays so.
+            out[place] = largest + zero * value;
             extra[place] = zero;
         }
     });
@@ -159,15 +155,16 @@ pub(super) fn maximum_backward<S: Scalar>(
     adjoint: &mut [S],
 ) {
     let (zero, one) = (S::constant(0.0), S::constant(1.0));
+    // 1 until an entry has been it.
     extra.fill(one);
     let step = usize::from(!reduction.runs_reduce());
     reduction.for_each_run(|entry, length, result| {
         for k in 0..length {
             let place = result + step * k;
-            if extra[place] == one && x[entry + k] == out[place] {
-                adjoint[entry + k] = adjoint[entry + k] + of_out[place];
-                extra[place] = zero;
-            }
+            let (value, largest) = (x[entry + k], out[place]);
+            let is_it = (largest - value).choose(zero, (value - largest).choose(zero, extra[place]));
+            adjoint[entry + k] = adjoint[entry + k] + is_it * of_out[place];
+            extra[place] = extra[place] - is_it;
         }
     });
 }
@@ -209,8 +206,8 @@ pub(super) fn softmax_backward<S: Scalar>(
 
 /// The largest of the entries, without infinitesimals.
 fn largest_leading<S: Scalar>(x: &[S]) -> S {
-    let largest = x.iter().skip(1).fold(x[0], |largest, &x| if exceeds(x, largest) { x } else { largest });
-    S::from_base(largest.leading())
+    let largest = x.iter().skip(1).fold(x[0], |largest, &x| (x - largest).choose(x, largest));
+    largest.without_infinitesimals()
 }
 
 /// m, the largest entry, and log Σ e^{x − m}.

@@ -1,11 +1,14 @@
+use std::array;
+
 use rayon::prelude::*;
-use sharpflow::arithmetic::{add_scaled, norm, scale};
-use sharpflow::descent::{Descent, EdgeStart, HeavyBall, ScalarRmsprop, StepError, run};
+use sharpflow::arithmetic::{Lanes, add_scaled, norm, scale};
+use sharpflow::descent::{Descent, EdgeStart, HeavyBall, ScalarRmsprop, StepError, every};
 use sharpflow::flow::FlowConstants;
-use sharpflow::measure::{Reading, Tracker};
+use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
+use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
 use super::swing::watch;
 use super::{ENERGIES, Progress, ShortRun, SwingRecord, of_rung};
 use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, START_ENERGY, STARTS};
@@ -136,22 +139,21 @@ impl DynamicsRecord {
         let Some(Extent { rungs, horizon }) = Extent::of(instance) else { return Ok(Some(vec![])) };
         let records = of(instance).map(|dynamics| {
             let end = dynamics.part() * horizon;
-            let tasks: Vec<(f64, usize)> =
-                rungs.iter().rev().flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
-            let runs = tasks
+            let descending: Vec<f64> = rungs.iter().rev().copied().collect();
+            let runs: Vec<Vec<OtherRun>> = descending
                 .into_par_iter()
                 .with_max_len(1)
-                .map(|(rung, start)| one_run(instance, dynamics, end, rung, start, progress));
-            let runs = runs.collect::<Result<_, StepError>>()?;
-            let swings = match dynamics {
+                .map(|rung| runs_of(instance, dynamics, end, rung, progress))
+                .collect::<Result<_, StepError>>()?;
+            let swings: Vec<Vec<ShortRun>> = match dynamics {
                 Dynamics::HeavyBall { momentum } => {
-                    let rungs = SwingRecord::rungs(instance).into_iter().rev();
-                    let tasks: Vec<(f64, usize)> = rungs.flat_map(|rung| (0..STARTS).map(move |k| (rung, k))).collect();
-                    let swing = |(rung, start)| swing(instance, momentum, rung, start, progress);
-                    tasks.into_par_iter().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
+                    let rungs: Vec<f64> = SwingRecord::rungs(instance).into_iter().rev().collect();
+                    let swing = |rung| swings_of(instance, momentum, rung, progress);
+                    rungs.into_par_iter().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
                 }
                 Dynamics::Rmsprop { .. } => vec![],
             };
+            let (runs, swings) = (runs.into_iter().flatten().collect(), swings.into_iter().flatten().collect());
             Ok(Self { dynamics, horizon: end * dynamics.step_lasts(1.0), runs, swings })
         });
         let records = records.collect::<Result<_, StepError>>()?;
@@ -173,57 +175,71 @@ impl DynamicsRecord {
     }
 }
 
-fn one_run(
+/// The runs of a rung, from every start.
+fn runs_of(
     instance: &Instance,
     dynamics: Dynamics,
     end: f64,
     rung: f64,
-    start: usize,
     progress: &Progress,
-) -> Result<OtherRun, StepError> {
-    let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let square = instance.geometry.log_gradient_square();
+) -> Result<Vec<OtherRun>, StepError> {
+    let length = [end / rung, dynamics.step_lasts(rung)];
     match dynamics {
         Dynamics::HeavyBall { momentum } => {
-            let edge = EdgeStart::at_energy(rung, SMALL_ENERGY, phase);
-            let mut descent = heavy_ball(instance, momentum, edge)?;
-            Ok(observe(instance, &mut descent, [end / rung, dynamics.step_lasts(rung)], rung, start, progress))
+            let mut descent = heavy_ball(instance, momentum, rung, SMALL_ENERGY)?;
+            Ok(observe(instance, &mut descent, rung, length, progress))
         }
         Dynamics::Rmsprop { decay } => {
-            let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
-            // |h|_eq² = 2ε/(2C_b + ‖G‖²).
-            edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
+            let square = instance.geometry.log_gradient_square();
+            let edge = |start| {
+                let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase(start));
+                // |h|_eq² = 2ε/(2C_b + ‖G‖²).
+                edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
+                edge
+            };
             let space = instance.loss.space();
-            let start_at = edge.theta(&instance.start, &instance.geometry, space);
+            let starts = side_by_side(|start| edge(start).theta(&instance.start, &instance.geometry, space));
             let learning_rate = dynamics.step_lasts(rung).sqrt();
-            let second_moment = (learning_rate * instance.geometry.sharpness / (2.0 + edge.edge_offset)).powi(2);
-            let mut descent =
-                ScalarRmsprop::new(&instance.loss, learning_rate, decay, (&start_at, space), second_moment)?;
-            Ok(observe(instance, &mut descent, [end / rung, dynamics.step_lasts(rung)], rung, start, progress))
+            let moment =
+                |start| (learning_rate * instance.geometry.sharpness / (2.0 + edge(start).edge_offset)).powi(2);
+            let moments = Lanes(array::from_fn(moment));
+            let mut descent = ScalarRmsprop::new(&instance.loss, learning_rate, decay, (&starts, space), moments)?;
+            Ok(observe(instance, &mut descent, rung, length, progress))
         }
     }
 }
 
-/// Gradient descent with momentum from a start on the same rung and phase as one without.
+/// Gradient descent with momentum from starts on the same rung and phases as one without.
 fn heavy_ball(
     instance: &Instance,
     momentum: f64,
-    mut edge: EdgeStart,
-) -> Result<HeavyBall<'_, InstanceLoss, f64>, StepError> {
-    let rung = edge.intrinsic_lr;
-    // |h|_eq² = 2ηλ/((1+μ)K) with ηλ = ε(1−μ), and x′ = δ(1+μ)/(1−μ).
+    rung: f64,
+    energy: f64,
+) -> Result<HeavyBall<'_, InstanceLoss, Starts>, StepError> {
     let slower = slower(momentum);
-    edge.kick *= slower;
-    edge.edge_offset *= slower;
-    let mut weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
-    // η/((1+μ)‖w‖²) in place of η/((1−ε)‖w‖²).
-    scale(&mut weights, ((1.0 - rung) / (1.0 + momentum)).sqrt());
-    let h = edge.displacement(&instance.geometry);
+    let edge = |start| {
+        let mut edge = EdgeStart::at_energy(rung, energy, phase(start));
+        // |h|_eq² = 2ηλ/((1+μ)K) with ηλ = ε(1−μ), and x′ = δ(1+μ)/(1−μ).
+        edge.kick *= slower;
+        edge.edge_offset *= slower;
+        edge
+    };
+    let weights = |start| {
+        let mut weights = edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE);
+        // η/((1+μ)‖w‖²) in place of η/((1−ε)‖w‖²).
+        scale(&mut weights, ((1.0 - rung) / (1.0 + momentum)).sqrt());
+        weights
+    };
     // In phase: the momentum an oscillation of period two has.
-    let mut velocity = vec![0.0; weights.len()];
-    let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
-    add_scaled(&mut velocity, -sharpness * h / (norm(&weights) * (1.0 + momentum)), v);
-    HeavyBall::new(&instance.loss, LEARNING_RATE, rung * (1.0 - momentum), momentum, [&weights, &velocity])
+    let velocity = |start| {
+        let (weights, h) = (weights(start), edge(start).displacement(&instance.geometry));
+        let mut velocity = vec![0.0; weights.len()];
+        let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
+        add_scaled(&mut velocity, -sharpness * h / (norm(&weights) * (1.0 + momentum)), v);
+        velocity
+    };
+    let starts = [&*side_by_side(weights), &*side_by_side(velocity)];
+    HeavyBall::new(&instance.loss, LEARNING_RATE, rung * (1.0 - momentum), momentum, starts)
 }
 
 /// √((1−μ)/(1+μ)): the period and the size of swings, in those without momentum on the same rung.
@@ -231,32 +247,22 @@ fn slower(momentum: f64) -> f64 {
     ((1.0 - momentum) / (1.0 + momentum)).sqrt()
 }
 
-fn swing(
-    instance: &Instance,
-    momentum: f64,
-    rung: f64,
-    start: usize,
-    progress: &Progress,
-) -> Result<ShortRun, StepError> {
-    let (phase, energy) = ((start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64, ENERGIES[0]);
-    let mut descent = heavy_ball(instance, momentum, EdgeStart::at_energy(rung, energy, phase))?;
-    let mut tracker = Tracker::new(instance.minimizers());
-    let read = |weights: &[f64], effective: f64| tracker.read(weights, effective);
-    Ok(watch(&mut descent, (rung, start, energy), slower(momentum) * EdgeStart::period(rung, energy), read, progress))
+fn swings_of(instance: &Instance, momentum: f64, rung: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
+    let energy = ENERGIES[0];
+    let mut descent = heavy_ball(instance, momentum, rung, energy)?;
+    Ok(watch(instance, &mut descent, (rung, energy), slower(momentum) * EdgeStart::period(rung, energy), progress))
 }
 
 fn observe(
     instance: &Instance,
-    descent: &mut impl Descent<f64>,
-    [end, step_lasts]: [f64; 2],
+    descent: &mut impl Descent<Starts>,
     rung: f64,
-    start: usize,
+    [end, step_lasts]: [f64; 2],
     progress: &Progress,
-) -> OtherRun {
+) -> Vec<OtherRun> {
     let steps = end.ceil() as u64;
     let stride = (steps as f64 / READINGS) as u64 | 1;
-    let mut tracker = Tracker::new(instance.minimizers());
-    let mut made = OtherRun {
+    let new = |start| OtherRun {
         rung,
         start,
         times: Vec::new(),
@@ -265,24 +271,19 @@ fn observe(
         thetas: Vec::new(),
         failure: None,
     };
-    run(
-        descent,
-        steps,
-        |step| step.is_multiple_of(stride),
-        progress.pulse(),
-        |step, weights, effective, _| {
-            match tracker.read(weights, effective) {
-                Ok(reading) => {
-                    // The last step may lie a part of one beyond the flow's end.
-                    made.times.push((step as f64).min(end) * step_lasts);
-                    made.readings.push(reading);
-                    made.points.push(tracker.point().to_vec());
-                    made.thetas.push(tracker.theta().to_vec());
-                }
-                Err(error) => made.failure = Some(error),
+    let mut made: Vec<OtherRun> = (0..STARTS).map(new).collect();
+    watch_starts(instance, descent, steps, every(stride), progress, |start, step, seen| {
+        let made = &mut made[start];
+        match seen {
+            Ok(Sight { reading, theta, point, .. }) => {
+                // The last step may lie a part of one beyond the flow's end.
+                made.times.push((step as f64).min(end) * step_lasts);
+                made.readings.push(reading);
+                made.points.push(point.to_vec());
+                made.thetas.push(theta.to_vec());
             }
-            made.failure.is_none()
-        },
-    );
+            Err(error) => made.failure = Some(error),
+        }
+    });
     made
 }

@@ -1,8 +1,9 @@
 use rayon::prelude::*;
-use sharpflow::descent::{EdgeStart, GradientDescent, StepError, run};
-use sharpflow::measure::{Reading, Tracker, slow_period};
+use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
+use sharpflow::measure::{Reading, slow_period};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
+use super::starts::{Sight, phase, side_by_side, watch_starts};
 use super::{Progress, of_rung};
 use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
 
@@ -96,54 +97,46 @@ impl GrowthRecord {
     /// A path that cannot be followed, a start that is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, Rejected> {
         let Some(plan) = Plan::of(instance) else { return Ok(Some(Self { runs: vec![], path: vec![] })) };
-        let rungs = plan.rungs.iter().rev();
-        let tasks: Vec<(f64, usize)> = rungs.flat_map(|&rung| (0..STARTS).map(move |k| (rung, k))).collect();
+        let rungs: Vec<f64> = plan.rungs.iter().rev().copied().collect();
         let path = instance.places(plan.window, PLACES)?;
-        let runs = tasks
+        let runs: Vec<Vec<GrowthRun>> = rungs
             .into_par_iter()
             .with_max_len(1)
-            .map(|(rung, start)| one_run(instance, (&plan, &path), rung, start, progress));
-        let runs = runs.collect::<Result<_, StepError>>()?;
+            .map(|rung| runs_of(instance, (&plan, &path), rung, progress))
+            .collect::<Result<_, StepError>>()?;
+        let runs = runs.into_iter().flatten().collect();
         Ok((!progress.stopped()).then_some(Self { runs, path }))
     }
 }
 
-fn one_run(
+/// The runs of a rung, from every start.
+fn runs_of(
     instance: &Instance,
     (plan, path): (&Plan, &[Place]),
     rung: f64,
-    start: usize,
     progress: &Progress,
-) -> Result<GrowthRun, StepError> {
-    let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let mut edge = EdgeStart::at_energy(rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS), phase);
-    // The oscillation's centre is at δ = −q h².
-    edge.edge_offset -= path[0].law.quartic * edge.displacement(&instance.geometry).powi(2);
-    let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+) -> Result<Vec<GrowthRun>, StepError> {
+    let weights = side_by_side(|start| {
+        let mut edge = EdgeStart::at_energy(rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS), phase(start));
+        // The oscillation's centre is at δ = −q h².
+        edge.edge_offset -= path[0].law.quartic * edge.displacement(&instance.geometry).powi(2);
+        edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
+    });
     let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let mut tracker = Tracker::new(instance.minimizers());
     let stride = (slow_period(rung) / READINGS as f64) as u64 | 1;
-    let mut made = GrowthRun { intrinsic_lr: rung, start, readings: Vec::new(), failure: None };
-    run(
-        &mut descent,
-        (plan.window / rung).ceil() as u64,
-        |step| step.is_multiple_of(stride),
-        progress.pulse(),
-        |step, weights, effective, _| {
-            // The last state, which is observed whatever its step, would upset the last period's mean.
-            if !step.is_multiple_of(stride) {
-                return true;
-            }
-            match tracker.read(weights, effective) {
-                Ok(reading) => {
-                    let tau = step as f64 * rung;
-                    made.readings.push(Swung { tau, energy: energy(path, rung, tau, &reading), reading });
-                }
-                Err(error) => made.failure = Some(error),
-            }
-            made.failure.is_none()
-        },
-    );
+    let new = |start| GrowthRun { intrinsic_lr: rung, start, readings: Vec::new(), failure: None };
+    let mut made: Vec<GrowthRun> = (0..STARTS).map(new).collect();
+    let steps = (plan.window / rung).ceil() as u64;
+    let due = |step: u64| step.is_multiple_of(stride);
+    watch_starts(instance, &mut descent, steps, due, progress, |start, step, seen| match seen {
+        // The last state, which is observed whatever its step, would upset the last period's mean.
+        Ok(_) if !due(step) => {}
+        Ok(Sight { reading, .. }) => {
+            let tau = step as f64 * rung;
+            made[start].readings.push(Swung { tau, energy: energy(path, rung, tau, &reading), reading });
+        }
+        Err(error) => made[start].failure = Some(error),
+    });
     Ok(made)
 }
 

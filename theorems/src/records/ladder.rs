@@ -1,10 +1,11 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::dot;
-use sharpflow::descent::{EdgeStart, GradientDescent, StepError, run};
-use sharpflow::measure::{Oscillation, OscillationSummary, Reading, Tracker, slow_period, worst};
+use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
+use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 
 use super::Progress;
+use super::starts::{Sight, phase, side_by_side, watch_starts};
 use crate::instance::{Instance, LEARNING_RATE, START_ENERGY, STARTS, convergence_window};
 
 /// All runs of one instance: every rung from every start.
@@ -89,17 +90,15 @@ impl LadderRecord {
     /// # Errors
     /// A start that is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, StepError> {
-        let rungs = &instance.plan.rungs;
         // Longest first, so that no thread is left with one at the end.
-        let tasks: Vec<(f64, usize)> =
-            (rungs.iter().rev()).flat_map(|&rung| (0..STARTS).map(move |start| (rung, start))).collect();
-        let runs: Vec<Run> = tasks
+        let rungs: Vec<f64> = instance.plan.rungs.iter().rev().copied().collect();
+        let runs: Vec<Vec<Run>> = rungs
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
             .with_max_len(1)
-            .map(|(rung, start)| one_run(instance, rung, start, progress))
+            .map(|rung| runs_of(instance, rung, progress))
             .collect::<Result<_, _>>()?;
-        Ok((!progress.stopped()).then_some(Self { runs }))
+        Ok((!progress.stopped()).then(|| Self { runs: runs.into_iter().flatten().collect() }))
     }
 
     /// How many steps the runs of an instance take.
@@ -124,15 +123,15 @@ fn steps_of(instance: &Instance, rung: f64) -> (u64, u64) {
     ((end / rung).ceil() as u64, stride)
 }
 
-fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) -> Result<Run, StepError> {
-    let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let edge = EdgeStart::at_energy(rung, START_ENERGY, phase);
-    let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
+/// The runs of a rung, from every start.
+fn runs_of(instance: &Instance, rung: f64, progress: &Progress) -> Result<Vec<Run>, StepError> {
+    let weights = side_by_side(|start| {
+        let edge = EdgeStart::at_energy(rung, START_ENERGY, phase(start));
+        edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
+    });
     let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let mut tracker = Tracker::new(instance.minimizers());
-    let mut oscillation = Oscillation::default();
     let (steps, stride) = steps_of(instance, rung);
-    let mut made = Run {
+    let new = |start| Run {
         intrinsic_lr: rung,
         start,
         times: Vec::new(),
@@ -146,42 +145,38 @@ fn one_run(instance: &Instance, rung: f64, start: usize, progress: &Progress) ->
         invariance: 0.0,
         failure: None,
     };
+    let mut made: Vec<(Run, Oscillation)> = (0..STARTS).map(|start| (new(start), Oscillation::default())).collect();
     let flow_end = (instance.plan.horizon / rung).ceil() as u64;
     let window_start = (convergence_window(rung).0 / rung) as u64;
     // The oscillation is read along the whole run, often enough; what claims compare is kept at the stride, in their windows.
     let swing = (slow_period(rung) / instance.reading().of_period) as u64 | 1;
     let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
-    run(&mut descent, steps, due, progress.pulse(), |step, weights, effective, _| {
+    watch_starts(instance, &mut descent, steps, due, progress, |start, step, seen| {
+        let (made, oscillation) = &mut made[start];
         let tau = step as f64 * rung;
-        match tracker.read(weights, effective) {
-            Ok(reading) => {
-                if step == 0 {
-                    made.energy = energy(&reading, rung);
-                }
-                oscillation.add(step, &reading);
-                made.swings.push(Swing { step, reading, norm_square: dot(weights, weights) });
-                if !kept(step) {
-                    return true;
-                }
-                made.times.push(tau);
-                made.sharpness.push(reading.sharpness);
-                made.thetas.extend_from_slice(tracker.theta());
-                made.points.extend_from_slice(tracker.point());
-                if made.times.len() % 64 == 1 {
-                    let radial = instance.loss.radial_gradient(tracker.theta(), reading.sharpness);
-                    made.invariance = worst([made.invariance, radial]);
-                }
-                true
-            }
-            Err(error) => {
-                made.failure = Some((tau, error));
-                false
+        let Sight { reading, weights, theta, point } = match seen {
+            Ok(sight) => sight,
+            Err(error) => return made.failure = Some((tau, error)),
+        };
+        if step == 0 {
+            made.energy = energy(&reading, rung);
+        }
+        oscillation.add(step, &reading);
+        made.swings.push(Swing { step, reading, norm_square: dot(weights, weights) });
+        if kept(step) {
+            made.times.push(tau);
+            made.sharpness.push(reading.sharpness);
+            made.thetas.extend_from_slice(theta);
+            made.points.extend_from_slice(point);
+            if made.times.len() % 64 == 1 {
+                let radial = instance.loss.radial_gradient(theta, reading.sharpness);
+                made.invariance = worst([made.invariance, radial]);
             }
         }
     });
-    made.oscillation = oscillation.summary();
-    Ok(made)
+    let summed = made.into_iter().map(|(run, oscillation)| Run { oscillation: oscillation.summary(), ..run });
+    Ok(summed.collect())
 }
 
 /// The energy of a reading, from its h, δ and K.

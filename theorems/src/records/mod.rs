@@ -7,6 +7,7 @@ mod held_out;
 mod identity;
 mod ladder;
 mod stable;
+mod starts;
 mod swing;
 
 pub use draw::{Draw, Recursion, Remainder, draws};
@@ -49,11 +50,11 @@ impl Progress {
         self.steps.store(steps, Ordering::Relaxed);
     }
 
-    /// What a run is asked at its pulses: reports the steps since the last one, and says whether to go on.
-    pub(crate) fn pulse(&self) -> impl FnMut(u64) -> bool + '_ {
+    /// What `runs` runs side by side are asked at their pulses: reports the steps since the last one, and says whether to go on.
+    pub(crate) fn pulse(&self, runs: u64) -> impl FnMut(u64) -> bool + '_ {
         let mut last = 0;
         move |step| {
-            self.add(step - last);
+            self.add(runs * (step - last));
             last = step;
             !self.stopped()
         }

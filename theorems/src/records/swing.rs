@@ -1,11 +1,12 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Quad, Real, add_scaled, dot, norm};
-use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, run};
+use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::loss::Evaluator;
 use sharpflow::measure::{Reading, Tracker, slow_period};
 use sharpflow::minimizers::{Geometry, MinimizersError};
 
 use super::Progress;
+use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
 use crate::instance::{Instance, LEARNING_RATE, Precise, STARTS};
 
 /// Energies of the swings, a small one and a large one.
@@ -51,6 +52,10 @@ pub struct ShortRun {
 }
 
 impl ShortRun {
+    fn new((intrinsic_lr, energy): (f64, f64), start: usize, unit_roundoff: f64) -> Self {
+        Self { intrinsic_lr, start, energy, unit_roundoff, readings: Vec::new(), failure: None }
+    }
+
     /// Whether some |h| lies within a thousandfold of its rounding noise.
     fn sinks(&self, dimension: usize) -> bool {
         let noise = displacement_noise(self.unit_roundoff, dimension, self.intrinsic_lr);
@@ -149,7 +154,8 @@ impl SwingRecord {
     pub fn steps(instance: &Instance) -> u64 {
         let steps = |rung: f64| ENERGIES.map(|energy| steps_of(rung, energy)).iter().sum::<u64>();
         // Once in doubles and once in double-double.
-        let deep = Self::deep_rung(instance).map_or(0, |rung| 2 * steps_of(rung, DEEP) * (STARTS / DEEP_STARTS) as u64);
+        let runs = STARTS + STARTS / DEEP_STARTS;
+        let deep = Self::deep_rung(instance).map_or(0, |rung| steps_of(rung, DEEP) * runs as u64);
         Self::rungs(instance).into_iter().map(steps).sum::<u64>() * STARTS as u64 + deep
     }
 
@@ -158,20 +164,17 @@ impl SwingRecord {
     /// # Errors
     /// A start that is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, StepError> {
-        let of_rung =
-            |rung: f64| ENERGIES.into_iter().flat_map(move |energy| (0..STARTS).map(move |k| (rung, energy, k)));
-        let deep = Self::deep_rung(instance)
-            .into_iter()
-            .flat_map(|rung| (0..STARTS).step_by(DEEP_STARTS).map(move |k| (rung, DEEP, k)));
-        let tasks: Vec<(f64, f64, usize)> =
-            deep.chain(Self::rungs(instance).into_iter().rev().flat_map(of_rung)).collect();
-        let swings = tasks
+        let of_rung = |rung: f64| ENERGIES.map(|energy| (rung, energy));
+        let deep = Self::deep_rung(instance).map(|rung| (rung, DEEP));
+        let tasks: Vec<(f64, f64)> =
+            deep.into_iter().chain(Self::rungs(instance).into_iter().rev().flat_map(of_rung)).collect();
+        let swings: Vec<Vec<ShortRun>> = tasks
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
             .with_max_len(1)
-            .map(|(rung, energy, start)| short_run(instance, rung, energy, start, progress))
+            .map(|(rung, energy)| runs_of(instance, rung, energy, progress))
             .collect::<Result<_, _>>()?;
-        Ok((!progress.stopped()).then_some(Self { swings }))
+        Ok((!progress.stopped()).then(|| Self { swings: swings.into_iter().flatten().collect() }))
     }
 
     /// The runs of one energy on the `k`-th smallest ηλ.
@@ -192,44 +195,57 @@ fn steps_of(rung: f64, energy: f64) -> u64 {
     (PERIODS * EdgeStart::period(rung, energy)).ceil() as u64
 }
 
-fn short_run(
+/// The runs of one energy on a rung; those whose |h| sinks into rounding in double-double.
+fn runs_of(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
+    let edge = |start| EdgeStart::at_energy(rung, energy, phase(start));
+    let weights = side_by_side(|start| edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE));
+    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
+    let period = EdgeStart::period(rung, energy);
+    let mut made = watch(instance, &mut descent, (rung, energy), period, progress);
+    if energy == DEEP {
+        made.retain(|run| run.start.is_multiple_of(DEEP_STARTS));
+    }
+    let repeated = made.into_par_iter().with_max_len(1).map(|run| {
+        let sinks = run.sinks(weights.len());
+        if sinks { precise_run(instance, (rung, energy), run.start, edge(run.start), progress) } else { Ok(run) }
+    });
+    repeated.collect()
+}
+
+fn precise_run(
     instance: &Instance,
-    rung: f64,
-    energy: f64,
+    (rung, energy): (f64, f64),
     start: usize,
+    edge: EdgeStart,
     progress: &Progress,
 ) -> Result<ShortRun, StepError> {
-    let phase = (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64;
-    let edge = EdgeStart::at_energy(rung, energy, phase);
-    let weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
-    let period = EdgeStart::period(rung, energy);
-    let mut tracker = Tracker::new(instance.minimizers());
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let read = |weights: &[f64], effective: f64| tracker.read(weights, effective);
-    let made = watch(&mut descent, (rung, start, energy), period, read, progress);
-    if !made.sinks(weights.len()) {
-        return Ok(made);
-    }
-    // Again in double-double.
+    let wide = |v: &[f64]| -> Vec<Quad> { v.iter().map(|&x| Quad::from_f64(x)).collect() };
     let loss = Precise(&instance.loss);
-    let mut weights: Vec<Quad> = weights.iter().map(|&x| Quad::from_f64(x)).collect();
     let mut evaluator = Evaluator::new(&loss);
+    let mut weights = wide(&edge.weights(&instance.start, &instance.geometry, LEARNING_RATE));
     // Γ's point, and so h, is known to doubles only: what h lacks is added along v₁.
     let found = precise_displacement(&mut evaluator, &weights, &instance.geometry);
     let lacks = (Quad::from_f64(edge.displacement(&instance.geometry)) - found) * norm(&weights);
-    let direction: Vec<Quad> = instance.geometry.direction.iter().map(|&x| Quad::from_f64(x)).collect();
-    add_scaled(&mut weights, lacks, &direction);
+    add_scaled(&mut weights, lacks, &wide(&instance.geometry.direction));
     let mut descent = GradientDescent::new(&loss, LEARNING_RATE, rung, &weights)?;
+    let mut tracker = Tracker::new(instance.minimizers());
     let mut near = vec![0.0; weights.len()];
-    let read = |weights: &[Quad], effective: Quad| {
+    let mut made = ShortRun::new((rung, energy), start, Quad::UNIT_ROUNDOFF);
+    let (steps, due) = length(EdgeStart::period(rung, energy));
+    run(&mut descent, steps, due, progress.pulse(1), |step, weights, effective, _| {
         near.iter_mut().zip(weights).for_each(|(near, x)| *near = x.to_f64());
-        let mut reading = tracker.read(&near, effective.to_f64())?;
-        if reading.displacement.abs() < SMALL {
-            reading.displacement = precise_displacement(&mut evaluator, weights, tracker.geometry()).to_f64();
+        match tracker.read(&near, effective.to_f64()) {
+            Ok(mut reading) => {
+                if reading.displacement.abs() < SMALL {
+                    reading.displacement = precise_displacement(&mut evaluator, weights, tracker.geometry()).to_f64();
+                }
+                made.readings.push((step, reading));
+            }
+            Err(error) => made.failure = Some(error),
         }
-        Ok(reading)
-    };
-    Ok(watch(&mut descent, (rung, start, energy), period, read, progress))
+        made.failure.is_none()
+    });
+    Ok(made)
 }
 
 /// h = ⟨∇L(θ), v₁⟩/λ₁ up to O(h²), of weights in double-double.
@@ -243,29 +259,26 @@ fn precise_displacement(
     along * norm(weights) / Quad::from_f64(geometry.sharpness)
 }
 
-/// Two periods of an oscillation, whatever makes it and reads it.
-pub(super) fn watch<T: Real>(
-    descent: &mut impl Descent<T>,
-    (intrinsic_lr, start, energy): (f64, usize, f64),
+/// Two periods of an oscillation from every start, whatever makes it.
+pub(super) fn watch(
+    instance: &Instance,
+    descent: &mut impl Descent<Starts>,
+    (rung, energy): (f64, f64),
     period: f64,
-    mut read: impl FnMut(&[T], T) -> Result<Reading, MinimizersError>,
     progress: &Progress,
-) -> ShortRun {
-    let unit_roundoff = T::UNIT_ROUNDOFF;
-    let mut made = ShortRun { intrinsic_lr, start, energy, unit_roundoff, readings: Vec::new(), failure: None };
-    let stride = (period / READINGS) as u64 | 1;
-    run(
-        descent,
-        (PERIODS * period).ceil() as u64,
-        |step| step.is_multiple_of(stride),
-        progress.pulse(),
-        |step, weights, effective, _| {
-            match read(weights, effective) {
-                Ok(reading) => made.readings.push((step, reading)),
-                Err(error) => made.failure = Some(error),
-            }
-            made.failure.is_none()
-        },
-    );
+) -> Vec<ShortRun> {
+    let new = |start| ShortRun::new((rung, energy), start, f64::UNIT_ROUNDOFF);
+    let mut made: Vec<ShortRun> = (0..STARTS).map(new).collect();
+    let (steps, due) = length(period);
+    watch_starts(instance, descent, steps, due, progress, |start, step, seen| match seen {
+        Ok(Sight { reading, .. }) => made[start].readings.push((step, reading)),
+        Err(error) => made[start].failure = Some(error),
+    });
     made
+}
+
+/// Steps and what is read of a run, by its period.
+fn length(period: f64) -> (u64, impl Fn(u64) -> bool) {
+    let stride = (period / READINGS) as u64 | 1;
+    ((PERIODS * period).ceil() as u64, every(stride))
 }
