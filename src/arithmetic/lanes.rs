@@ -13,12 +13,16 @@ use super::{Base, Scalar, Transcendental};
 pub struct Lanes<T, const N: usize>(pub [T; N]);
 
 impl<T: Base, const N: usize> Lanes<T, N> {
-    /// Vectors side by side, of the first one's length.
+    /// Vectors side by side, as far as the shortest of them goes.
     pub fn side_by_side(vectors: [&[T]; N]) -> Vec<Self> {
-        (0..vectors[0].len()).map(|i| Lanes(vectors.map(|vector| vector[i]))).collect()
+        let shortest = vectors.iter().map(|vector| vector.len()).min().unwrap_or(0);
+        (0..shortest).map(|i| Lanes(vectors.map(|vector| vector[i]))).collect()
     }
 
-    /// One of the vectors.
+    /// One of the vectors, counted from 0.
+    ///
+    /// # Panics
+    /// Where `lane` is N or more.
     pub fn lane(slice: &[Self], lane: usize, out: &mut [T]) {
         out.iter_mut().zip(slice).for_each(|(out, lanes)| *out = lanes.0[lane]);
     }

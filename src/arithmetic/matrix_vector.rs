@@ -1,8 +1,7 @@
 //! Products of a small matrix and a vector, or eight side by side, for which a call of faer's kernels costs as much as the product
 //! itself.
 
-use faer::ContiguousFwd;
-use faer::{ColMut, ColRef, MatMut, MatRef};
+use faer::{ColMut, ColRef, ContiguousFwd, MatMut, MatRef};
 use pulp::{Arch, Simd, WithSimd};
 
 /// The largest matrix, in entries: beyond it memory decides.

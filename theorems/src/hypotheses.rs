@@ -92,7 +92,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
     let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
     let mut hypotheses = vec![
-        lost_runs(failed.clone().count(), failed.clone().next().map(place_of_failure)),
+        lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
         largest("scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| run.invariance),
         largest("bounded starting energy: e₀", &|run| run.energy),
         largest("near Γ: ‖θ − p‖ over twice the swing of the start's energy", &|run| {
@@ -215,8 +215,12 @@ fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> 
     };
     let lost = runs.iter().filter_map(|run| Some((run, run.failure?)));
     let dimension = instance.loss.dimension();
+    let precise = match runs.iter().filter(|run| run.unit_roundoff < f64::UNIT_ROUNDOFF).count() {
+        0 => String::new(),
+        count => format!(" ({count} of {} runs in double-double)", runs.len()),
+    };
     vec![
-        lost_runs(lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
+        lost_runs(whose, lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
         largest(format!("near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
             reading.distance_to_manifold / (near * run.rung.sqrt())
         }),
@@ -226,16 +230,16 @@ fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> 
         largest("λ₁ is simple: λ₂ below the edge".into(), &|_, reading| {
             (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
         }),
-        largest("|h| above rounding: its noise, a thousandfold, over |h|".into(), &|run, reading| {
+        largest(format!("|h| above rounding: its noise, a thousandfold, over |h|{precise}"), &|run, reading| {
             1e3 * displacement_noise(run.unit_roundoff, dimension, run.rung) / reading.displacement.abs()
         }),
     ]
 }
 
 /// That no run lost its nearest point.
-fn lost_runs(count: usize, first: Option<String>) -> Hypothesis {
+fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hypothesis {
     Hypothesis {
-        what: "every run keeps a nearest point on Γ".into(),
+        what: (whose.to_owned() + "every run keeps a nearest point on Γ").into(),
         measured: count as f64,
         bound: 0.0,
         place: first.unwrap_or_default(),

@@ -97,9 +97,8 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
     }
 }
 
-/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing, by the
-/// factor `margin`: data cannot tell them apart on
-/// an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
+/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing, by the factor `margin`: data cannot
+/// tell them apart on an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
 pub(super) fn check_sensitivity(
     loss: &InstanceLoss,
     rank: usize,

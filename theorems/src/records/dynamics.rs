@@ -28,7 +28,7 @@ const SMALL_ENERGY: f64 = 0.05;
 pub enum Dynamics {
     /// Momentum μ.
     HeavyBall { momentum: f64 },
-    /// β = 1 − C_b η², on the sphere.
+    /// β = 1 − C_b η², on the instance's space.
     Rmsprop { decay: f64 },
 }
 

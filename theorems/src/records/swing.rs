@@ -1,7 +1,7 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Quad, Real, add_scaled, dot, norm};
 use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
-use sharpflow::loss::Evaluator;
+use sharpflow::loss::{Evaluator, Loss};
 use sharpflow::measure::{Reading, Tracker, slow_period};
 use sharpflow::minimizers::{Geometry, MinimizersError};
 
@@ -159,7 +159,7 @@ impl SwingRecord {
         Self::rungs(instance).into_iter().map(steps).sum::<u64>() * STARTS as u64 + deep
     }
 
-    /// Makes all runs of an instance, in parallel over runs. `None` when stopped.
+    /// Makes all runs of an instance, in parallel over rungs, the starts of one side by side. `None` when stopped.
     ///
     /// # Errors
     /// A start that is no start of gradient descent.
@@ -197,28 +197,31 @@ fn steps_of(rung: f64, energy: f64) -> u64 {
 
 /// The runs of one energy on a rung; those whose |h| sinks into rounding in double-double.
 fn runs_of(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
-    let edge = |start| EdgeStart::at_energy(rung, energy, phase(start));
-    let weights = side_by_side(|start| edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE));
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let period = EdgeStart::period(rung, energy);
-    let mut made = watch(instance, &mut descent, (rung, energy), period, progress);
+    let mut made = plain_runs(instance, rung, energy, progress)?;
     if energy == DEEP {
         made.retain(|run| run.start.is_multiple_of(DEEP_STARTS));
     }
+    let dimension = instance.loss.dimension();
     let repeated = made.into_par_iter().with_max_len(1).map(|run| {
-        let sinks = run.sinks(weights.len());
-        if sinks { precise_run(instance, (rung, energy), run.start, edge(run.start), progress) } else { Ok(run) }
+        if run.sinks(dimension) { precise_run(instance, (rung, energy), run.start, progress) } else { Ok(run) }
     });
     repeated.collect()
+}
+
+fn plain_runs(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
+    let edge = |start| EdgeStart::at_energy(rung, energy, phase(start));
+    let weights = side_by_side(|start| edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE));
+    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
+    Ok(watch(instance, &mut descent, (rung, energy), EdgeStart::period(rung, energy), progress))
 }
 
 fn precise_run(
     instance: &Instance,
     (rung, energy): (f64, f64),
     start: usize,
-    edge: EdgeStart,
     progress: &Progress,
 ) -> Result<ShortRun, StepError> {
+    let edge = EdgeStart::at_energy(rung, energy, phase(start));
     let wide = |v: &[f64]| -> Vec<Quad> { v.iter().map(|&x| Quad::from_f64(x)).collect() };
     let loss = Precise(&instance.loss);
     let mut evaluator = Evaluator::new(&loss);
@@ -281,4 +284,32 @@ pub(super) fn watch(
 fn length(period: f64) -> (u64, impl Fn(u64) -> bool) {
     let stride = (period / READINGS) as u64 | 1;
     ((PERIODS * period).ceil() as u64, every(stride))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::FAMILIES;
+
+    /// In doubles rounding has a part in how deep a deep swing goes, and so in its period; in double-double it has none.
+    #[test]
+    fn a_deep_swing_needs_double_double() {
+        let drawn = (0..32).find_map(|seed| {
+            let instance = FAMILIES[0].instance(seed).ok()?;
+            SwingRecord::deep_rung(&instance).map(|rung| (instance, rung))
+        });
+        let (instance, rung) = drawn.unwrap();
+        let (dimension, progress) = (instance.loss.dimension(), Progress::default());
+        let plain = plain_runs(&instance, rung, DEEP, &progress).unwrap();
+        let precise = |start| precise_run(&instance, (rung, DEEP), start, &progress).unwrap();
+        let mut moved: f64 = 0.0;
+        for (start, plain) in plain.iter().enumerate() {
+            let precise = precise(start);
+            assert!(plain.sinks(dimension) && !precise.sinks(dimension));
+            // The first term of the bound on the period, `slow_period.md`.
+            assert!((precise.period() / EdgeStart::period(rung, DEEP) - 1.0).abs() < 2.0 * (8.0 * rung * DEEP).sqrt());
+            moved = moved.max((plain.period() / precise.period() - 1.0).abs());
+        }
+        assert!(moved > 5e-3, "{moved:e}");
+    }
 }

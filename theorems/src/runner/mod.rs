@@ -7,6 +7,7 @@ mod work;
 use std::io;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
@@ -159,22 +160,23 @@ pub fn run(
     }
     let parts = Work::of(study, &instances);
     tell(Event::Total(parts.iter().map(Work::steps).sum()));
-    for part in &parts {
+    // Parts side by side: a thread that one leaves idle goes on to the next. `None` when stopped.
+    let done = |part: &Work| -> Result<Option<Vec<Finding>>, StudyError> {
+        if progress.stopped() {
+            return Ok(None);
+        }
         let name = part.name();
         tell(Event::Now(name.clone()));
-        let findings = match store.load(&name) {
-            Some(findings) => {
-                progress.add(part.steps());
-                findings
-            }
-            None => {
-                let Some(findings) = part.findings(study, progress)? else { break };
-                store.save(&name, &findings)?;
-                findings
-            }
-        };
-        found.add(findings);
-    }
+        if let Some(findings) = store.load(&name) {
+            progress.add(part.steps());
+            return Ok(Some(findings));
+        }
+        let Some(findings) = part.findings(study, progress)? else { return Ok(None) };
+        store.save(&name, &findings)?;
+        Ok(Some(findings))
+    };
+    let findings: Vec<_> = parts.par_iter().with_max_len(1).map(done).collect::<Result<_, _>>()?;
+    findings.into_iter().flatten().for_each(|findings| found.add(findings));
     let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
     let status = if progress.stopped() { Status::Partial } else { Status::Complete };
     Ok(found.decide(study, plans.collect(), status))
