@@ -30,6 +30,7 @@ fn main() {
     println!("cargo::rustc-env=SHARPFLOW_RUSTC={version}");
     let target = env::var("TARGET").unwrap_or_default();
     println!("cargo::rustc-env=SHARPFLOW_TARGET={target}");
+    println!("cargo::rustc-env=SHARPFLOW_PROFILE={}", env::var("PROFILE").unwrap_or_default());
     let lock = fs::read_to_string("../Cargo.lock").unwrap_or_default();
     println!("cargo::rustc-env=SHARPFLOW_CRATES={}", crates(&lock));
 }

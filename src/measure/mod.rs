@@ -5,5 +5,7 @@ mod statistics;
 mod tracker;
 
 pub use oscillation::{Oscillation, OscillationSummary, slow_period};
-pub use statistics::{ErrorModel, Interval, LadderPoint, OrderFit, StatisticsError, fit_order, mean, worst};
+pub use statistics::{
+    ErrorModel, Interval, LadderPoint, OrderFit, StatisticsError, fit_order, mean, null_is_nan, worst,
+};
 pub use tracker::{Reading, Tracker};

@@ -1,11 +1,22 @@
+use serde::{Deserialize, Deserializer, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use thiserror::Error;
 
 /// An estimate with a symmetric confidence interval.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
+    #[serde(deserialize_with = "null_is_nan")]
     pub value: f64,
+    #[serde(deserialize_with = "null_is_nan")]
     pub half_width: f64,
+}
+
+/// Reads a number as JSON writes it, which has `null` for whatever is not finite.
+///
+/// # Errors
+/// Neither a number nor nothing.
+pub fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 impl Interval {
@@ -66,24 +77,27 @@ pub fn mean(values: &[f64], level: f64) -> Result<Interval, StatisticsError> {
 }
 
 /// The order a of error ≈ C·parameterᵃ, with its interval.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderFit {
     pub order: Interval,
     /// C of the leading term, the geometric mean over the starts.
+    #[serde(deserialize_with = "null_is_nan")]
     pub constant: f64,
     pub points: usize,
 }
 
 /// One error of a ladder: the start it belongs to, the ladder's parameter, the error.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LadderPoint {
     pub start: usize,
+    #[serde(deserialize_with = "null_is_nan")]
     pub parameter: f64,
+    #[serde(deserialize_with = "null_is_nan")]
     pub error: f64,
 }
 
 /// What an error is taken to be, up to a constant C of each start's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorModel {
     /// C·parameterᵃ.

@@ -1,22 +1,27 @@
 //! The claims of the theory of sharpness reduction as values, and their judgement on instances.
 //!
 //! Data go one way: an [`instance`] is drawn or read; [`records`] of runs are made of it; a claim's file turns records into
-//! [`evidence::Measurement`]s; [`verdict`] decides them; [`runner`] does so for all claims; [`cli`] prints and writes.
+//! [`evidence::Measurement`]s; [`verdict`] decides them; [`runner`] does so for all claims; [`evidence`] is kept in a folder, and a
+//! [`report`] is made of that folder alone; [`cli`] prints and writes.
 //!
 //! A claim is one file here, one line in the [`registry`], one note in `proofs-notes/` and one test, all of one name.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checks;
+mod cite;
 pub mod cli;
 pub mod evidence;
 mod fit;
 pub mod hypotheses;
 pub mod inspect;
 pub mod instance;
+pub mod plot;
 pub mod records;
 pub mod registry;
+pub mod report;
 pub mod runner;
+mod tables;
 pub mod theorem;
 pub mod trace;
 pub mod verdict;

@@ -14,7 +14,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     title: "Period of the slow oscillation",
     strength: Strength::Limit,
     statement: "Small oscillations of δ at the edge of stability have the period π/√(2ηλ) steps, whatever the loss; larger ones that of the equation x″ = 4ηλ(1 - e^{2x}) at their energy",
-    latex: r"T=\frac{\pi}{\sqrt{2\eta\lambda}}\ (e\to0),\qquad x\'\'=4\eta\lambda\,(1-e^{2x})",
+    latex: r"T=\frac{\pi}{\sqrt{2\eta\lambda}}\ (e\to0),\qquad x''=4\eta\lambda\,(1-e^{2x})",
     hypotheses: &[
         "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
         "the run stays near Γ and the edge",

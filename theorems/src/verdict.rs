@@ -3,7 +3,8 @@
 use sharpflow::measure::{Interval, OrderFit, fit_order, mean, worst};
 
 use crate::evidence::{
-    Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Statement, Verdict,
+    Check, Constant, Data, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Statement,
+    Verdict,
 };
 
 /// The confidence of all intervals of a run together.
@@ -60,61 +61,59 @@ fn weigh(hypotheses: &[DecidedHypothesis], statements: &[Decided], twins: &[Deci
     }
 }
 
-fn decide_check(statement: Statement, level: f64) -> Decided {
-    let mut decided = Decided {
-        what: statement.what,
-        outcome: Outcome::Undecided,
-        shows: String::new(),
-        fit: None,
-        mean: None,
-        check: statement.check,
-    };
-    match &decided.check {
-        Check::Order { points, model, above, holding, floor } => match fit_order(points, *model, *floor, level) {
-            Ok(fit) => {
-                decided.outcome = order_outcome(&fit, *above, *holding);
-                decided.shows = format!("order {:.3} ± {:.3}", fit.order.value, fit.order.half_width);
-                decided.fit = Some(fit);
-            }
-            Err(error) => decided.shows = error.to_string(),
-        },
+fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
+    let shown = |mean: &Interval| format!("{:.4} ± {:.4}", mean.value, mean.half_width);
+    let (outcome, shows, data) = match check {
+        Check::Order { points, model, above, holding, floor } => {
+            let fit = fit_order(&points, model, floor, level);
+            let (outcome, shows) = match &fit {
+                Ok(fit) => (
+                    order_outcome(fit, above, holding),
+                    format!("order {:.3} ± {:.3}", fit.order.value, fit.order.half_width),
+                ),
+                Err(error) => (Outcome::Undecided, error.to_string()),
+            };
+            (outcome, shows, Data::Order { points, model, above, holding, floor, fit: fit.ok() })
+        }
         Check::Bound { ratios } => {
-            let worst = worst(ratios.iter().copied());
-            decided.outcome = if ratios.is_empty() || worst.is_nan() {
+            let largest = worst(ratios.iter().copied());
+            let outcome = if ratios.is_empty() || largest.is_nan() {
                 Outcome::Undecided
-            } else if worst <= 1.0 {
+            } else if largest <= 1.0 {
                 Outcome::Passes
             } else {
                 Outcome::Fails
             };
-            decided.shows = format!("measured/bound ≤ {worst:.2e} in {} trials", ratios.len());
+            let shows = format!("measured/bound ≤ {largest:.2e} in {} trials", ratios.len());
+            (outcome, shows, Data::Bound { trials: ratios.len(), largest, median: median(ratios) })
         }
-        Check::Missing { reason } => decided.shows = reason.clone(),
-        Check::Zero { values, bias, within } => match mean(values, level) {
-            Ok(mut interval) => {
-                interval.half_width += bias;
-                decided.outcome = if !interval.contains(0.0) {
-                    Outcome::Fails
-                } else if interval.half_width <= *within {
-                    Outcome::Passes
-                } else {
-                    Outcome::Undecided
-                };
-                decided.shows = format!("{:.4} ± {:.4}", interval.value, interval.half_width);
-                decided.mean = Some(interval);
-            }
-            Err(error) => decided.shows = error.to_string(),
-        },
-        Check::Positive { values } => match mean(values, level) {
-            Ok(interval) => {
-                decided.outcome = sign_outcome(&interval);
-                decided.shows = format!("{:.4} ± {:.4}", interval.value, interval.half_width);
-                decided.mean = Some(interval);
-            }
-            Err(error) => decided.shows = error.to_string(),
-        },
-    }
-    decided
+        Check::Missing { reason } => (Outcome::Undecided, reason, Data::Missing),
+        Check::Zero { values, bias, within } => {
+            let found = mean(&values, level).map(|mean| Interval { half_width: mean.half_width + bias, ..mean });
+            let (outcome, shows) = match &found {
+                Ok(mean) if !mean.contains(0.0) => (Outcome::Fails, shown(mean)),
+                Ok(mean) if mean.half_width <= within => (Outcome::Passes, shown(mean)),
+                Ok(mean) => (Outcome::Undecided, shown(mean)),
+                Err(error) => (Outcome::Undecided, error.to_string()),
+            };
+            (outcome, shows, Data::Zero { values, within, mean: found.ok() })
+        }
+        Check::Positive { values } => {
+            let found = mean(&values, level);
+            let (outcome, shows) = match &found {
+                Ok(mean) => (sign_outcome(mean), shown(mean)),
+                Err(error) => (Outcome::Undecided, error.to_string()),
+            };
+            (outcome, shows, Data::Positive { values, mean: found.ok() })
+        }
+    };
+    Decided { what, outcome, shows, data }
+}
+
+/// The middle one, or the larger of the middle two; NaN counts as larger than all.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn order_outcome(fit: &OrderFit, above: f64, holding: Option<f64>) -> Outcome {

@@ -22,6 +22,15 @@ pub(super) enum Command {
     Trace(TraceArguments),
     /// Read a network: scale invariance node by node, exact identities, sharpness
     Inspect(InspectArguments),
+    /// Run the study of an evidence folder again, and compare every number
+    CheckEvidence(CheckArguments),
+    /// Make a page, tables and figures of an evidence folder
+    Report(ReportArguments),
+    /// Print how to cite the theory, this suite, and the numbers of an evidence folder
+    Cite {
+        /// A folder that `verify` wrote
+        evidence: Option<PathBuf>,
+    },
     /// Name the claims
     List,
     /// Say what a claim says
@@ -101,6 +110,41 @@ pub(super) struct InspectArguments {
     /// Print the network as LaTeX
     #[arg(long)]
     pub latex: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow check-evidence sharpflow-evidence\n\nExit codes: 0 every number is the same, 1 some differ or a file was changed, 2 bad input."
+)]
+pub(super) struct CheckArguments {
+    /// A folder that `verify` wrote
+    #[arg(default_value = "sharpflow-evidence")]
+    pub evidence: PathBuf,
+    /// How far numbers may differ, in their own units [default: 0 on this binary and kind of processor, 0.1 elsewhere]
+    #[arg(long)]
+    pub tolerance: Option<f64>,
+    /// Threads to use; the results do not depend on it [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow report\n  sharpflow report sharpflow-evidence --out paper\n\nExit codes: 0 all of it, 1 a part of the evidence is damaged and left out, 2 bad input."
+)]
+pub(super) struct ReportArguments {
+    /// A folder that `verify` wrote
+    #[arg(default_value = "sharpflow-evidence")]
+    pub evidence: PathBuf,
+    /// Folder of the report [default: the evidence's own]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print nothing
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, Args)]

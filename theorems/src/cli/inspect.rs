@@ -42,10 +42,8 @@ pub(super) fn read(name: &String, with: &[String]) -> Result<(Network, Option<Ne
     }
     let named = |source| CliError::Network { name: name.clone(), source: Box::new(source) };
     let path = Path::new(name);
-    // A folder of the name of a built-in architecture does not hide it.
-    let is_file = path.exists() && !path.is_dir();
     let (network, small) = match find(name) {
-        Some(architecture) if !is_file => {
+        Some(architecture) if is_built_in(name) => {
             (architecture.network(&sizes).map_err(named)?, architecture.exact().map_err(named)?)
         }
         None if !path.exists() => {
@@ -60,6 +58,11 @@ pub(super) fn read(name: &String, with: &[String]) -> Result<(Network, Option<Ne
     };
     let other = small != network;
     Ok((network, other.then_some(small)))
+}
+
+/// Whether a built-in architecture is meant: a file of its name hides it, a folder does not.
+pub(super) fn is_built_in(name: &str) -> bool {
+    find(name).is_some() && !Path::new(name).is_file()
 }
 
 fn render(inspection: &Inspection) -> String {

@@ -2,8 +2,11 @@
 //! 0 all confirmed (or done), 1 something refuted, 2 usage or bad input, 3 undecided, 130 interrupted.
 
 mod arguments;
+mod check;
+mod cite;
 mod inspect;
 mod progress;
+mod report;
 mod table;
 mod trace;
 mod verify;
@@ -19,9 +22,10 @@ use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use thiserror::Error;
 
-use crate::evidence::Strength;
+use crate::evidence::{FolderError, Strength};
 use crate::records::Progress;
 use crate::registry::{REGISTRY, find};
+use crate::report::ReportError;
 use crate::runner::StudyError;
 use crate::theorem::Theorem;
 use crate::trace::TraceError;
@@ -51,6 +55,16 @@ enum CliError {
     Study(#[from] StudyError),
     #[error(transparent)]
     Trace(#[from] TraceError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("{} does not say what to run again: its evidence.json is missing or damaged", path.display())]
+    Unrepeatable { path: PathBuf },
+    #[error("--tolerance {tolerance} is not a number from 0 on")]
+    Tolerance { tolerance: f64 },
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot write JSON: {0}")]
@@ -69,6 +83,9 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::CheckEvidence(arguments) => check::check(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Cite { evidence } => cite::cite(evidence.as_deref()),
         Command::List => print(&list()).map(|()| 0),
         Command::Explain { claim } => claim_of(&claim).and_then(|claim| print(&explain(claim)).map(|()| 0)),
     };

@@ -1,11 +1,9 @@
 use std::env;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use sharpflow::measure::worst;
 
 use super::strength;
-use crate::evidence::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Verdict};
-use crate::runner::StudyEvidence;
+use crate::evidence::{ClaimEvidence, Data, Decided, Estimate, InstanceEvidence, Outcome, StudyEvidence, Verdict};
 use crate::verdict::FAMILY_CONFIDENCE;
 
 const WIDTH: u16 = 80;
@@ -32,18 +30,19 @@ pub(super) fn render(evidence: &StudyEvidence) -> String {
         let name = Cell::new(format!("{}\n({})", claim.id, strength(claim.strength)));
         table.add_row([name, verdict, Cell::new(measured(claim))]);
     }
-    let parameters = &evidence.parameters;
+    let parameters = &evidence.summary.parameters;
     let mut footer = format!("\nSeed {}.", parameters.seed);
     if parameters.intervals > 0 {
         footer += &format!(" {} Student intervals, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
     }
-    for instance in &evidence.instances {
+    for instance in &evidence.summary.instances {
         for note in &instance.plan.notes {
             footer += &format!("\n{}: {note}.", instance.name);
         }
     }
-    if !evidence.dropped.is_empty() {
-        footer += &format!("\n{} draws dropped before they ran (reasons in the evidence).", evidence.dropped.len());
+    if !evidence.summary.dropped.is_empty() {
+        footer +=
+            &format!("\n{} draws dropped before they ran (reasons in the evidence).", evidence.summary.dropped.len());
     }
     format!("{table}{footer}")
 }
@@ -82,13 +81,11 @@ fn measured(claim: &ClaimEvidence) -> String {
 /// One check over all instances: the instance that shows it worst.
 fn statement(held: &[&InstanceEvidence], k: usize) -> String {
     let all = || held.iter().filter_map(|i| i.statements.get(k));
-    let margin = |d: &Decided| match (&d.fit, &d.mean) {
-        (Some(fit), _) => fit.order.lower(),
-        (_, Some(mean)) => mean.lower(),
-        _ => match &d.check {
-            Check::Bound { ratios } => -worst(ratios.iter().copied()),
-            _ => f64::NEG_INFINITY,
-        },
+    let margin = |d: &Decided| match &d.data {
+        Data::Order { fit: Some(fit), .. } => fit.order.lower(),
+        Data::Positive { mean: Some(mean), .. } | Data::Zero { mean: Some(mean), .. } => mean.lower(),
+        Data::Bound { largest, .. } => -largest,
+        _ => f64::NEG_INFINITY,
     };
     let worst = all().min_by(|a, b| margin(a).total_cmp(&margin(b)));
     worst.map_or(String::new(), |d| format!("{}: {}", d.what, d.shows))

@@ -1,98 +1,114 @@
-use std::fs::{create_dir_all, remove_file, rename, write};
+use std::fs;
 use std::path::Path;
-use std::process;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
-use serde::Serialize;
+use sharpflow::data::{DataError, Dataset};
 
 use super::arguments::{Profile, VerifyArguments};
-use super::inspect::read;
+use super::inspect::{is_built_in, read};
 use super::progress::with_bar;
 use super::table::render;
 use super::{CliError, INTERRUPTED, UNDECIDED, claim_of, print, say, stop_on_interrupt};
-use crate::evidence::Verdict;
+use crate::evidence::{self, Circumstances, Input, Status, StudyEvidence, Verdict};
 use crate::records::Progress;
 use crate::registry::REGISTRY;
-use crate::runner::{Event, Source, Status, Store, Study, StudyEvidence, run};
+use crate::runner::{Event, Source, Store, Study, StudyError, run};
 use crate::theorem::Theorem;
 
-/// What stands beside the evidence because it differs from run to run.
-#[derive(Serialize)]
-struct Circumstances {
-    seconds: f64,
-    threads: usize,
-    finished_unix: u64,
-}
-
 pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
-    let study = study(arguments)?;
-    let threads = arguments.threads.unwrap_or(0).into();
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress)?;
-    // Written to before anything is computed, so that a folder that cannot be is known at once.
-    let part = arguments.out.join(format!("evidence.{}.part", process::id()));
-    create_dir_all(&arguments.out).map_err(|source| CliError::Write { path: arguments.out.clone(), source })?;
-    write_file(&part, "")?;
-
-    let store = Store::under(&arguments.out, &study);
-    let started = Instant::now();
-    let found = with_bar(arguments.quiet || arguments.json, &progress, |bar| {
-        let tell = |event| match event {
-            Event::Total(steps) => bar.set_length(steps),
-            Event::Now(what) => bar.set_message(what),
-        };
-        pool.install(|| run(&study, &progress, &tell, &store))
-    });
-    let evidence = found.inspect_err(|_| {
-        // An empty file is no evidence; if it cannot be removed, it does no harm.
-        let _ = remove_file(&part);
-    })?;
-    // What is partial does not take the place of what is whole.
-    let name = if evidence.status == Status::Partial { "evidence.partial.json" } else { "evidence.json" };
-    let path = arguments.out.join(name);
-    let text = serde_json::to_string_pretty(&evidence)? + "\n";
-    write_file(&part, &text)?;
-    rename(&part, &path).map_err(|source| CliError::Write { path: path.clone(), source })?;
-    let circumstances = Circumstances {
-        seconds: started.elapsed().as_secs_f64(),
-        threads: pool.current_num_threads(),
-        finished_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+    let input = match (&arguments.network, arguments.data.data.clone().zip(arguments.data.target.clone())) {
+        (Some(network), _) => Input::Network { network: network.clone(), sizes: arguments.size.clone() },
+        (None, Some((file, target))) => Input::Data { file, target },
+        (None, None) => Input::BuiltIn,
     };
-    write_file(&arguments.out.join("circumstances.json"), &(serde_json::to_string_pretty(&circumstances)? + "\n"))?;
+    // What cannot be read as data or a network is told in their words.
+    let source = source(&input, None)?;
+    let unread = |path: &Path| fs::read(path).map_err(|source| CliError::Read { path: path.into(), source });
+    let bytes = file_of(&input).map(unread).transpose()?;
+    let study = study(arguments, input, source)?;
+    let out = &arguments.out;
+    // Written to before anything is computed, so that a folder that cannot be is known at once.
+    let unwritten = |source| CliError::Write { path: out.clone(), source };
+    let probe = out.join(format!(".{}.part", std::process::id()));
+    fs::create_dir_all(out).and_then(|()| fs::write(&probe, "")).map_err(unwritten)?;
+    let _ = fs::remove_file(&probe);
+
+    let store = Store::under(out, &study);
+    let (evidence, circumstances) = judged(&study, &store, arguments.threads, arguments.quiet || arguments.json)?;
+    // What is partial does not take the place of what is whole.
+    let partial = out.join("partial");
+    let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
+    evidence::write(folder, &evidence, bytes.as_deref(), &circumstances)?;
 
     if arguments.json {
-        print(&text)?;
+        print(&(serde_json::to_string(&evidence)? + "\n"))?;
     } else if !arguments.quiet {
-        print(&format!("{}\nEvidence: {}\n", render(&evidence), path.display()))?;
+        print(&format!("{}\nEvidence: {}\n", render(&evidence), folder.display()))?;
     }
-    if evidence.status == Status::Partial {
+    if evidence.summary.status == Status::Partial {
         say("interrupted: what was whole is kept, marked as partial; the same command goes on from there");
         return Ok(INTERRUPTED);
     }
     store.clear();
     // What an interrupted run left is in it.
-    let _ = remove_file(arguments.out.join("evidence.partial.json"));
+    let _ = fs::remove_dir_all(&partial);
     Ok(code(&evidence))
 }
 
-fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
-    write(path, text).map_err(|source| CliError::Write { path: path.into(), source })
+/// Runs a study on threads of its own, under a bar, until it ends or Ctrl-C.
+pub(super) fn judged(
+    study: &Study,
+    store: &Store,
+    threads: Option<u16>,
+    hidden: bool,
+) -> Result<(StudyEvidence, Circumstances), CliError> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0).into()).build()?;
+    let progress = Arc::new(Progress::default());
+    stop_on_interrupt(&progress)?;
+    let started = Instant::now();
+    let evidence = with_bar(hidden, &progress, |bar| {
+        let tell = |event| match event {
+            Event::Total(steps) => bar.set_length(steps),
+            Event::Now(what) => bar.set_message(what),
+        };
+        pool.install(|| run(study, &progress, &tell, store))
+    })?;
+    Ok((evidence, Circumstances::new(started.elapsed().as_secs_f64(), pool.current_num_threads())))
 }
 
-fn study(arguments: &VerifyArguments) -> Result<Study, CliError> {
-    let source = match (&arguments.network, arguments.data.data.clone().zip(arguments.data.target.clone())) {
-        (Some(name), _) => {
-            let (network, _) = read(name, &arguments.size)?;
-            // The evidence names it as it was asked for, sizes and all.
-            let name = std::iter::once(name).chain(&arguments.size).cloned().collect::<Vec<_>>().join(", ");
-            Source::Network { name, network: Box::new(network) }
+/// The user's own file, if there is one.
+pub(super) fn file_of(input: &Input) -> Option<&Path> {
+    match input {
+        Input::Data { file, .. } => Some(file),
+        Input::Network { network, .. } => Some(Path::new(network)).filter(|_| !is_built_in(network)),
+        Input::BuiltIn => None,
+    }
+}
+
+/// Reads what instances are made of; a file from `copy`, where there is one.
+pub(super) fn source(input: &Input, copy: Option<&Path>) -> Result<Source, CliError> {
+    Ok(match input {
+        Input::BuiltIn => Source::BuiltIn,
+        Input::Data { file, target } => {
+            let read = |path: &Path| Dataset::from_csv(path, target).map(Box::new);
+            let data = read(copy.unwrap_or(file)).map_err(|error: DataError| StudyError::from(error))?;
+            Source::Data { name: file.display().to_string(), data }
         }
-        (None, Some((path, target))) => Source::Data { path, target },
-        (None, None) => Source::BuiltIn,
-    };
+        Input::Network { network, sizes } => {
+            let (read, _) = match copy {
+                Some(copy) => read(&copy.display().to_string(), sizes)?,
+                None => read(network, sizes)?,
+            };
+            // The evidence names it as it was asked for, sizes and all.
+            let name = std::iter::once(network).chain(sizes).cloned().collect::<Vec<_>>().join(", ");
+            Source::Network { name, network: Box::new(read) }
+        }
+    })
+}
+
+fn study(arguments: &VerifyArguments, input: Input, source: Source) -> Result<Study, CliError> {
     let mut claims: Vec<&'static Theorem> = Vec::new();
     for id in &arguments.claims {
         let claim = claim_of(id)?;
@@ -108,12 +124,11 @@ fn study(arguments: &VerifyArguments) -> Result<Study, CliError> {
         (None, Profile::Quick) => (3, 1),
         (None, Profile::Full) => (6, 4),
     };
-    Ok(Study { claims, seed: arguments.seed, regressions, networks, source })
+    Ok(Study { claims, seed: arguments.seed, regressions, networks, input, source })
 }
 
 fn code(evidence: &StudyEvidence) -> u8 {
-    let worst = evidence.claims.iter().map(|claim| claim.verdict).min();
-    match worst {
+    match evidence.verdict() {
         Some(Verdict::Confirmed) => 0,
         Some(Verdict::Refuted) => 1,
         _ => UNDECIDED,

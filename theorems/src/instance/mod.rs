@@ -6,7 +6,7 @@ mod path;
 mod regression;
 mod smooth;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
@@ -121,10 +121,10 @@ pub enum Rejected {
 }
 
 /// What is run on an instance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// φ(0), the angle of the start to the minimum-norm solution, on a regression.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub angle: Option<f64>,
     /// q of the path, where it is largest in size; it sets the top of the ladder.
     pub quartic: f64,

@@ -1,4 +1,3 @@
-use serde::Serialize;
 use sharpflow::arithmetic::apply;
 use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeStart, GradientDescent, every, run};
@@ -13,9 +12,11 @@ pub const SEEDS: u64 = 20;
 /// ηλ and τ of the run with weight decay; the control takes as many steps.
 const INTRINSIC_LR: f64 = 1e-5;
 const HORIZON: f64 = 4.0;
+/// Readings between its ends.
+const READINGS: u64 = 16;
 
-/// The state at one end of a run.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// The state at a step of a run.
+#[derive(Clone, Copy, Debug)]
 pub struct Ending {
     /// λ₁ at the nearest point of Γ.
     pub sharpness: f64,
@@ -27,15 +28,17 @@ pub struct Ending {
     pub accuracy: f64,
 }
 
-/// Start and end of one run.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// One run.
+#[derive(Clone, Debug)]
 pub struct Path {
     pub start: Ending,
     pub end: Ending,
+    /// τ and the state there, ends included; without weight decay the τ of as many steps with it.
+    pub along: Vec<(f64, Ending)>,
 }
 
 /// The digits from one seed, with weight decay and without, from the same start.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct SeedRecord {
     pub seed: u64,
     pub decay: Path,
@@ -43,7 +46,7 @@ pub struct SeedRecord {
 }
 
 /// All seeds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct HeldOutRecord {
     pub seeds: Vec<SeedRecord>,
 }
@@ -74,22 +77,22 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
     let path = |intrinsic_lr: f64| -> Result<Option<Path>, Rejected> {
         let mut descent = GradientDescent::new(&loss, LEARNING_RATE, intrinsic_lr, &weights)?;
         let mut tracker = Tracker::new(minimizers.clone());
-        let mut ends = Vec::new();
+        let mut along = Vec::new();
         let steps = (HORIZON / INTRINSIC_LR) as u64;
-        let mut last = 0;
-        let alive = |step: u64| {
-            progress.add(step - last);
-            last = step;
-            !progress.stopped()
-        };
-        let whole = run(&mut descent, steps, every(0), alive, |_, weights, effective, seen| {
-            let reading = tracker.read(weights, effective);
-            ends.push(reading.map(|reading| prediction.ending(weights, reading.sharpness, seen.loss)));
-            true
-        });
-        let mut ends = ends.into_iter();
-        match (whole, ends.next(), ends.next()) {
-            (true, Some(start), Some(end)) => Ok(Some(Path { start: start?, end: end? })),
+        let mut failure = None;
+        let whole =
+            run(&mut descent, steps, every(steps / READINGS), progress.pulse(1), |step, weights, effective, seen| {
+                let reading = tracker.read(weights, effective);
+                let reading = reading.map_err(|error| failure = Some(error));
+                let ending = reading.map(|reading| prediction.ending(weights, reading.sharpness, seen.loss));
+                along.extend(ending.map(|ending| (step as f64 * INTRINSIC_LR, ending)));
+                ending.is_ok()
+            });
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
+        match (whole, along.first(), along.last()) {
+            (true, Some(&(_, start)), Some(&(_, end))) => Ok(Some(Path { start, end, along })),
             _ => Ok(None),
         }
     };

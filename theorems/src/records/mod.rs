@@ -6,6 +6,7 @@ mod growth;
 mod held_out;
 mod identity;
 mod ladder;
+mod portrait;
 mod stable;
 mod starts;
 mod swing;
@@ -16,6 +17,7 @@ pub use growth::{GrowthRecord, GrowthRun, LARGEST as GROWTH_ENERGY, READINGS as 
 pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run};
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
+pub use portrait::{PortraitError, PortraitRecord};
 pub use stable::{Exit, MARGINS, Scope, StableError, StableRecord, StableRun, StableStep};
 pub(crate) use swing::displacement_noise;
 pub use swing::{DEEP, ENERGIES, ShortRun, SwingRecord};

@@ -131,7 +131,7 @@ pub(crate) fn displacement_noise(unit_roundoff: f64, dimension: usize, intrinsic
 
 impl SwingRecord {
     /// The ηλ up to which the energy law lets an oscillation keep its energy for a period.
-    fn steady(instance: &Instance, energy: f64) -> f64 {
+    pub(super) fn steady(instance: &Instance, energy: f64) -> f64 {
         let rate = instance.path[0].law.rate().abs();
         (LARGEST_DRIFT / (rate * EdgeStart::period(1.0, energy))).powi(2)
     }
@@ -197,7 +197,7 @@ fn steps_of(rung: f64, energy: f64) -> u64 {
 
 /// The runs of one energy on a rung; those whose |h| sinks into rounding in double-double.
 fn runs_of(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
-    let mut made = plain_runs(instance, rung, energy, progress)?;
+    let mut made = swings(instance, rung, energy, progress)?;
     if energy == DEEP {
         made.retain(|run| run.start.is_multiple_of(DEEP_STARTS));
     }
@@ -208,7 +208,13 @@ fn runs_of(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> 
     repeated.collect()
 }
 
-fn plain_runs(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
+/// Swings of one energy, from every start, in doubles.
+pub(super) fn swings(
+    instance: &Instance,
+    rung: f64,
+    energy: f64,
+    progress: &Progress,
+) -> Result<Vec<ShortRun>, StepError> {
     let edge = |start| EdgeStart::at_energy(rung, energy, phase(start));
     let weights = side_by_side(|start| edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE));
     let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
@@ -300,7 +306,7 @@ mod tests {
         });
         let (instance, rung) = drawn.unwrap();
         let (dimension, progress) = (instance.loss.dimension(), Progress::default());
-        let plain = plain_runs(&instance, rung, DEEP, &progress).unwrap();
+        let plain = swings(&instance, rung, DEEP, &progress).unwrap();
         let precise = |start| precise_run(&instance, (rung, DEEP), start, &progress).unwrap();
         let mut moved: f64 = 0.0;
         for (start, plain) in plain.iter().enumerate() {

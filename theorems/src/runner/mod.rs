@@ -5,23 +5,24 @@ mod store;
 mod work;
 
 use std::io;
-use std::path::PathBuf;
 
 use rayon::prelude::*;
-use serde::Serialize;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
 use sharpflow::network::Network;
 use thiserror::Error;
 
-use crate::evidence::{ClaimEvidence, InstanceEvidence, Measurement, PROVENANCE, Provenance, Verdict};
-use crate::instance::{Plan, Rejected};
+use crate::evidence::{
+    ClaimEvidence, Input, InstanceEvidence, InstancePlan, Measurement, PROVENANCE, Parameters, SCHEMA, Status,
+    StudyEvidence, Summary, Table, Verdict,
+};
+use crate::instance::Rejected;
 use crate::records::Progress;
 use crate::theorem::{Judge, Theorem};
 use crate::verdict::{decide, intervals, level_of_one};
 use admission::{admit, admit_data, admit_network};
 pub use store::Store;
-use work::{Finding, Judged, Work};
+use work::{Done, Finding, Judged, Work};
 
 /// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
@@ -35,16 +36,17 @@ pub struct Study {
     pub regressions: usize,
     /// Random networks of each kind.
     pub networks: usize,
+    pub input: Input,
     pub source: Source,
 }
 
-/// Where instances come from.
+/// Where instances come from, read.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// The digits, random regressions, random networks.
     BuiltIn,
     /// A user's data and their target column; the only instance.
-    Data { path: PathBuf, target: String },
+    Data { name: String, data: Box<Dataset> },
     /// A user's network, under its name; the only instance.
     Network { name: String, network: Box<Network> },
 }
@@ -78,53 +80,6 @@ pub enum StudyError {
     Store(#[from] io::Error),
 }
 
-/// Whether all that was asked was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    Complete,
-    /// Interrupted: what is here is whole, the rest is missing.
-    Partial,
-}
-
-/// Everything a study found. The same bytes for the same seed, binary and kind of processor.
-#[derive(Debug, Serialize)]
-pub struct StudyEvidence {
-    pub schema: &'static str,
-    pub status: Status,
-    pub provenance: Provenance,
-    pub parameters: Parameters,
-    pub claims: Vec<ClaimEvidence>,
-    pub instances: Vec<InstancePlan>,
-    /// Draws dropped before they ran, and why.
-    pub dropped: Vec<String>,
-}
-
-/// What a study was asked, and the confidence its intervals got.
-#[derive(Debug, Serialize)]
-pub struct Parameters {
-    pub seed: u64,
-    pub regressions: usize,
-    pub networks: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network: Option<String>,
-    /// How many intervals the run has, and the confidence of each.
-    pub intervals: usize,
-    pub level_of_one: f64,
-}
-
-/// An instance and what was run on it.
-#[derive(Debug, Serialize)]
-pub struct InstancePlan {
-    pub name: String,
-    #[serde(flatten)]
-    pub plan: Plan,
-}
-
 /// What a long study tells while it runs.
 pub enum Event {
     /// The steps of descent known to lie ahead, in all.
@@ -145,38 +100,36 @@ pub fn run(
 ) -> Result<StudyEvidence, StudyError> {
     let wants = |of: fn(&Judge) -> bool| study.claims.iter().any(|claim| of(&claim.judge));
     let mut found = Found::default();
-    // Read even where no claim needs it: a file that cannot be read is the user's to know.
-    let data = match &study.source {
-        Source::Data { path, target } => Some((path.display().to_string(), Dataset::from_csv(path, target)?)),
-        _ => None,
-    };
     let mut instances = Vec::new();
     if wants(|judge| judge.needs_instances()) {
-        instances = match (&study.source, &data) {
-            (Source::Network { name, network }, _) => admit_network(name, network, study.seed, &mut found),
-            (_, Some((name, data))) => admit_data(name, data, study.seed, &mut found)?,
-            _ => admit(study, progress, &mut found),
+        instances = match &study.source {
+            Source::Network { name, network } => admit_network(name, network, study.seed, &mut found),
+            Source::Data { name, data } => admit_data(name, data, study.seed, &mut found)?,
+            Source::BuiltIn => admit(study, progress, &mut found),
         };
     }
     let parts = Work::of(study, &instances);
     tell(Event::Total(parts.iter().map(Work::steps).sum()));
     // Parts side by side: a thread that one leaves idle goes on to the next. `None` when stopped.
-    let done = |part: &Work| -> Result<Option<Vec<Finding>>, StudyError> {
+    let of_part = |part: &Work| -> Result<Option<Done>, StudyError> {
         if progress.stopped() {
             return Ok(None);
         }
         let name = part.name();
         tell(Event::Now(name.clone()));
-        if let Some(findings) = store.load(&name) {
+        if let Some(done) = store.load(&name) {
             progress.add(part.steps());
-            return Ok(Some(findings));
+            return Ok(Some(done));
         }
-        let Some(findings) = part.findings(study, progress)? else { return Ok(None) };
-        store.save(&name, &findings)?;
-        Ok(Some(findings))
+        let Some(done) = part.done(study, progress)? else { return Ok(None) };
+        store.save(&name, &done)?;
+        Ok(Some(done))
     };
-    let findings: Vec<_> = parts.par_iter().with_max_len(1).map(done).collect::<Result<_, _>>()?;
-    findings.into_iter().flatten().for_each(|findings| found.add(findings));
+    let done: Vec<_> = parts.par_iter().with_max_len(1).map(of_part).collect::<Result<_, _>>()?;
+    done.into_iter().flatten().for_each(|(findings, tables)| {
+        found.add(findings);
+        found.tables.extend(tables);
+    });
     let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
     let status = if progress.stopped() { Status::Partial } else { Status::Complete };
     Ok(found.decide(study, plans.collect(), status))
@@ -190,6 +143,7 @@ struct Found {
     /// Instances whose hypotheses failed before they could run.
     failed: Vec<InstanceEvidence>,
     dropped: Vec<String>,
+    tables: Vec<Table>,
 }
 
 impl Found {
@@ -214,33 +168,20 @@ impl Found {
             let not_judged = self.not_judged.iter().filter(|(id, _)| id == claim.id);
             claim_evidence(study, status, claim, instances, not_judged.map(|(_, why)| why.clone()).collect())
         });
-        StudyEvidence {
-            schema: "sharpflow-evidence/1",
-            status,
-            provenance: PROVENANCE,
-            claims: claims.collect(),
-            parameters: Parameters {
-                seed: study.seed,
-                regressions: if study.source.is_built_in() { study.regressions } else { 0 },
-                networks: if study.source.is_built_in() { study.networks } else { 0 },
-                data: match &study.source {
-                    Source::Data { path, .. } => Some(path.display().to_string()),
-                    _ => None,
-                },
-                target: match &study.source {
-                    Source::Data { target, .. } => Some(target.clone()),
-                    _ => None,
-                },
-                network: match &study.source {
-                    Source::Network { name, .. } => Some(name.clone()),
-                    _ => None,
-                },
-                intervals: family,
-                level_of_one: level,
-            },
-            instances,
-            dropped: self.dropped,
-        }
+        let built_in = study.source.is_built_in();
+        let parameters = Parameters {
+            claims: study.claims.iter().map(|claim| claim.id.into()).collect(),
+            seed: study.seed,
+            regressions: if built_in { study.regressions } else { 0 },
+            networks: if built_in { study.networks } else { 0 },
+            input: study.input.clone(),
+            intervals: family,
+            level_of_one: level,
+        };
+        let claims = claims.collect();
+        let schema = SCHEMA.into();
+        let summary = Summary { schema, status, provenance: PROVENANCE, parameters, instances, dropped: self.dropped };
+        StudyEvidence { summary, claims, tables: self.tables }
     }
 }
 
@@ -273,12 +214,12 @@ fn claim_evidence(
         },
     };
     ClaimEvidence {
-        id: claim.id,
-        title: claim.title,
+        id: claim.id.into(),
+        title: claim.title.into(),
         strength: claim.strength,
-        statement: claim.statement,
-        latex: claim.latex,
-        source: claim.source,
+        statement: claim.statement.into(),
+        latex: claim.latex.into(),
+        source: claim.source.into(),
         note: claim.note(),
         verdict,
         reason,

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use super::work::Finding;
-use super::{Source, Study};
+use super::Study;
+use super::work::Done;
 
 /// A folder of findings, one file a part of the work; or nothing, where none are kept.
 #[derive(Clone, Debug)]
@@ -35,21 +35,21 @@ impl Store {
     }
 
     /// What was found of a part; a file that cannot be read is as good as none.
-    pub(super) fn load(&self, work: &str) -> Option<Vec<Finding>> {
+    pub(super) fn load(&self, work: &str) -> Option<Done> {
         let bytes = read(self.file(work)?).ok()?;
-        let (name, findings): (String, Vec<Finding>) = ciborium::from_reader(bytes.as_slice()).ok()?;
-        (name == work).then_some(findings)
+        let (name, done): (String, Done) = ciborium::from_reader(bytes.as_slice()).ok()?;
+        (name == work).then_some(done)
     }
 
     /// Keeps what was found of a part. Written aside and renamed: a file is whole or not there.
     ///
     /// # Errors
     /// The folder cannot be written to.
-    pub(super) fn save(&self, work: &str, findings: &[Finding]) -> io::Result<()> {
+    pub(super) fn save(&self, work: &str, done: &Done) -> io::Result<()> {
         let (Some(folder), Some(file)) = (&self.folder, self.file(work)) else { return Ok(()) };
         create_dir_all(folder)?;
         let mut bytes = Vec::new();
-        ciborium::into_writer(&(work, findings), &mut bytes).map_err(io::Error::other)?;
+        ciborium::into_writer(&(work, done), &mut bytes).map_err(io::Error::other)?;
         let part = file.with_extension(format!("{}.part", process::id()));
         write(&part, bytes)?;
         rename(part, file)
@@ -71,10 +71,7 @@ fn fingerprint(study: &Study) -> io::Result<String> {
     read(std::env::current_exe()?)?.hash(&mut hasher);
     let claims: Vec<&str> = study.claims.iter().map(|claim| claim.id).collect();
     (claims, study.seed, study.regressions, study.networks).hash(&mut hasher);
-    match &study.source {
-        Source::BuiltIn => {}
-        Source::Data { path, target } => (path, read(path)?, target).hash(&mut hasher),
-        Source::Network { name, network } => (name, format!("{network:?}")).hash(&mut hasher),
-    }
+    // Of the data or the network as it was read, whatever became of the file since.
+    format!("{:?} {:?}", study.input, study.source).hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }

@@ -5,14 +5,18 @@ use serde::{Deserialize, Serialize};
 use sharpflow::sphere::Space;
 
 use super::{Source, Study, StudyError};
-use crate::evidence::{Hypothesis, Measurement};
+use crate::evidence::{Hypothesis, Measurement, Table};
 use crate::hypotheses::of_identities;
 use crate::instance::{Instance, Rejected};
 use crate::records::{
-    DynamicsRecord, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, Progress, SEEDS, Scope, StableError,
-    StableRecord, SwingRecord, draws, held_out_run,
+    DynamicsRecord, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, PortraitRecord, Progress, SEEDS, Scope,
+    StableError, StableRecord, SwingRecord, draws, held_out_run,
 };
+use crate::tables;
 use crate::theorem::{Judge, Theorem};
+
+/// What came of a part: findings, and tables to be looked at.
+pub(super) type Done = (Vec<Finding>, Vec<Table>);
 
 /// What one claim made of one record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,13 +50,15 @@ pub(super) enum Runs {
     Swings,
     Growth,
     Dynamics,
+    Portrait,
 }
 
 impl<'a> Work<'a> {
     /// All that a study asks for, in the order in which it is done.
     pub fn of(study: &Study, instances: &'a [Instance]) -> Vec<Self> {
         let mut all = vec![Self::Identities, Self::Steps, Self::Smooth];
-        let runs = [Runs::Points, Runs::Stable, Runs::Ladder, Runs::Swings, Runs::Growth, Runs::Dynamics];
+        let runs =
+            [Runs::Points, Runs::Stable, Runs::Ladder, Runs::Swings, Runs::Growth, Runs::Dynamics, Runs::Portrait];
         for instance in instances {
             let on_sphere = instance.loss.space() == Space::Sphere;
             // Without the sphere the theory speaks of other dynamics alone.
@@ -64,6 +70,7 @@ impl<'a> Work<'a> {
             let suits = match work {
                 Self::Steps => !matches!(study.source, Source::Network { .. }),
                 Self::Smooth | Self::HeldOut => study.source.is_built_in(),
+                Self::On(instance, Runs::Portrait) => PortraitRecord::suits(instance),
                 _ => true,
             };
             suits && study.claims.iter().any(|claim| work.serves(&claim.judge))
@@ -78,7 +85,7 @@ impl<'a> Work<'a> {
             Self::Smooth => matches!(judge, Judge::Stable(_) | Judge::Sphere(_)),
             Self::On(_, Runs::Points) => matches!(judge, Judge::Points(_)),
             Self::On(_, Runs::Stable) => matches!(judge, Judge::Stable(_)),
-            Self::On(_, Runs::Ladder) => judge.needs_ladder(),
+            Self::On(_, Runs::Ladder | Runs::Portrait) => judge.needs_ladder(),
             Self::On(_, Runs::Swings) => matches!(judge, Judge::Swings(_)),
             Self::On(_, Runs::Growth) => matches!(judge, Judge::Growth(_)),
             Self::On(_, Runs::Dynamics) => matches!(judge, Judge::Dynamics(_)),
@@ -109,12 +116,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Makes the record and has it judged. `None` when stopped.
+    /// Makes the record, has it judged, and keeps what is to be looked at. `None` when stopped.
     ///
     /// # Errors
     /// A record that cannot be made.
-    pub fn findings(&self, study: &Study, progress: &Progress) -> Result<Option<Vec<Finding>>, StudyError> {
+    pub fn done(&self, study: &Study, progress: &Progress) -> Result<Option<Done>, StudyError> {
         let rejected = |source: Rejected| StudyError::Rejected { name: self.name(), source };
+        let mut tables = Vec::new();
         let measured = match self {
             Self::Identities => {
                 let records = match &study.source {
@@ -159,9 +167,19 @@ impl<'a> Work<'a> {
                 Judge::Points(judge) => measured([judge(instance)]),
                 _ => vec![],
             })),
-            Self::On(instance, Runs::Ladder) => LadderRecord::new(instance, progress)?
-                .map(|record| judge(study, |claim| of_ladder(claim, instance, &record))),
+            Self::On(instance, Runs::Ladder) => LadderRecord::new(instance, progress)?.map(|record| {
+                tables = tables::of_ladder(instance, &record);
+                judge(study, |claim| of_ladder(claim, instance, &record))
+            }),
+            Self::On(instance, Runs::Portrait) => {
+                if let Ok(Some(record)) = PortraitRecord::new(instance, progress) {
+                    tables = tables::of_portrait(instance, &record);
+                }
+                // A picture that cannot be made says nothing of any claim.
+                Some(vec![])
+            }
             Self::On(instance, Runs::Swings) => SwingRecord::new(instance, progress)?.map(|record| {
+                tables = tables::of_swings(&instance.name, record.swings.iter());
                 judge(study, |claim| match claim.judge {
                     Judge::Swings(judge) => measured([judge(instance, &record)]),
                     _ => vec![],
@@ -205,6 +223,7 @@ impl<'a> Work<'a> {
                     runs.collect::<Result<Vec<_>, _>>().map_err(rejected)?.into_iter().collect();
                 seeds.map(|seeds| {
                     let record = HeldOutRecord { seeds };
+                    tables = tables::of_held_out(&record);
                     judge(study, |claim| match claim.judge {
                         Judge::HeldOut(judge) => measured([judge(&record)]),
                         _ => vec![],
@@ -212,7 +231,7 @@ impl<'a> Work<'a> {
                 })
             }
         };
-        Ok(measured.filter(|_| !progress.stopped()))
+        Ok(measured.filter(|_| !progress.stopped()).map(|findings| (findings, tables)))
     }
 }
 

@@ -19,6 +19,7 @@ use sharpflow::sharpness::{HessianKind, SharpnessError, spherical_sharpness};
 use thiserror::Error;
 
 use crate::instance::Rejected;
+use crate::plot::PlotError;
 use crate::records::Progress;
 
 pub use output::{Output, Sinks};
@@ -56,8 +57,8 @@ pub enum TraceError {
     TooLong(f64),
     #[error("cannot write {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
-    #[error("cannot draw {}: {reason}", path.display())]
-    Plot { path: PathBuf, reason: String },
+    #[error(transparent)]
+    Plot(#[from] PlotError),
     #[error("step {step}: {source}")]
     Lost { step: u64, source: Lost },
 }

@@ -1,13 +1,14 @@
-use std::fs::{File, create_dir_all, rename};
+use std::fs::{self, File, create_dir_all, rename};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
 use serde::Serialize;
 
-use super::plot::{Points, draw};
+use super::plot::Points;
 use super::{Decay, Request, Row, Setup, Source, TraceError, TraceStatus, TraceSummary};
 use crate::evidence::{PROVENANCE, Provenance};
+use crate::plot::{Format, export, to_svg};
 
 /// Where a trace goes.
 pub struct Output {
@@ -126,9 +127,10 @@ impl Sinks {
             TraceStatus::Failed => ", failed",
         };
         if summary.rows > 0 {
-            for name in ["trace.svg", "trace.png"] {
+            let svg = to_svg(&points.chart(mark))?;
+            for (name, bytes) in [("trace.png", export(&svg, Format::Png)?), ("trace.svg", svg.into_bytes())] {
                 let path = folder.join(name);
-                draw(&path, mark, &points)?;
+                fs::write(&path, bytes).map_err(write_error(&path))?;
                 written.push(path);
             }
         }

@@ -1,13 +1,23 @@
-//! Evidence as plain data: what was measured, and what was decided of it.
+//! Evidence as plain data: what was measured, and what was decided of it; how a folder keeps it.
+
+mod compare;
+mod folder;
+mod study;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit};
+use serde::{Deserialize, Deserializer, Serialize};
+use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit, null_is_nan};
+
+pub use compare::{Comparison, Difference};
+pub use folder::{Circumstances, Damage, FolderError, Kept, read, write};
+pub use study::{
+    Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
+};
 
 /// How much a claim says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
     /// An algebraic identity, true for every input.
@@ -21,7 +31,7 @@ pub enum Strength {
 }
 
 /// A claim's fate, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The data can tell the claim from its twins, and it loses.
@@ -46,7 +56,7 @@ impl fmt::Display for Verdict {
 }
 
 /// What data say of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Passes,
@@ -62,7 +72,9 @@ pub type Name = Cow<'static, str>;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hypothesis {
     pub what: Name,
+    #[serde(deserialize_with = "null_is_nan")]
     pub measured: f64,
+    #[serde(deserialize_with = "null_is_nan")]
     pub bound: f64,
     /// Where the measured value was met.
     pub place: String,
@@ -139,21 +151,60 @@ pub struct Measurement {
 }
 
 /// A check with its decision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decided {
     pub what: Name,
     pub outcome: Outcome,
     /// What the data show, in words: the order with its interval, the largest ratio, …
     pub shows: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fit: Option<OrderFit>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mean: Option<Interval>,
-    pub check: Check,
+    pub data: Data,
+}
+
+/// What a check was decided on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Data {
+    /// A ladder, and the order fitted to it where it can be.
+    Order {
+        points: Vec<LadderPoint>,
+        model: ErrorModel,
+        above: f64,
+        holding: Option<f64>,
+        floor: f64,
+        fit: Option<OrderFit>,
+    },
+    /// How many trials there were, and measured/bound of the largest and of the middle one.
+    Bound {
+        trials: usize,
+        #[serde(deserialize_with = "null_is_nan")]
+        largest: f64,
+        #[serde(deserialize_with = "null_is_nan")]
+        median: f64,
+    },
+    /// Values whose mean must be positive, and the mean.
+    Positive {
+        #[serde(deserialize_with = "nulls_are_nan")]
+        values: Vec<f64>,
+        mean: Option<Interval>,
+    },
+    /// Values whose mean must be 0, known to `within`, and the mean.
+    Zero {
+        #[serde(deserialize_with = "nulls_are_nan")]
+        values: Vec<f64>,
+        within: f64,
+        mean: Option<Interval>,
+    },
+    /// There are none.
+    Missing,
+}
+
+fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let values: Vec<Option<f64>> = Vec::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 /// A constant with its interval.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     pub what: Name,
     pub theory: Option<f64>,
@@ -164,7 +215,7 @@ pub struct Estimate {
 }
 
 /// A hypothesis with its decision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DecidedHypothesis {
     #[serde(flatten)]
     pub hypothesis: Hypothesis,
@@ -172,7 +223,7 @@ pub struct DecidedHypothesis {
 }
 
 /// One claim on one instance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstanceEvidence {
     pub instance: String,
     pub verdict: Verdict,
@@ -185,14 +236,14 @@ pub struct InstanceEvidence {
 }
 
 /// One claim over all its instances.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClaimEvidence {
-    pub id: &'static str,
-    pub title: &'static str,
+    pub id: Name,
+    pub title: Name,
     pub strength: Strength,
-    pub statement: &'static str,
-    pub latex: &'static str,
-    pub source: &'static str,
+    pub statement: Name,
+    pub latex: Name,
+    pub source: Name,
     pub note: String,
     pub verdict: Verdict,
     pub reason: String,
@@ -200,29 +251,6 @@ pub struct ClaimEvidence {
     /// Instances the claim was not judged on, and why.
     pub not_judged: Vec<String>,
 }
-
-/// What every output records besides its numbers.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Provenance {
-    pub version: &'static str,
-    pub commit: &'static str,
-    pub compiler: &'static str,
-    pub target: &'static str,
-    /// "name version" of every numeric crate, comma-separated.
-    pub crates: &'static str,
-    /// The generator behind the seeds.
-    pub generator: &'static str,
-}
-
-/// The provenance of this binary.
-pub const PROVENANCE: Provenance = Provenance {
-    version: env!("CARGO_PKG_VERSION"),
-    commit: env!("SHARPFLOW_COMMIT"),
-    compiler: env!("SHARPFLOW_RUSTC"),
-    target: env!("SHARPFLOW_TARGET"),
-    crates: env!("SHARPFLOW_CRATES"),
-    generator: sharpflow::data::GENERATOR,
-};
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,221 @@
+//! Compares evidence with what a second run of the same study finds.
+
+use super::{ClaimEvidence, Data, Decided, InstanceEvidence, Kept, StudyEvidence, Table};
+
+/// What differs, and by how much of its own unit.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    pub place: String,
+    pub recorded: String,
+    pub again: String,
+}
+
+/// Recorded evidence against a second run.
+///
+/// Numbers are compared in their own units: an estimate and the mean of values in the half-width of its interval; what is held against a
+/// bound in that bound; errors, rungs and fitted constants in themselves; a column of a trace in its largest entry. Verdicts, outcomes, names
+/// and counts must be equal.
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    /// How many numbers were compared.
+    pub numbers: usize,
+    /// The largest difference, in units.
+    pub largest: f64,
+    /// Where it is.
+    pub place: String,
+    /// What differs by more than the tolerance.
+    pub differences: Vec<Difference>,
+    tolerance: f64,
+}
+
+impl Comparison {
+    /// Compares all that was found whole in a folder.
+    pub fn new(recorded: &Kept, again: &StudyEvidence, tolerance: f64) -> Self {
+        let mut comparison = Self { tolerance, ..Self::default() };
+        for claim in &recorded.claims {
+            match again.claims.iter().find(|other| other.id == claim.id) {
+                Some(other) => comparison.claim(claim, other),
+                None => comparison.differs(&claim.id, "judged", "not judged"),
+            }
+        }
+        if let Some(summary) = &recorded.summary {
+            let (a, b) = (&summary.parameters, &again.summary.parameters);
+            comparison.count("intervals", a.intervals, b.intervals);
+            comparison.count("instances", summary.instances.len(), again.summary.instances.len());
+            for (a, b) in summary.instances.iter().zip(&again.summary.instances) {
+                comparison.text(&a.name, &a.name, &b.name);
+                comparison.relative(&format!("{}, horizon", a.name), a.plan.horizon, b.plan.horizon);
+                comparison.relative(&format!("{}, quartic", a.name), a.plan.quartic, b.plan.quartic);
+                comparison.all(&format!("{}, rung", a.name), &a.plan.rungs, &b.plan.rungs, f64::abs);
+            }
+            comparison.all_words("dropped", &summary.dropped, &again.summary.dropped);
+        }
+        for table in &recorded.tables {
+            let same = |other: &&Table| other.kind == table.kind && other.instance == table.instance;
+            match again.tables.iter().find(same) {
+                Some(other) => comparison.table(table, other),
+                None => comparison.differs(&format!("{} of {}", table.kind, table.instance), "recorded", "not made"),
+            }
+        }
+        comparison
+    }
+
+    fn claim(&mut self, a: &ClaimEvidence, b: &ClaimEvidence) {
+        let id = &a.id;
+        self.text(&format!("{id}, verdict"), &a.verdict.to_string(), &b.verdict.to_string());
+        for (what, a, b) in [
+            ("title", &a.title, &b.title),
+            ("statement", &a.statement, &b.statement),
+            ("LaTeX", &a.latex, &b.latex),
+            ("source", &a.source, &b.source),
+        ] {
+            self.text(&format!("{id}, {what}"), a, b);
+        }
+        self.words(&format!("{id}, reason"), &a.reason, &b.reason);
+        self.all_words(&format!("{id}, not judged"), &a.not_judged, &b.not_judged);
+        self.count(&format!("{id}, instances"), a.instances.len(), b.instances.len());
+        for (a, b) in a.instances.iter().zip(&b.instances) {
+            self.instance(&format!("{id}, {}", a.instance), a, b);
+        }
+    }
+
+    fn instance(&mut self, at: &str, a: &InstanceEvidence, b: &InstanceEvidence) {
+        self.text(at, &a.instance, &b.instance);
+        self.text(&format!("{at}, verdict"), &a.verdict.to_string(), &b.verdict.to_string());
+        self.words(&format!("{at}, reason"), &a.reason, &b.reason);
+        self.count(&format!("{at}, hypotheses"), a.hypotheses.len(), b.hypotheses.len());
+        for (a, b) in a.hypotheses.iter().zip(&b.hypotheses) {
+            let (a, b) = (&a.hypothesis, &b.hypothesis);
+            let at = format!("{at}, {}", a.what);
+            self.text(&at, &a.what, &b.what);
+            self.relative(&at, a.bound, b.bound);
+            self.number(&at, a.measured, b.measured, if a.bound > 0.0 { a.bound.max(a.measured) } else { 1.0 });
+        }
+        for (role, a, b) in [("", &a.statements, &b.statements), ("twin ", &a.twins, &b.twins)] {
+            self.count(&format!("{at}, {role}checks"), a.len(), b.len());
+            a.iter().zip(b).for_each(|(a, b)| self.decided(&format!("{at}, {role}{}", a.what), a, b));
+        }
+        self.count(&format!("{at}, estimates"), a.estimates.len(), b.estimates.len());
+        for (a, b) in a.estimates.iter().zip(&b.estimates) {
+            let at = format!("{at}, {}", a.what);
+            self.text(&at, &a.what, &b.what);
+            let unit = a.estimate.half_width;
+            self.number(&at, a.estimate.value, b.estimate.value, unit);
+            self.number(&at, a.estimate.half_width, b.estimate.half_width, unit);
+            self.number(&at, a.theory.unwrap_or(0.0), b.theory.unwrap_or(0.0), unit);
+            self.number(&at, a.notices.unwrap_or(0.0), b.notices.unwrap_or(0.0), unit);
+        }
+    }
+
+    fn decided(&mut self, at: &str, a: &Decided, b: &Decided) {
+        self.text(at, &a.what, &b.what);
+        self.text(&format!("{at}, outcome"), &format!("{:?}", a.outcome), &format!("{:?}", b.outcome));
+        self.words(at, &a.shows, &b.shows);
+        match (&a.data, &b.data) {
+            (Data::Order { points, fit, .. }, Data::Order { points: points_b, fit: fit_b, .. }) => {
+                self.count(&format!("{at}, points"), points.len(), points_b.len());
+                for (a, b) in points.iter().zip(points_b) {
+                    self.relative(&format!("{at}, parameter"), a.parameter, b.parameter);
+                    self.relative(&format!("{at}, error at {:.1e}", a.parameter), a.error, b.error);
+                }
+                if let (Some(a), Some(b)) = (fit, fit_b) {
+                    let unit = a.order.half_width;
+                    self.number(&format!("{at}, order"), a.order.value, b.order.value, unit);
+                    self.number(&format!("{at}, order"), a.order.half_width, b.order.half_width, unit);
+                    self.relative(&format!("{at}, constant"), a.constant, b.constant);
+                }
+            }
+            (
+                Data::Bound { trials, largest, median },
+                Data::Bound { trials: trials_b, largest: largest_b, median: median_b },
+            ) => {
+                self.count(&format!("{at}, trials"), *trials, *trials_b);
+                self.number(&format!("{at}, largest"), *largest, *largest_b, largest.abs().max(1.0));
+                self.number(&format!("{at}, median"), *median, *median_b, median.abs().max(1.0));
+            }
+            (Data::Positive { values, mean }, Data::Positive { values: values_b, mean: mean_b })
+            | (Data::Zero { values, mean, .. }, Data::Zero { values: values_b, mean: mean_b, .. }) => {
+                let unit = mean.map_or(1.0, |mean| mean.half_width);
+                self.all(&format!("{at}, value"), values, values_b, |_| unit);
+                if let (Some(a), Some(b)) = (mean, mean_b) {
+                    self.number(&format!("{at}, mean"), a.value, b.value, unit);
+                    self.number(&format!("{at}, mean"), a.half_width, b.half_width, unit);
+                }
+            }
+            (Data::Missing, Data::Missing) => {}
+            _ => self.differs(at, "data of one kind", "data of another"),
+        }
+    }
+
+    fn table(&mut self, a: &Table, b: &Table) {
+        let at = format!("{} of {}", a.kind, a.instance);
+        self.all_texts(&format!("{at}, columns"), &a.columns, &b.columns);
+        self.count(&format!("{at}, rows"), a.rows.len(), b.rows.len());
+        for column in &a.columns {
+            let (a, b): (Vec<f64>, Vec<f64>) = (a.column(column).collect(), b.column(column).collect());
+            let unit = a.iter().filter(|x| x.is_finite()).fold(0.0, |unit: f64, x| unit.max(x.abs()));
+            self.all(&format!("{at}, {column}"), &a, &b, |_| unit);
+        }
+    }
+
+    fn all(&mut self, at: &str, a: &[f64], b: &[f64], unit: impl Fn(f64) -> f64) {
+        self.count(at, a.len(), b.len());
+        for (k, (&a, &b)) in a.iter().zip(b).enumerate() {
+            self.number(&format!("{at} {}", k + 1), a, b, unit(a));
+        }
+    }
+
+    fn all_words(&mut self, at: &str, a: &[String], b: &[String]) {
+        self.count(at, a.len(), b.len());
+        a.iter().zip(b).for_each(|(a, b)| self.words(at, a, b));
+    }
+
+    /// Texts with numbers in them, which are compared where they stand as numbers: their digits count where all must be equal.
+    fn words(&mut self, at: &str, a: &str, b: &str) {
+        let without = |text: &str| text.replace(|c: char| c.is_ascii_digit() || "+-.e∞".contains(c), "");
+        if self.tolerance == 0.0 || without(a) != without(b) {
+            self.text(at, a, b);
+        }
+    }
+
+    fn all_texts(&mut self, at: &str, a: &[impl AsRef<str>], b: &[impl AsRef<str>]) {
+        self.count(at, a.len(), b.len());
+        a.iter().zip(b).for_each(|(a, b)| self.text(at, a.as_ref(), b.as_ref()));
+    }
+
+    fn relative(&mut self, at: &str, a: f64, b: f64) {
+        self.number(at, a, b, a.abs());
+    }
+
+    /// What is not finite has been written as such, whatever it was.
+    fn number(&mut self, at: &str, a: f64, b: f64, unit: f64) {
+        self.numbers += 1;
+        if a == b || (!a.is_finite() && !b.is_finite()) {
+            return;
+        }
+        let distance = (a - b).abs() / unit;
+        // A unit of 0, or none, makes any difference too large.
+        let distance = if distance.is_nan() { f64::INFINITY } else { distance };
+        if distance > self.largest {
+            (self.largest, self.place) = (distance, at.into());
+        }
+        if !(distance <= self.tolerance) {
+            self.differs(at, &a.to_string(), &b.to_string());
+        }
+    }
+
+    fn count(&mut self, at: &str, a: usize, b: usize) {
+        self.text(at, &a.to_string(), &b.to_string());
+    }
+
+    fn text(&mut self, at: &str, a: &str, b: &str) {
+        if a != b {
+            self.differs(at, a, b);
+        }
+    }
+
+    fn differs(&mut self, place: &str, recorded: &str, again: &str) {
+        let [place, recorded, again] = [place, recorded, again].map(str::to_string);
+        self.differences.push(Difference { place, recorded, again });
+    }
+}

@@ -1,0 +1,134 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClaimEvidence, Name, Verdict};
+use crate::instance::Plan;
+
+/// The format of evidence folders, documented in `docs/evidence.md`.
+pub const SCHEMA: &str = "sharpflow-evidence/2";
+
+/// Whether all that was asked was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Complete,
+    /// Interrupted: what is here is whole, the rest is missing.
+    Partial,
+}
+
+/// What a study was asked and how, and what was run. The same bytes for the same seed, binary and kind of processor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    pub schema: Name,
+    pub status: Status,
+    pub provenance: Provenance,
+    pub parameters: Parameters,
+    pub instances: Vec<InstancePlan>,
+    /// Draws dropped before they ran, and why.
+    pub dropped: Vec<String>,
+}
+
+/// Everything a study found.
+#[derive(Clone, Debug, Serialize)]
+pub struct StudyEvidence {
+    #[serde(flatten)]
+    pub summary: Summary,
+    pub claims: Vec<ClaimEvidence>,
+    /// Runs to look at.
+    #[serde(skip)]
+    pub tables: Vec<Table>,
+}
+
+impl StudyEvidence {
+    /// The worst verdict; none where there is no claim.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.claims.iter().map(|claim| claim.verdict).min()
+    }
+}
+
+/// What a study was asked, and the confidence its intervals got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// The claims judged, in order.
+    pub claims: Vec<String>,
+    pub seed: u64,
+    /// Random linear regressions, besides the digits.
+    pub regressions: usize,
+    /// Random networks of each kind.
+    pub networks: usize,
+    pub input: Input,
+    /// How many intervals the run has, and the confidence of each.
+    pub intervals: usize,
+    pub level_of_one: f64,
+}
+
+/// Where instances come from, as it was asked for. A file that was read is kept beside the evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Input {
+    /// The digits, random regressions, random networks.
+    BuiltIn,
+    /// A CSV file and the column of its target.
+    Data { file: PathBuf, target: String },
+    /// A network: a file or the name of a built-in one, and values NAME=NUMBER of its sizes.
+    Network { network: String, sizes: Vec<String> },
+}
+
+/// An instance and what was run on it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstancePlan {
+    pub name: String,
+    #[serde(flatten)]
+    pub plan: Plan,
+}
+
+/// A table of numbers beside the evidence: runs to look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// What it holds, of which instance.
+    pub kind: Name,
+    pub instance: String,
+    pub columns: Vec<Name>,
+    /// As many numbers a row as there are columns.
+    pub rows: Vec<Vec<f64>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(kind: &'static str, instance: &str, columns: &[&'static str]) -> Self {
+        let columns = columns.iter().map(|&column| column.into()).collect();
+        Self { kind: kind.into(), instance: instance.into(), columns, rows: Vec::new() }
+    }
+
+    /// Numbers of a column, from the top; none where there is no such column.
+    pub fn column(&self, name: &str) -> impl Iterator<Item = f64> + '_ {
+        let place = self.columns.iter().position(|column| column == name);
+        self.rows.iter().filter_map(move |row| row.get(place?).copied())
+    }
+}
+
+/// What every output records besides its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    pub version: Name,
+    pub commit: Name,
+    pub compiler: Name,
+    pub target: Name,
+    pub profile: Name,
+    /// "name version" of every numeric crate, comma-separated.
+    pub crates: Name,
+    /// The generator behind the seeds.
+    pub generator: Name,
+}
+
+/// The provenance of this binary.
+pub const PROVENANCE: Provenance = Provenance {
+    version: Name::Borrowed(env!("CARGO_PKG_VERSION")),
+    commit: Name::Borrowed(env!("SHARPFLOW_COMMIT")),
+    compiler: Name::Borrowed(env!("SHARPFLOW_RUSTC")),
+    target: Name::Borrowed(env!("SHARPFLOW_TARGET")),
+    profile: Name::Borrowed(env!("SHARPFLOW_PROFILE")),
+    crates: Name::Borrowed(env!("SHARPFLOW_CRATES")),
+    generator: Name::Borrowed(sharpflow::data::GENERATOR),
+};

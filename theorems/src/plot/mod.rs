@@ -1,0 +1,117 @@
+//! Charts as data, and drawing them. Nothing here knows what is drawn.
+
+mod draw;
+mod export;
+
+use plotters::style::RGBColor;
+
+pub(crate) use draw::superscript;
+pub use draw::{PlotError, to_svg};
+pub use export::{Format, export};
+
+/// Okabe and Ito's palette, told apart by every kind of colour vision; dark to light, so that a series of them has an order.
+pub const PALETTE: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+];
+/// What pages recolour with their text.
+pub const INK: RGBColor = RGBColor(0, 0, 0);
+
+/// A chart over two axes.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// Above it, where a caption elsewhere does not say it; empty for none.
+    pub title: String,
+    pub x: Axis,
+    pub y: Axis,
+    /// Drawn in this order.
+    pub series: Vec<Series>,
+    /// Texts on the y axis in place of numbers, at 0, −1, −2, …
+    pub rows: Vec<String>,
+}
+
+/// One axis. Without a label it is not drawn, and both have one scale.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// What it measures, with the unit.
+    pub label: String,
+    pub range: (f64, f64),
+    pub logarithmic: bool,
+}
+
+/// Points of one kind.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What the legend calls it; none leaves it out.
+    pub label: Option<String>,
+    pub colour: RGBColor,
+    pub style: Style,
+    pub points: Vec<(f64, f64)>,
+}
+
+/// How points are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Style {
+    /// Dots of this radius.
+    Dots(u32),
+    /// Upright triangles of this radius.
+    Triangles(u32),
+    /// A line through them, of this width.
+    Line(u32),
+    /// A dashed one.
+    Dashes(u32),
+    /// The area they surround, this opaque.
+    Area(f64),
+    /// Every second with the one after it: an interval.
+    Intervals(u32),
+}
+
+impl Chart {
+    /// A chart of these series.
+    pub fn new(x: Axis, y: Axis, series: Vec<Series>) -> Self {
+        Self { title: String::new(), x, y, series, rows: Vec::new() }
+    }
+}
+
+impl Axis {
+    /// A linear axis over all these values, with a margin.
+    pub fn over(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = bounds(values);
+        // What hardly moves is drawn as such, not magnified to the height of the picture.
+        let margin = (0.05 * (high - low)).max(0.01 * high.abs()).max(f64::MIN_POSITIVE);
+        Self { label: label.into(), range: (low - margin, high + margin), logarithmic: false }
+    }
+
+    /// A logarithmic axis over all these values, with a margin.
+    pub fn logarithmic(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = bounds(values.into_iter().filter(|value| *value > 0.0));
+        Self { label: label.into(), range: (low / 1.3, high * 1.3), logarithmic: true }
+    }
+
+    /// An axis that is not drawn.
+    pub fn hidden(range: (f64, f64)) -> Self {
+        Self { label: String::new(), range, logarithmic: false }
+    }
+}
+
+impl Series {
+    /// Named points.
+    pub fn new(label: impl Into<String>, colour: RGBColor, style: Style, points: Vec<(f64, f64)>) -> Self {
+        Self { label: Some(label.into()), colour, style, points }
+    }
+
+    /// The same, without a place in the legend.
+    pub fn unnamed(self) -> Self {
+        Self { label: None, ..self }
+    }
+}
+
+fn bounds(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let finite = values.into_iter().filter(|value| value.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+    if low <= high { (low, high) } else { (0.0, 1.0) }
+}
