@@ -1,7 +1,6 @@
 //! How to cite the theory, this suite, and the numbers of evidence.
 
 use crate::evidence::{ClaimEvidence, Kept, PROVENANCE, Provenance, Verdict};
-use crate::report::{best, significant};
 
 const PAPER: &str = "@inproceedings{lyu2022sharpness,
   title     = {Understanding the Generalization Benefit of Normalization Layers: Sharpness Reduction},
@@ -65,14 +64,8 @@ fn sentence(kept: &Kept, by: &Provenance) -> String {
     let of = |id: &str, what: &str, is: &str| {
         let claim: &ClaimEvidence =
             kept.claims.iter().find(|claim| claim.id == id && claim.verdict == Verdict::Confirmed)?;
-        let (instance, found) = best(claim).into_iter().find(|(_, estimate)| estimate.what == what)?;
-        let interval = &found.estimate;
-        Some(format!(
-            "{is} {} ± {} (theory {}; {instance})",
-            significant(interval.value, interval.half_width),
-            significant(interval.half_width, interval.half_width),
-            found.theory?,
-        ))
+        let (instance, found) = claim.best_estimates().into_iter().find(|(_, estimate)| estimate.what == what)?;
+        Some(format!("{is} {} (theory {}; {})", found.measured(), found.predicted()?, instance.instance))
     };
     let numbers: Vec<String> = [
         of("pinning", "η̃λ₁, its mean", "η̃λ₁ is pinned at"),

@@ -35,22 +35,22 @@ pub fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measur
     for &identity in identities {
         let variants = identity.variants();
         // A network with too many roots is tried in floats alone.
-        for trials in record.fields.iter().flatten() {
+        for (k, trials) in record.fields.iter().flatten().enumerate() {
+            let name = |variant: &Variant| format!("{} in prime field {}", variant.formula, k + 1).into();
             accidents.push(trials.log2_accident);
             for trial in trials.trials.iter().filter(|trial| trial.identity == identity) {
                 let check = exact(trial.agreed == trials.points);
-                statements.push(Statement { what: variants[0].formula.into(), check });
+                statements.push(Statement { what: name(&variants[0]), check });
                 let of_twins = variants[1..].iter().zip(&trial.twins_differed);
-                let twin = |(twin, &differed): (&Variant, &usize)| Statement {
-                    what: twin.formula.into(),
-                    check: exact(differed == 0),
-                };
+                let twin =
+                    |(twin, &differed): (&Variant, &usize)| Statement { what: name(twin), check: exact(differed == 0) };
                 twins.extend(of_twins.map(twin));
             }
         }
         for trial in record.floats.iter().filter(|trial| trial.identity == identity) {
             let check = Check::Bound { ratios: trial.ratios.clone() };
-            let statement = Statement { what: variants[trial.variant].formula.into(), check };
+            let what = format!("{} in double-double", variants[trial.variant].formula).into();
+            let statement = Statement { what, check };
             if trial.variant == 0 { statements.push(statement) } else { twins.push(statement) }
         }
     }

@@ -3,7 +3,7 @@ use std::env;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::strength;
-use crate::evidence::{ClaimEvidence, Data, Decided, Estimate, InstanceEvidence, Outcome, StudyEvidence, Verdict};
+use crate::evidence::{ClaimEvidence, Decided, Estimate, StudyEvidence, Verdict};
 use crate::verdict::FAMILY_CONFIDENCE;
 
 const WIDTH: u16 = 80;
@@ -52,22 +52,15 @@ fn measured(claim: &ClaimEvidence) -> String {
     if !claim.reason.is_empty() {
         lines.push(claim.reason.clone());
     }
-    let held: Vec<&InstanceEvidence> =
-        claim.instances.iter().filter(|i| i.verdict != Verdict::HypothesisFailed).collect();
-    if let Some(first) = held.first() {
-        for k in 0..first.statements.len() {
-            lines.push(statement(&held, k));
-        }
-        // Not every instance tells every constant.
-        for k in 0..held.iter().map(|i| i.estimates.len()).max().unwrap_or(0) {
-            lines.push(estimate(&held, k));
-        }
-        let twins = held.iter().flat_map(|i| &i.twins);
-        let rejected = twins.clone().filter(|t| t.outcome == Outcome::Fails).count();
-        lines.push(format!("{rejected} of {} wrong twins rejected", twins.count()));
+    let held = claim.held().count();
+    if let Some(first) = claim.held().next() {
+        lines.extend((0..first.statements.len()).filter_map(|k| claim.worst_check(k)).map(check));
+        lines.extend(claim.best_estimates().into_iter().map(|(_, known)| estimate(known)));
+        let (rejected, twins) = claim.twins_rejected();
+        lines.push(format!("{rejected} of {twins} wrong twins rejected"));
     }
     let of = claim.instances.len();
-    let mut counted = format!("{} of {of} instances within the hypotheses", held.len());
+    let mut counted = format!("{held} of {of} instances within the hypotheses");
     for outside in claim.instances.iter().filter(|i| i.verdict == Verdict::HypothesisFailed) {
         counted += &format!("\noutside: {}", outside.instance);
     }
@@ -78,26 +71,12 @@ fn measured(claim: &ClaimEvidence) -> String {
     lines.join("\n")
 }
 
-/// One check over all instances: the instance that shows it worst.
-fn statement(held: &[&InstanceEvidence], k: usize) -> String {
-    let all = || held.iter().filter_map(|i| i.statements.get(k));
-    let margin = |d: &Decided| match &d.data {
-        Data::Order { fit: Some(fit), .. } => fit.order.lower(),
-        Data::Positive { mean: Some(mean), .. } | Data::Zero { mean: Some(mean), .. } => mean.lower(),
-        Data::Bound { largest, .. } => -largest,
-        _ => f64::NEG_INFINITY,
-    };
-    let worst = all().min_by(|a, b| margin(a).total_cmp(&margin(b)));
-    worst.map_or(String::new(), |d| format!("{}: {}", d.what, d.shows))
+fn check(decided: &Decided) -> String {
+    format!("{}: {}", decided.what, decided.shows)
 }
 
-/// One constant over all instances: the instance that knows it best.
-fn estimate(held: &[&InstanceEvidence], k: usize) -> String {
-    let all = held.iter().filter_map(|i| i.estimates.get(k));
-    let best = all.min_by(|a, b| a.estimate.half_width.total_cmp(&b.estimate.half_width));
-    best.map_or(String::new(), |Estimate { what, theory, estimate, notices }| {
-        let notices = notices.map_or(String::new(), |change| format!(", would notice {change:.1e}"));
-        let theory = theory.map_or(String::new(), |t| format!(" (theory {t}{notices})"));
-        format!("{what} = {:.4} ± {:.4}{theory}", estimate.value, estimate.half_width)
-    })
+fn estimate(known: &Estimate) -> String {
+    let notices = known.notices.map_or(String::new(), |change| format!(", would notice {change:.1e}"));
+    let theory = known.predicted().map_or(String::new(), |theory| format!(" (theory {theory}{notices})"));
+    format!("{} = {}{theory}", known.what, known.measured())
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod folder;
+mod headlines;
 mod study;
 
 use std::borrow::Cow;

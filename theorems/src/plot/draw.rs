@@ -13,10 +13,10 @@ use super::{Axis, Chart, INK, Series, Style};
 /// Pixels of a drawing; small, so that its letters can be read in a column of a paper or on a telephone.
 const SIZE: (u32, u32) = (1000, 720);
 const FONT: &str = "sans-serif";
-const LABEL: i32 = 30;
-const TICK: i32 = 26;
+const LABEL: i32 = 35;
+const TICK: i32 = 31;
 /// Height of a line of the legend, and the length of its samples.
-const LINE: i32 = 38;
+const LINE: i32 = 44;
 const SAMPLE: i32 = 44;
 const GAP: i32 = 26;
 const TITLE: i32 = 54;
@@ -58,9 +58,9 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart) -> Resul
     let mut builder = ChartBuilder::on(&below);
     builder.margin(8).margin_right(34).margin_top(14);
     if !hidden {
-        let description = if chart.y.label.is_empty() { 0 } else { 60 };
+        let description = if chart.y.label.is_empty() { 0 } else { 68 };
         let widest = text_width(&below, y_ticks.iter().map(|tick| tick.1.as_str()))?;
-        builder.x_label_area_size(84).y_label_area_size(widest + 24 + description);
+        builder.x_label_area_size(96).y_label_area_size(widest + 24 + description);
     }
     let (x, y) = if hidden { one_scale(&chart.x, &chart.y, &below) } else { (shown(&chart.x), shown(&chart.y)) };
     let places = |ticks: &[(f64, String)]| ticks.iter().map(|tick| tick.0).collect::<Vec<_>>();
@@ -156,7 +156,13 @@ fn draw_series<B: DrawingBackend>(plane: &mut Plane<'_, B>, chart: &Chart, serie
             plane.draw_series(DashedLineSeries::new(finite, 14, 10, colour.stroke_width(width))).map(|_| ())
         }
         Style::Area(opacity) => {
-            plane.draw_series([Polygon::new(finite.collect::<Vec<_>>(), colour.mix(opacity))]).map(|_| ())
+            let corners: Vec<(f64, f64)> = finite.collect();
+            if opacity == 1.0 {
+                // Neighbours that only touch let the background through.
+                let around = corners.iter().chain(corners.first()).copied().collect::<Vec<_>>();
+                plane.draw_series([PathElement::new(around, colour.stroke_width(1))]).map_err(text)?;
+            }
+            plane.draw_series([Polygon::new(corners, colour.mix(opacity))]).map(|_| ())
         }
         Style::Intervals(width) => {
             let ends: Vec<(f64, f64)> = finite.collect();

@@ -15,7 +15,7 @@ const ENERGIES: [f64; 6] = [0.1, 0.5, 1.0, 2.0, 4.0, 8.0];
 /// ηλ below what lets the largest of them keep its energy: to be seen on its level.
 const BELOW: f64 = 0.01;
 /// Degrees between points of the grid.
-const DEGREES: usize = 4;
+const DEGREES: usize = 5;
 /// How far a point of Γ is from the next.
 const STRIDE: f64 = 0.05;
 /// Points drawn of a path.

@@ -1,5 +1,7 @@
 //! The figures of a report: evidence and its tables as charts.
 
+use plotters::style::RGBColor;
+
 use crate::evidence::{ClaimEvidence, Data, Decided, Estimate, Kept, Table};
 use crate::plot::{Axis, Chart, INK, PALETTE, Series, Style, superscript};
 
@@ -13,7 +15,8 @@ pub(super) struct Figure {
 
 /// The figures that the evidence has data for, and why the others are missing.
 pub(super) fn figures(kept: &Kept) -> (Vec<Figure>, Vec<String>) {
-    let all: [(&str, fn(&Kept) -> Option<Figure>); 9] = [
+    type Make = fn(&Kept) -> Option<Figure>;
+    let all: [(&str, Make); 9] = [
         ("sharpness along the flow", sharpness),
         ("error against ηλ", order),
         ("η̃λ₁ pinned at 2", pinning),
@@ -366,6 +369,9 @@ fn constants(kept: &Kept) -> Option<Figure> {
     Some(Figure { name: "constants", caption, chart: Chart { rows, ..Chart::new(x, y, series) } })
 }
 
+/// On the sphere, which has its own colours on dark paper too.
+const SHADE: RGBColor = RGBColor(40, 40, 40);
+
 /// Seen from above the start: the turned frame's last axis looks at the eye.
 struct View {
     right: [f64; 3],
@@ -424,7 +430,7 @@ fn sphere(kept: &Kept) -> Option<Figure> {
         let mean = corners.iter().map(|&k| losses[k]).sum::<f64>() / 4.0;
         let height = ((mean - low) / (high - low)).clamp(0.0, 1.0).sqrt();
         let shade = |from: u8, to: u8| (f64::from(from) + height * (f64::from(to) - f64::from(from))) as u8;
-        let colour = plotters::style::RGBColor(shade(236, 66), shade(240, 92), shade(246, 138));
+        let colour = RGBColor(shade(236, 66), shade(240, 92), shade(246, 138));
         let points = seen.iter().map(|(point, _)| *point).collect();
         series.push(Series::new("", colour, Style::Area(1.0), points).unnamed());
     }
@@ -434,7 +440,7 @@ fn sphere(kept: &Kept) -> Option<Figure> {
     // The far side is hidden: what is left of a closed curve can be two pieces.
     let pieces = minimizers.chunk_by(|a, b| view.project(a).1 == view.project(b).1);
     for (k, piece) in pieces.map(near).filter(|piece| piece.len() > 1).enumerate() {
-        let piece = Series::new("Γ", INK, Style::Line(2), piece);
+        let piece = Series::new("Γ", SHADE, Style::Line(3), piece);
         series.push(if k == 0 { piece } else { piece.unnamed() });
     }
     series.push(Series::new("gradient descent", PALETTE[1], Style::Dots(4), near(&iterates)));

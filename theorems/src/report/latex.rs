@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::evidence::{ClaimEvidence, Data, Estimate, Kept, Outcome, Verdict};
+use crate::evidence::{Data, Kept};
 
 /// A text in LaTeX's own characters, for any engine: pdfLaTeX has no η.
 pub fn text(text: &str) -> String {
@@ -174,13 +174,13 @@ fn tabular(columns: &str, header: &[&str], rows: impl IntoIterator<Item = Vec<St
 
 fn claims(kept: &Kept) -> String {
     let rows = kept.claims.iter().map(|claim| {
-        let counts = Counts::of(claim);
+        let (rejected, twins) = claim.twins_rejected();
         vec![
             text(&claim.title),
             format!("{:?}", claim.strength).to_lowercase(),
             claim.verdict.to_string(),
-            format!("{} of {}", counts.held, counts.instances),
-            format!("{} of {}", counts.rejected, counts.twins),
+            format!("{} of {}", claim.held().count(), claim.instances.len()),
+            format!("{rejected} of {twins}"),
         ]
     });
     let header = ["claim", "strength", "verdict", "instances", "twins rejected"];
@@ -190,19 +190,15 @@ fn claims(kept: &Kept) -> String {
 fn constants(kept: &Kept) -> String {
     let mut rows = Vec::new();
     for claim in &kept.claims {
-        for (instance, estimate) in best(claim) {
-            let Estimate { what, theory: Some(theory), estimate: interval, notices } = estimate else { continue };
+        for (instance, estimate) in claim.best_estimates() {
+            let Some(theory) = estimate.predicted() else { continue };
             rows.push(vec![
                 text(&claim.title),
-                text(what),
-                text(instance),
-                format!("${}$", significant(*theory, interval.half_width)),
-                format!(
-                    "${} \\pm {}$",
-                    significant(interval.value, interval.half_width),
-                    significant(interval.half_width, interval.half_width)
-                ),
-                notices.map_or(String::new(), |change| format!("${}$", significant(change, change))),
+                text(&estimate.what),
+                text(&instance.instance),
+                format!("${theory}$"),
+                text(&estimate.measured()),
+                estimate.notices.map_or(String::new(), |change| format!("{change:.1e}")),
             ]);
         }
     }
@@ -213,7 +209,7 @@ fn constants(kept: &Kept) -> String {
 fn orders(kept: &Kept) -> String {
     let mut rows = Vec::new();
     for claim in &kept.claims {
-        for instance in claim.instances.iter().filter(|i| i.verdict != Verdict::HypothesisFailed) {
+        for instance in claim.held() {
             for decided in &instance.statements {
                 if let Data::Order { fit: Some(fit), above, .. } = &decided.data {
                     let order = &fit.order;
@@ -221,11 +217,7 @@ fn orders(kept: &Kept) -> String {
                         text(&claim.title),
                         text(&decided.what),
                         text(&instance.instance),
-                        format!(
-                            "${} \\pm {}$",
-                            significant(order.value, order.half_width),
-                            significant(order.half_width, order.half_width)
-                        ),
+                        text(&format!("{:.3} ± {:.3}", order.value, order.half_width)),
                         format!("$> {above}$"),
                     ]);
                 }
@@ -234,51 +226,6 @@ fn orders(kept: &Kept) -> String {
     }
     let header = ["claim", "error", "instance", "order", "needed"];
     tabular("p{0.22\\linewidth}p{0.22\\linewidth}p{0.22\\linewidth}rr", &header, rows)
-}
-
-/// How much of a claim was judged, and how.
-pub(super) struct Counts {
-    pub instances: usize,
-    pub held: usize,
-    pub twins: usize,
-    pub rejected: usize,
-}
-
-impl Counts {
-    pub fn of(claim: &ClaimEvidence) -> Self {
-        let held: Vec<_> = claim.instances.iter().filter(|i| i.verdict != Verdict::HypothesisFailed).collect();
-        let twins = || held.iter().flat_map(|i| &i.twins);
-        let rejected = twins().filter(|twin| twin.outcome == Outcome::Fails).count();
-        Self { instances: claim.instances.len(), held: held.len(), twins: twins().count(), rejected }
-    }
-}
-
-/// Each constant of a claim that has a theory, from the instance that knows it best.
-pub(crate) fn best(claim: &ClaimEvidence) -> Vec<(&str, &Estimate)> {
-    let mut found: Vec<(&str, &Estimate)> = Vec::new();
-    for instance in claim.instances.iter().filter(|i| i.verdict != Verdict::HypothesisFailed) {
-        for estimate in instance.estimates.iter().filter(|e| e.theory.is_some() && e.estimate.half_width.is_finite()) {
-            let same =
-                |known: &&mut (&str, &Estimate)| known.1.what == estimate.what && known.1.theory == estimate.theory;
-            match found.iter_mut().find(same) {
-                Some(known) if estimate.estimate.half_width < known.1.estimate.half_width => {
-                    *known = (&instance.instance, estimate);
-                }
-                Some(_) => {}
-                None => found.push((&instance.instance, estimate)),
-            }
-        }
-    }
-    found
-}
-
-/// A value to the second digit of its uncertainty.
-pub(crate) fn significant(value: f64, uncertainty: f64) -> String {
-    if uncertainty == 0.0 || !uncertainty.is_finite() || !value.is_finite() {
-        return format!("{value}");
-    }
-    let digits = (1 - uncertainty.abs().log10().floor() as i32).clamp(0, 15) as usize;
-    format!("{value:.digits$}")
 }
 
 #[cfg(test)]
@@ -293,12 +240,5 @@ mod tests {
              O(\\ensuremath{\\surd}(\\ensuremath{\\eta}\\ensuremath{\\lambda})), \
              \\ensuremath{\\|}w\\ensuremath{\\|}\\ensuremath{^{-2}} \\& 50 \\%"
         );
-    }
-
-    #[test]
-    fn numbers_have_the_digits_that_are_known() {
-        assert_eq!(significant(4.000_321, 0.043), "4.000");
-        assert_eq!(significant(4.000_321, 0.43), "4.00");
-        assert_eq!(significant(0.000_123_4, 0.000_001_2), "0.0001234");
     }
 }

@@ -1,7 +1,8 @@
 //! A report of an evidence folder: a page, tables and figures. It shows what the evidence holds and calculates nothing of its own.
 
 mod figures;
-mod latex;
+pub mod latex;
+mod markdown;
 mod page;
 
 use std::fs;
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use crate::evidence::Kept;
 use crate::plot::{Format, PlotError, export, to_svg};
-pub(crate) use latex::{best, significant};
+pub use markdown::claims;
 use page::{Drawn, page};
 
 /// Why there is no report.
@@ -25,7 +26,7 @@ pub enum ReportError {
     Plot { name: &'static str, source: PlotError },
 }
 
-/// Writes `report.html`, `tables/*.tex` and `figures/*.{svg,png,pdf}` into a folder; returns what was written.
+/// Writes `report.html`, `tables/*.tex`, `tables/claims.md` and `figures/*.{svg,png,pdf}` into a folder; returns what was written.
 ///
 /// # Errors
 /// A file that cannot be written, a figure that cannot be drawn.
@@ -52,6 +53,7 @@ pub fn write(kept: &Kept, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     for (name, text) in latex::tables(kept) {
         files.push((out.join("tables").join(name), text.into_bytes()));
     }
+    files.push((out.join("tables/claims.md"), claims(kept).into_bytes()));
     files.push((out.join("report.html"), page(kept, &shown, &missing).into_bytes()));
     for (path, bytes) in files {
         let done = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));

@@ -4,7 +4,6 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pulldown_latex::config::{DisplayMode, RenderConfig};
 use pulldown_latex::{Parser, Storage, push_mathml};
 
-use super::latex::{Counts, best, significant};
 use crate::evidence::{ClaimEvidence, Decided, Input, InstanceEvidence, Kept, Outcome, Status, Summary, Verdict};
 
 const VERDICTS: [Verdict; 4] = [Verdict::Confirmed, Verdict::Inconclusive, Verdict::HypothesisFailed, Verdict::Refuted];
@@ -99,7 +98,7 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
     let input = match &parameters.input {
         Input::BuiltIn => {
             format!(
-                "the digits, {} random regressions, {} networks of each kind",
+                "the digits; random regressions: {}; networks of each kind: {}",
                 parameters.regressions, parameters.networks
             )
         }
@@ -139,10 +138,11 @@ fn drawn(figure: &Drawn) -> Markup {
 }
 
 fn of_claim(claim: &ClaimEvidence) -> Markup {
-    let counts = Counts::of(claim);
-    let constants = best(claim);
+    let (rejected, twins) = claim.twins_rejected();
+    let constants: Vec<_> =
+        claim.best_estimates().into_iter().filter(|(_, estimate)| estimate.theory.is_some()).collect();
     html! {
-        details id=(claim.id) {
+        details.claim id=(claim.id) {
             summary {
                 span.name { (claim.title) }
                 span class=(format!("verdict {}", class(claim.verdict))) { (mark(claim.verdict)) " " (claim.verdict) }
@@ -153,8 +153,8 @@ fn of_claim(claim: &ClaimEvidence) -> Markup {
                 p { (claim.statement) "." }
                 @if !claim.reason.is_empty() { p class=(class(claim.verdict)) { (claim.reason) } }
                 p.soft {
-                    (counts.held) " of " (counts.instances) " instances within the hypotheses; "
-                    (counts.rejected) " of " (counts.twins) " wrong twins rejected. "
+                    (claim.held().count()) " of " (claim.instances.len()) " instances within the hypotheses; "
+                    (rejected) " of " (twins) " wrong twins rejected. "
                     (claim.source) ". Derivation: " code { (claim.note) } "."
                 }
                 @if !constants.is_empty() {
@@ -163,20 +163,14 @@ fn of_claim(claim: &ClaimEvidence) -> Markup {
                         thead { tr { th { "constant" } th { "theory" } th { "measured" } th { "would notice" } th { "instance" } } }
                         tbody {
                             @for (instance, estimate) in &constants {
-                                @let interval = &estimate.estimate;
                                 tr {
                                     td { (estimate.what) }
-                                    td data-is="theory" {
-                                        (estimate.theory.map_or(String::new(), |theory| significant(theory, interval.half_width)))
-                                    }
-                                    td data-is="measured" {
-                                        (significant(interval.value, interval.half_width)) " ± "
-                                        (significant(interval.half_width, interval.half_width))
-                                    }
+                                    td data-is="theory" { (estimate.predicted().unwrap_or_default()) }
+                                    td data-is="measured" { (estimate.measured()) }
                                     td data-is="would notice" {
-                                        (estimate.notices.map_or(String::new(), |change| significant(change, change)))
+                                        (estimate.notices.map_or(String::new(), |change| format!("{change:.1e}")))
                                     }
-                                    td data-is="instance" { (instance) }
+                                    td data-is="instance" { (instance.instance) }
                                 }
                             }
                         }
