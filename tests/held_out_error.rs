@@ -1,7 +1,8 @@
 use sharpflow_theorems::evidence::Verdict;
+use sharpflow_theorems::evidence::{Input, Status};
 use sharpflow_theorems::records::{Progress, SEEDS};
 use sharpflow_theorems::registry::find;
-use sharpflow_theorems::runner::{Source, Status, Store, Study, run};
+use sharpflow_theorems::runner::{Source, Store, Study, run};
 
 #[test]
 fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
@@ -10,10 +11,11 @@ fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
         seed,
         regressions: 0,
         networks: 0,
+        input: Input::BuiltIn,
         source: Source::BuiltIn,
     };
     let found = run(&study(1), &Progress::default(), &|_| {}, &Store::none()).unwrap();
-    assert_eq!(found.status, Status::Complete);
+    assert_eq!(found.summary.status, Status::Complete);
     let claim = &found.claims[0];
     assert_eq!(claim.verdict, Verdict::Confirmed, "{}", claim.reason);
     let evidence = &claim.instances[0];
