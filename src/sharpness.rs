@@ -1,6 +1,26 @@
 //! Spherical sharpness λ₁(θ): the largest Hessian eigenvalue at a point of the sphere.
 //!
-//! Off Γ two notions differ, and both are here. They agree where ∇L(θ) = 0, since ∇²L(θ)θ = −∇L(θ).
+//! Off Γ two notions differ, and both are here. They agree where ∇L(θ) = 0, since ∇²L(θ)θ = −∇L(θ). Of weights w it is λ₁(∇²L(w))·‖w‖²,
+//! which no rescaling changes.
+//!
+//! ```
+//! use sharpflow::data::Dataset;
+//! use sharpflow::krylov::KrylovOptions;
+//! use sharpflow::loss::{Derivatives, LinearRegression};
+//! use sharpflow::sharpness::{HessianKind, largest_sharpnesses, spherical_sharpness};
+//! use sharpflow::sphere::project;
+//!
+//! let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 0))?;
+//! let mut derivatives = Derivatives::new(&loss);
+//! let mut theta: Vec<f64> = (1..=9).map(f64::from).collect();
+//! project(&mut theta);
+//! let dense = spherical_sharpness(&mut derivatives, &theta, HessianKind::Euclidean)?;
+//! // The same from Hessian–vector products alone.
+//! let options = KrylovOptions::default();
+//! let found = largest_sharpnesses(&mut derivatives, &theta, HessianKind::Euclidean, &options, None)?;
+//! assert!(found.converged && (found.pairs[0].value / dense.value - 1.0).abs() < 1e-9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use faer::{Mat, MatRef};
 use thiserror::Error;

@@ -1,4 +1,18 @@
 //! The unit sphere S ⊂ ℝᴰ, where a scale-invariant loss lives.
+//!
+//! L(cw) = L(w) for every c > 0, so weights w matter by their direction θ = Π(w) = w/‖w‖ alone. Vectors tangent at θ are those with
+//! ⟨v, θ⟩ = 0, and ∇L(θ) is one of them.
+//!
+//! ```
+//! use sharpflow::sphere::{geodesic_distance, make_tangent, project};
+//!
+//! let mut theta = [3.0, 4.0];
+//! assert_eq!(project(&mut theta), 5.0);
+//! let mut v = [1.0, 1.0];
+//! make_tangent(&theta, &mut v);
+//! assert!((v[0] * theta[0] + v[1] * theta[1]).abs() < 1e-15);
+//! assert!((geodesic_distance(&theta, &[1.0, 0.0]) - (0.8f64).atan2(0.6)).abs() < 1e-15);
+//! ```
 
 use crate::arithmetic::{Real, Scalar, add_scaled, distance, dot, norm, scale};
 

@@ -310,7 +310,7 @@ fn a_users_file_is_read_by_every_claim_and_can_be_confirmed() {
     let folder = Folder::new("users");
     let absent = ["verify", "effective_learning_rate", "--data", "absent.csv", "--target", "1"];
     assert_refused(&folder.run(&absent), &["cannot read"]);
-    assert!(fs::read_dir(folder.0.join("sharpflow-evidence")).unwrap().next().is_none(), "an empty file is left");
+    assert!(!folder.0.join("sharpflow-evidence").exists(), "an empty folder is left");
     folder.random("wide.csv", 8, 12, 3);
     let output = folder.run(&["verify", "--data", "wide.csv", "--target", "13"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
@@ -320,24 +320,6 @@ fn a_users_file_is_read_by_every_claim_and_can_be_confirmed() {
     let twice = folder.run(&["verify", "effective_learning_rate", "effective_learning_rate", "--json"]);
     let evidence: Value = serde_json::from_slice(&twice.stdout).unwrap();
     assert_eq!(evidence["claims"].as_array().unwrap().len(), 1);
-}
-
-/// A second seed is a second experiment.
-#[test]
-fn neighbouring_seeds_share_no_draw() {
-    let folder = Folder::new("seeds");
-    let ratios = |seed: &str| -> Vec<u64> {
-        let output = folder.run(&["verify", "effective_learning_rate", "--json", "--seed", seed]);
-        let evidence: Value = serde_json::from_slice(&output.stdout).unwrap();
-        // The last instance is the random steps in double-double.
-        let instances = evidence["claims"][0]["instances"].as_array().unwrap();
-        let found = &instances.last().unwrap()["statements"][0]["check"]["ratios"];
-        found.as_array().unwrap().iter().map(|r| r.as_f64().unwrap().to_bits()).collect()
-    };
-    let (first, second) = (ratios("0"), ratios("1"));
-    assert_eq!(first.len(), 100);
-    // A residual of exactly 0 can happen to any draw.
-    assert!(first.iter().all(|ratio| *ratio == 0 || !second.contains(ratio)));
 }
 
 #[test]

@@ -6,12 +6,12 @@ use common::{cases, data_with_kernel, normal_vector};
 use proptest::prelude::*;
 use sharpflow::arithmetic::{Float, add_scaled, distance, dot, norm, scale};
 use sharpflow::data::Dataset;
-use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
+use sharpflow::descent::{Descent, EdgeStart, GradientDescent, HeavyBall, ScalarRmsprop, StepError, every, run};
 use sharpflow::flow::angle_at;
-use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::loss::{Evaluator, LinearRegression, Loss};
 use sharpflow::measure::{Oscillation, Tracker, slow_period};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
-use sharpflow::sphere::direction;
+use sharpflow::sphere::{Space, direction};
 
 proptest! {
     #![proptest_config(cases(48))]
@@ -165,6 +165,59 @@ fn check_a_run<T: Float>() {
     assert!(whole && summary.sign_failures == 0, "{summary:?}");
     assert!((1f64.tan() / angle.tan() / 1f64.exp() - 1.0).abs() < 2.0 * scale, "{angle}");
     assert!(summary.largest_offset < 4.0 * scale && summary.least_displacement > 1e-3 * scale, "{summary:?}");
+}
+
+/// However large it is: θ₀ is a unit vector with ⟨θ₀, v₁⟩ = h.
+#[test]
+fn a_start_has_the_displacement_it_was_asked_for() {
+    let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 2)).unwrap();
+    let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+    let point = minimizers.at_angle(0.5, &normal_vector(9, 2)).unwrap();
+    let mut geometry = Geometry::new(9);
+    minimizers.geometry(&point, &mut geometry).unwrap();
+    for kick in [-40.0, 0.1, 1.0, 60.0] {
+        let edge = EdgeStart { intrinsic_lr: 1e-4, kick, edge_offset: 0.0 };
+        let h = edge.displacement(&geometry);
+        let theta = edge.theta(&point, &geometry, Space::Sphere);
+        assert!((norm(&theta) - 1.0).abs() < 1e-14);
+        assert!((dot(&theta, &geometry.direction) - h).abs() < 1e-14, "{h}");
+    }
+}
+
+/// Heavy ball and RMSprop step by step, written out over the loss's own gradient.
+#[test]
+fn steps_with_memory_are_what_they_say() {
+    let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 2)).unwrap();
+    let mut evaluator = Evaluator::new(&loss);
+    let start = normal_vector(9, 2);
+    let (lr, decay, momentum) = (0.1, 1e-2, 0.5);
+    let velocity = normal_vector(9, 3);
+    let mut ball = HeavyBall::new(&loss, lr, lr * decay, momentum, [&start, &velocity]).unwrap();
+    let (mut w, mut m) = (start.clone(), velocity);
+    for _ in 0..5 {
+        assert!((ball.effective_learning_rate() - lr / (1.5 * dot(&w, &w))).abs() < 1e-14);
+        ball.step();
+        let gradient = evaluator.evaluate(&w).1;
+        m = (0..9).map(|k| momentum * m[k] + gradient[k] + decay * w[k]).collect();
+        w = (0..9).map(|k| w[k] - lr * m[k]).collect();
+        assert!(distance(ball.weights(), &w) < 1e-13, "{:?} {w:?}", ball.weights());
+    }
+
+    for space in [Space::Sphere, Space::Euclidean] {
+        let mut rmsprop = ScalarRmsprop::new(&loss, lr, 2.0, (&start, space), 3.0).unwrap();
+        let (mut w, mut v) = (start.clone(), 3.0);
+        space.restrict(&mut w);
+        for _ in 0..5 {
+            assert!((rmsprop.effective_learning_rate() - lr / f64::sqrt(v)).abs() < 1e-14);
+            rmsprop.step();
+            let gradient = evaluator.evaluate(&w).1.to_vec();
+            w = (0..9).map(|k| w[k] - lr / f64::sqrt(v) * gradient[k]).collect();
+            space.restrict(&mut w);
+            // β = 1 − C_b η².
+            v = (1.0 - 2.0 * lr * lr) * v + 2.0 * lr * lr * dot(&gradient, &gradient);
+            assert!(distance(rmsprop.weights(), &w) < 1e-13);
+        }
+    }
 }
 
 #[test]

@@ -84,6 +84,52 @@ fn a_flow_over_derivatives_alone_is_the_same_flow() {
     assert!(distance(&state, &expected) <= bound);
 }
 
+/// A Γ on which λ₁ comes near to λ₂ where the first coordinate falls.
+struct Crossing;
+
+impl Minimizers<f64> for Crossing {
+    fn dimension(&self) -> usize {
+        2
+    }
+    fn manifold_dimension(&self) -> usize {
+        1
+    }
+    fn nearest(&mut self, theta: &[f64], point: &mut [f64]) -> Result<(), MinimizersError> {
+        point.copy_from_slice(theta);
+        Ok(())
+    }
+    fn geometry(&mut self, point: &[f64], geometry: &mut Geometry<f64>) -> Result<(), MinimizersError> {
+        geometry.sharpness = 1.0;
+        geometry.next_sharpness = if point[0] < 0.9 { 1.0 - 1e-4 } else { 0.0 };
+        geometry.log_gradient.copy_from_slice(&[point[1], -point[0]]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_flow_ends_where_the_sharpness_is_hardly_simple() {
+    let law = FlowConstants::SHARPNESS_REDUCTION;
+    let failed = integrate(&mut Crossing, law, &[1.0, 0.0], 10.0, 1e-8).map(|_| ()).unwrap_err();
+    let source = |failed: &FlowError| match failed {
+        FlowError::RightHandSide { source, .. } => Some(*source),
+        _ => None,
+    };
+    assert!(matches!(source(&failed), Some(MinimizersError::NotSimple { .. })), "{failed}");
+}
+
+#[test]
+fn the_interval_and_the_tolerance_are_each_looked_at() {
+    let law = FlowConstants::SHARPNESS_REDUCTION;
+    for (end, tolerance) in
+        [(0.0, 1e-8), (-1.0, 1e-8), (f64::INFINITY, 1e-8), (1.0, 0.0), (1.0, f64::INFINITY), (1.0, -1.0)]
+    {
+        let failed = integrate(&mut Crossing, law, &[1.0, 0.0], end, tolerance).map(|_| ()).unwrap_err();
+        assert!(matches!(failed, FlowError::Domain { .. }), "{end} {tolerance}: {failed}");
+    }
+    let flow = integrate(&mut Crossing, law, &[1.0, 0.0], 0.25, 1e-8).unwrap();
+    assert_eq!(flow.end(), 0.25);
+}
+
 /// A Γ whose right-hand side fails beyond a time that only the state knows.
 struct Failing;
 

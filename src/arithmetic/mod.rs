@@ -1,10 +1,21 @@
 //! The numbers a loss is evaluated over.
 //!
 //! [`Scalar`] is what a gradient needs: field operations and a square root. [`Base`] is a scalar that can hold data and
-//! multiply matrices: floats, double-double, a [`PrimeField`]. Every other scalar ([`Jet`]) is a fixed number of *planes* of
-//! its base, so that products of matrices are products of the base whatever the scalar ([`product`]); [`Lanes`] are several numbers side
-//! by side. [`Real`] adds order
-//! and magnitude, [`Float`] the decompositions and integrators that exist for `f32` and `f64` alone.
+//! multiply matrices: floats, double-double, a [`PrimeField`]. Every other scalar is a fixed number of *planes* of
+//! its base, so that products of matrices are products of the base whatever the scalar ([`product`]): [`Jet`]s are truncated Taylor
+//! series, [`Lanes`] several numbers side by side. [`Real`] adds order and magnitude, [`Float`] the decompositions and
+//! integrators that exist for `f32` and `f64` alone.
+//!
+//! ```
+//! use sharpflow::arithmetic::{FirstField, Jet, Scalar};
+//!
+//! // d/dx √x at 4 is 1/4.
+//! let root = Jet::<f64, 2>::line(4.0, 1.0).sqrt();
+//! assert_eq!(root.0, [2.0, 0.25]);
+//! // Exactly 1/3, as a float is not: in a prime field.
+//! let third = FirstField::constant(1.0) / FirstField::constant(3.0);
+//! assert_eq!(third + third + third, FirstField::constant(1.0));
+//! ```
 
 mod base;
 mod enclosure;

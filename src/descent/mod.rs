@@ -1,4 +1,29 @@
 //! Discrete dynamics: gradient descent with weight decay, with momentum, projected, scalar RMSprop; starts at the edge of stability.
+//!
+//! Gradient descent with weight decay, w₊ = (1−ηλ)w − η∇L(w), is on S projected gradient descent θ₊ = Π(θ − η̃∇L(θ)) with the effective
+//! learning rate η̃ = η/((1−ηλ)‖w‖²), which the run sets itself: η̃₊ = η̃(1−ηλ)⁻²(1 + η̃²‖∇L(θ)‖²)⁻¹. Near Γ it contracts while η̃λ₁ < 2;
+//! decay lets η̃ grow, and at η̃λ₁ = 2, the edge of stability, the run begins to swing about Γ along v₁ and drifts along it.
+//!
+//! ```
+//! use sharpflow::data::Dataset;
+//! use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent};
+//! use sharpflow::loss::LinearRegression;
+//! use sharpflow::sphere::direction;
+//!
+//! let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 0))?;
+//! let start: Vec<f64> = (1..=9).map(f64::from).collect();
+//! let mut descent = GradientDescent::new(&loss, 0.1, 1e-3, &start)?;
+//! let mut projected = ProjectedGradientDescent::new(&loss, 0.0, &start);
+//! let mut theta = vec![0.0; 9];
+//! for _ in 0..10 {
+//!     projected.effective_learning_rate = descent.effective_learning_rate();
+//!     projected.step();
+//!     descent.step();
+//! }
+//! direction(descent.weights(), &mut theta);
+//! assert!(theta.iter().zip(projected.weights()).all(|(a, b)| (a - b).abs() < 1e-12));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod gradient_descent;
 mod heavy_ball;

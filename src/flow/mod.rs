@@ -1,4 +1,22 @@
 //! The sharpness-reduction flow dζ/dτ = −2∇_Γ log λ₁(ζ) / (4 + ‖∇_Γ log λ₁(ζ)‖²) on Γ.
+//!
+//! One step of gradient descent with weight decay lasts ηλ of τ. Along the flow log λ₁ falls at the rate 2‖G‖²/(4 + ‖G‖²), G = ∇_Γ log λ₁: never
+//! faster than 2. On a linear regression with batch normalization the angle φ to the minimum-norm solution obeys tan φ(τ) = tan φ(0)·e^{−τ}.
+//!
+//! ```
+//! use sharpflow::data::Dataset;
+//! use sharpflow::flow::{FlowConstants, angle_at, integrate};
+//! use sharpflow::loss::LinearRegression;
+//! use sharpflow::minimizers::LinearRegressionMinimizers;
+//!
+//! let loss = LinearRegression::<f64>::new(&Dataset::random(8, 12, 1))?;
+//! let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
+//! let mut zeta = minimizers.at_angle(1.0, &[1.0; 12])?;
+//! let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, &zeta, 1.0, 1e-10)?;
+//! flow.at(0.5, &mut zeta);
+//! assert!((minimizers.angle(&zeta) - angle_at(1.0, 0.5)).abs() < 1e-8);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod closed_form;
 mod integrate;

@@ -1,4 +1,22 @@
-//! Losses, and every derivative of them from one gradient.
+//! Scale-invariant losses L(w) and every derivative of them.
+//!
+//! A loss evaluates its value and gradient over any [`Scalar`](crate::arithmetic::Scalar). All else comes of that one gradient: over jets w + εv its
+//! Taylor coefficients are ∇²L(w)v, ∇³L(w)[v, v] and ∇⁴L(w)[v, v, v]. No derivative is a difference, and none is written twice.
+//!
+//! ```
+//! use sharpflow::data::Dataset;
+//! use sharpflow::loss::{Derivatives, LinearRegression};
+//!
+//! let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 0))?;
+//! let mut derivatives = Derivatives::new(&loss);
+//! let w: Vec<f64> = (1..=9).map(f64::from).collect();
+//! let gradient = derivatives.gradient(&w).1.to_vec();
+//! let mut image = vec![0.0; 9];
+//! derivatives.hessian_vector(&w, &w, &mut image);
+//! // Scale invariance: ∇²L(w)w = −∇L(w).
+//! assert!(image.iter().zip(&gradient).all(|(h, g)| (h + g).abs() < 1e-14));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod derivatives;
 mod linear_regression;

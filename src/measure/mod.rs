@@ -1,4 +1,20 @@
-//! What a run shows: where it is relative to Γ and the flow, how it oscillates, orders and means with intervals.
+//! What a run shows: where it stands against Γ, its oscillation, orders with intervals.
+//!
+//! A run at the edge of stability swings about its nearest point p on Γ: h = ⟨θ − p, v₁⟩ changes sign at every step, and δ = η̃λ₁(p) − 2
+//! swings with the period π/√(2ηλ) while h is small. What vanishes with ηλ is told from what does not by the order of its errors on a ladder of ηλ,
+//! with a Student interval.
+//!
+//! ```
+//! use sharpflow::measure::{ErrorModel, LadderPoint, fit_order, slow_period};
+//!
+//! // Two starts, errors 3√x and 5√x, one of them off by a thousandth.
+//! let point = |start, parameter: f64, constant: f64| LadderPoint { start, parameter, error: constant * parameter.sqrt() };
+//! let ladder = [1e-3, 1e-4, 1e-5].map(|x| [point(0, x, 3.0), point(1, x, 5.0 * (1.0 + x))]);
+//! let fit = fit_order(ladder.as_flattened(), ErrorModel::Leading, 1e-12, 0.99)?;
+//! assert!(fit.order.contains(0.5) && fit.order.half_width < 1e-2);
+//! assert!((slow_period(2e-4) - std::f64::consts::PI / 0.02).abs() < 1e-9);
+//! # Ok::<(), sharpflow::measure::StatisticsError>(())
+//! ```
 
 mod oscillation;
 mod statistics;

@@ -1,4 +1,25 @@
 //! Γ ⊂ S, the manifold of minimizers of a scale-invariant loss, and the sharpness along it.
+//!
+//! At a point p of Γ the Hessian vanishes on the tangent space of Γ and is positive on the normal space; λ₁(p) is its largest eigenvalue, v₁(p) the
+//! eigenvector, and G(p) = ∇_Γ log λ₁ = Π_Γ ∇³L(p)[v₁, v₁]/λ₁ what the flow follows. [`LinearRegressionMinimizers`] knows Γ in closed form,
+//! [`NumericMinimizers`] from derivatives alone.
+//!
+//! ```
+//! use sharpflow::data::Dataset;
+//! use sharpflow::loss::LinearRegression;
+//! use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
+//!
+//! let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 0))?;
+//! let mut closed = LinearRegressionMinimizers::new(&loss)?;
+//! let point = closed.at_angle(0.7, &[1.0; 9])?;
+//! let mut numeric = NumericMinimizers::through(&loss, &point)?;
+//! let (mut a, mut b) = (Geometry::new(9), Geometry::new(9));
+//! closed.geometry(&point, &mut a)?;
+//! numeric.geometry(&point, &mut b)?;
+//! assert!((a.sharpness / b.sharpness - 1.0).abs() < 1e-10);
+//! assert!(a.log_gradient.iter().zip(&b.log_gradient).all(|(a, b)| (a - b).abs() < 1e-8));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod descend;
 mod energy;

@@ -97,6 +97,9 @@ fn symbol(c: char) -> Option<&'static str> {
         'Σ' => "\\textstyle\\sum",
         'ṽ' => "\\tilde v",
         'ȳ' => "\\bar y",
+        '|' => "|",
+        '<' => "<",
+        '>' => ">",
         '∇' => "\\nabla",
         '∂' => "\\partial",
         '∫' => "\\textstyle\\int",
@@ -163,8 +166,13 @@ pub(super) fn tables(kept: &Kept) -> Vec<(&'static str, String)> {
     vec![("claims.tex", claims(kept)), ("constants.tex", constants(kept)), ("orders.tex", orders(kept))]
 }
 
+/// A column of ragged text, by its share of the line.
+fn ragged(share: f64) -> String {
+    format!(">{{\\raggedright\\arraybackslash}}p{{{share}\\linewidth}}")
+}
+
 fn tabular(columns: &str, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut out = String::from("% Needs \\usepackage{booktabs,amsmath,amssymb}. Made by `sharpflow report`.\n");
+    let mut out = String::from("% Needs \\usepackage{array,booktabs,amsmath,amssymb}. Made by `sharpflow report`.\n");
     let _ = writeln!(out, "\\begin{{tabular}}{{{columns}}}\n\\toprule\n{} \\\\\n\\midrule", header.join(" & "));
     for row in rows {
         let _ = writeln!(out, "{} \\\\", row.join(" & "));
@@ -184,7 +192,7 @@ fn claims(kept: &Kept) -> String {
         ]
     });
     let header = ["claim", "strength", "verdict", "instances", "twins rejected"];
-    tabular("p{0.42\\linewidth}llrr", &header, rows)
+    tabular(&(ragged(0.42) + "llrr"), &header, rows)
 }
 
 fn constants(kept: &Kept) -> String {
@@ -203,7 +211,7 @@ fn constants(kept: &Kept) -> String {
         }
     }
     let header = ["claim", "constant", "instance", "theory", "measured", "noticed"];
-    tabular("p{0.22\\linewidth}p{0.2\\linewidth}p{0.2\\linewidth}rrr", &header, rows)
+    tabular(&(ragged(0.22) + &ragged(0.2).repeat(2) + "rrr"), &header, rows)
 }
 
 fn orders(kept: &Kept) -> String {
@@ -225,7 +233,7 @@ fn orders(kept: &Kept) -> String {
         }
     }
     let header = ["claim", "error", "instance", "order", "needed"];
-    tabular("p{0.22\\linewidth}p{0.22\\linewidth}p{0.22\\linewidth}rr", &header, rows)
+    tabular(&(ragged(0.22).repeat(3) + "rr"), &header, rows)
 }
 
 #[cfg(test)]
