@@ -1,6 +1,17 @@
 //! Bounds over the whole sphere, by interval arithmetic: of a loss, and of its spherical sharpness.
 //!
 //! For losses of a few weights, smooth on all of S and made of field operations and roots. Derivation: `proofs-notes/descent_lemma.md`.
+//!
+//! ```
+//! use sharpflow::enclosure::SphereBounds;
+//! use sharpflow::network::{NetworkLoss, zoo::find};
+//!
+//! let network = find("circle").ok_or("no such architecture")?.network(&[])?;
+//! let bounds = SphereBounds::new(&NetworkLoss::new(&network)?)?;
+//! // λ₁ = 1 + 20x² on the minimizers z = 0, and nowhere is it larger than what is enclosed.
+//! assert!(bounds.sharpness.upper >= 21.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -3,6 +3,17 @@
 //! Each is a left and a right side with whole numbers in them; a *twin* has others there, and must be found different. Tried
 //! at random points of a prime field ([`try_exactly`]), an identity that is false holds by accident with a probability that is
 //! bounded there; the bound assumes that no root is taken of a square (√q² is q or −q there, by chance). Derivation: `proofs-notes/exact_arithmetic.md`.
+//!
+//! ```
+//! use sharpflow::identities::try_exactly;
+//! use sharpflow::network::zoo::find;
+//!
+//! let network = find("batch_norm").ok_or("no such architecture")?.exact()?;
+//! const PRIME: u64 = (1 << 61) - 1;
+//! let trials = try_exactly::<PRIME>(&network, 1, 0)?;
+//! assert!(trials.confirm() && trials.log2_accident < -20.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use rand::Rng;
 use rand::rngs::ChaCha12Rng;

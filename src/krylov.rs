@@ -4,6 +4,19 @@
 //! is an eigenvector, panics in few dimensions and tells of convergence by a count. What is here asks it in ways that have an
 //! answer: few dimensions are decomposed densely, the operator is scaled and, where needed, shifted; noise at the level of
 //! rounding keeps the Krylov space from closing; residuals are computed anew.
+//!
+//! ```
+//! use sharpflow::krylov::{KrylovOptions, largest_eigenpairs};
+//!
+//! // diag(1, 2, …, 1000), which is never written out.
+//! let apply = |x: &[f64], out: &mut [f64]| {
+//!     out.iter_mut().zip(x).enumerate().for_each(|(k, (out, x))| *out = (k + 1) as f64 * x);
+//! };
+//! let options = KrylovOptions { pairs: 1, ..KrylovOptions::default() };
+//! let found = largest_eigenpairs(1000, apply, &options, None)?;
+//! assert!(found.converged && (found.pairs[0].value - 1000.0).abs() < 1e-6);
+//! # Ok::<(), sharpflow::krylov::KrylovError>(())
+//! ```
 
 use std::fmt;
 use std::sync::Mutex;

@@ -6,7 +6,7 @@
 //! ```
 //! use sharpflow::sphere::{geodesic_distance, make_tangent, project};
 //!
-//! let mut theta = [3.0, 4.0];
+//! let mut theta = [3.0f64, 4.0];
 //! assert_eq!(project(&mut theta), 5.0);
 //! let mut v = [1.0, 1.0];
 //! make_tangent(&theta, &mut v);

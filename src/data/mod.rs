@@ -1,4 +1,18 @@
 //! Data sets for regression: the built-in digits, a user's CSV, seeded random draws.
+//!
+//! Randomness enters the library here alone, through one generator and seeds: the same seed is the same draw.
+//!
+//! ```
+//! use sharpflow::data::{Dataset, Digits};
+//!
+//! let (a, b) = (Dataset::random(6, 9, 7), Dataset::random(6, 9, 7));
+//! assert!(a.features == b.features && a.targets == b.targets);
+//! // 30 images of 3 and 8 to train on, the rest held out.
+//! let digits = Digits::pair(3, 8);
+//! let split = digits.split(30, 0)?;
+//! assert_eq!(split.training.targets.len() + split.held_out.targets.len(), digits.len());
+//! # Ok::<(), sharpflow::data::DataError>(())
+//! ```
 
 mod csv_file;
 mod digits;
