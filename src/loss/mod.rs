@@ -1,6 +1,6 @@
 //! Scale-invariant losses L(w) and every derivative of them.
 //!
-//! A loss evaluates its value and gradient over any [`Scalar`](crate::arithmetic::Scalar). All else comes of that one gradient: over jets w + εv its
+//! A loss evaluates its value and gradient over any [`Scalar`]. All else comes of that one gradient: over jets w + εv its
 //! Taylor coefficients are ∇²L(w)v, ∇³L(w)[v, v] and ∇⁴L(w)[v, v, v]. No derivative is a difference, and none is written twice.
 //!
 //! ```
