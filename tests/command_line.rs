@@ -278,6 +278,10 @@ fn an_interrupted_verify_keeps_the_claims_it_has() {
     let claim = folder.json("sharpflow-evidence/partial/claims/sharpness_reduction_flow.json");
     assert_eq!(claim["verdict"], "inconclusive");
     assert!(claim["reason"].as_str().unwrap().contains("interrupted"));
+    // It is told apart from a whole study by whoever reads it.
+    assert_refused(&folder.run(&["report", "sharpflow-evidence"]), &["interrupted study", "partial"]);
+    assert_refused(&folder.run(&["check-evidence", "sharpflow-evidence/partial"]), &["interrupted study"]);
+    assert!(text(&folder.run(&["cite", "sharpflow-evidence/partial"]).stdout).contains("do not cite"));
 }
 
 /// Between rows too: this run has a single row in sight.

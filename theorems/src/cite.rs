@@ -1,6 +1,6 @@
 //! How to cite the theory, this suite, and the numbers of evidence.
 
-use crate::evidence::{ClaimEvidence, Kept, PROVENANCE, Provenance, Verdict};
+use crate::evidence::{ClaimEvidence, Kept, PROVENANCE, Provenance, Status, Verdict};
 
 const PAPER: &str = "@inproceedings{lyu2022sharpness,
   title     = {Understanding the Generalization Benefit of Normalization Layers: Sharpness Reduction},
@@ -77,6 +77,9 @@ fn sentence(kept: &Kept, by: &Provenance) -> String {
     .collect();
     if !numbers.is_empty() {
         text += &format!("; measured: {}", numbers.join(", "));
+    }
+    if kept.summary.as_ref().is_some_and(|summary| summary.status == Status::Partial) {
+        text += ". (This study was interrupted: do not cite it)";
     }
     if !kept.damage.is_empty() {
         text += ". (This evidence is damaged or was changed since it was written: do not cite it)";

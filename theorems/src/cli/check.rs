@@ -20,6 +20,9 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
     let Some(summary) = &recorded.summary else {
         return Err(CliError::Unrepeatable { path: arguments.evidence.clone() });
     };
+    if summary.status == Status::Partial {
+        return Err(CliError::Interrupted { path: arguments.evidence.clone() });
+    }
     if let Some(tolerance) = arguments.tolerance.filter(|tolerance| !(*tolerance >= 0.0)) {
         return Err(CliError::Tolerance { tolerance });
     }

@@ -61,6 +61,8 @@ enum CliError {
     Report(#[from] ReportError),
     #[error("{} does not say what to run again: its evidence.json is missing or damaged", path.display())]
     Unrepeatable { path: PathBuf },
+    #[error("{} holds an interrupted study: let `verify` finish it first", path.display())]
+    Interrupted { path: PathBuf },
     #[error("--tolerance {tolerance} is not a number from 0 on")]
     Tolerance { tolerance: f64 },
     #[error("cannot read {}: {source}", path.display())]

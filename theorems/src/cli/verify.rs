@@ -38,7 +38,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let store = Store::under(out, &study);
     let (evidence, circumstances) = judged(&study, &store, arguments.threads, arguments.quiet || arguments.json)?;
     // What is partial does not take the place of what is whole.
-    let partial = out.join("partial");
+    let partial = out.join(evidence::PARTIAL);
     let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
     evidence::write(folder, &evidence, bytes.as_deref(), &circumstances)?;
 

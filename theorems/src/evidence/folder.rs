@@ -19,6 +19,8 @@ const CIRCUMSTANCES: &str = "circumstances.json";
 const DIGESTS: &str = "SHA256SUMS";
 const CLAIMS: &str = "claims";
 const TRACES: &str = "traces";
+/// Where an interrupted study's evidence goes.
+pub const PARTIAL: &str = "partial";
 /// A user's own file, as it was read.
 const INPUT: &str = "input";
 
@@ -205,12 +207,19 @@ pub fn read(folder: &Path) -> Result<Kept, FolderError> {
         let place = |id: &str| summary.parameters.claims.iter().position(|claim| claim == id);
         claims.sort_by_key(|claim| place(&claim.id));
         for id in &summary.parameters.claims {
-            if claims.iter().all(|claim| claim.id != *id) {
-                note(&mut damage, &format!("{CLAIMS}/{id}.json"), "missing");
+            let file = format!("{CLAIMS}/{id}.json");
+            // One that is there and cannot be read has been noted.
+            if !present.contains(&file) {
+                note(&mut damage, &file, "missing");
             }
         }
     }
     if summary.is_none() && claims.is_empty() {
+        if folder.join(PARTIAL).is_dir() {
+            return Err(nothing(format!(
+                "it holds an interrupted study, in {PARTIAL}/; the same `verify` goes on from it"
+            )));
+        }
         let found = damage.iter().map(|d| format!("{}: {}", d.file, d.what)).collect::<Vec<_>>().join("; ");
         return Err(nothing(found));
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit, null_is_nan};
 
 pub use compare::{Comparison, Difference};
-pub use folder::{Circumstances, Damage, FolderError, Kept, read, write};
+pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
 pub use study::{
     Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
 };
