@@ -4,6 +4,7 @@ mod figures;
 pub mod latex;
 mod markdown;
 mod page;
+mod sphere;
 
 use std::fs;
 use std::io;
