@@ -88,8 +88,8 @@ impl Axis {
 
     /// A logarithmic axis over all these values, with a margin.
     pub fn logarithmic(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
-        let (low, high) = bounds(values.into_iter().filter(|value| *value > 0.0));
-        Self { label: label.into(), range: (low / 1.3, high * 1.3), logarithmic: true }
+        let (low, high) = bounds(values.into_iter().filter(|value| *value > 0.0).map(f64::log10));
+        Self { label: label.into(), range: (10f64.powf(low) / 1.3, 10f64.powf(high) * 1.3), logarithmic: true }
     }
 
     /// An axis that is not drawn.
@@ -114,4 +114,27 @@ fn bounds(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let finite = values.into_iter().filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     if low <= high { (low, high) } else { (0.0, 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever there is to draw: nothing, one point, no finite point, numbers of every size.
+    #[test]
+    fn every_chart_is_drawn_in_every_format() {
+        let kinds = [vec![], vec![(0.0, 0.0)], vec![(f64::NAN, f64::INFINITY)], vec![(1e-300, -1e300), (1e300, 1e-12)]];
+        let axes = [Axis::over, |label: &str, values: Vec<f64>| Axis::logarithmic(label, values)];
+        for points in kinds {
+            for axis in axes {
+                let [x, y] = [0, 1].map(|k| points.iter().map(|p| if k == 0 { p.0 } else { p.1 }).collect());
+                let styles = [Style::Dots(3), Style::Line(2), Style::Dashes(2), Style::Area(1.0), Style::Intervals(2)];
+                let series = styles.map(|style| Series::new("η̃λ₁", PALETTE[0], style, points.clone()));
+                let chart = Chart::new(axis("x", x), axis("y", y), series.to_vec());
+                let svg = to_svg(&chart).unwrap();
+                assert!(export(&svg, Format::Png).unwrap().starts_with(b"\x89PNG"));
+                assert!(export(&svg, Format::Pdf).unwrap().starts_with(b"%PDF"));
+            }
+        }
+    }
 }

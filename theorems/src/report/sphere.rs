@@ -47,10 +47,15 @@ pub(super) fn figure(kept: &Kept) -> Option<Figure> {
     let path = space(table(kept, "path", name)?);
     let minimizers = space(table(kept, "minimizers", name)?);
     let iterates = space(table(kept, "iterates", name)?);
-    let view = View::above(path[path.len() / 2]);
+    let view = View::above(*path.get(path.len() / 2)?);
     let losses: Vec<f64> = surface.column("loss").collect();
     let grid: Vec<(f64, f64)> = surface.column("latitude").zip(surface.column("longitude")).collect();
-    let around = grid.iter().take_while(|point| point.0 == grid[0].0).count();
+    let first = grid.first()?.0;
+    let around = grid.iter().take_while(|point| point.0 == first).count();
+    // A grid that is cut off has no squares.
+    if around < 2 || grid.len() % around != 0 || losses.len() != grid.len() {
+        return None;
+    }
     let (low, high) = losses.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)));
     let mut series = Vec::new();
     let corner = |k: usize| {
