@@ -53,7 +53,7 @@ pub(super) fn figure(kept: &Kept) -> Option<Figure> {
     let first = grid.first()?.0;
     let around = grid.iter().take_while(|point| point.0 == first).count();
     // A grid that is cut off has no squares.
-    if around < 2 || grid.len() % around != 0 || losses.len() != grid.len() {
+    if around < 2 || !grid.len().is_multiple_of(around) || losses.len() != grid.len() {
         return None;
     }
     let (low, high) = losses.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)));
