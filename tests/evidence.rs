@@ -188,7 +188,12 @@ fn a_comparison_sees_every_number() {
     };
     let same = again(&|_| {});
     assert!(same.differences.is_empty() && same.largest == 0.0 && same.numbers > 1000);
-    let changes: [&dyn Fn(&mut StudyEvidence); 10] = [
+    let changes: [&dyn Fn(&mut StudyEvidence); 12] = [
+        &|e| {
+            let data = &mut e.claims[0].instances[0].statements[0].data;
+            if let Data::Order { above, .. } = data { *above = 0.2 } else { panic!("no ladder") }
+        },
+        &|e| e.summary.instances[0].plan.energy_growth += 1e-12,
         &|e| e.claims[0].instances[0].hypotheses[0].hypothesis.measured += 1e-12,
         &|e| e.claims[0].instances[0].estimates[0].estimate.half_width *= 1.001,
         &|e| e.claims[0].verdict = sharpflow_theorems::evidence::Verdict::Refuted,

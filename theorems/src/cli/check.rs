@@ -68,13 +68,14 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
     if compared.differences.len() > TOLD {
         text += &format!("… and {} more\n", compared.differences.len() - TOLD);
     }
-    text += &match compared.largest {
-        0.0 => format!("{} numbers compared: none differs.\n", compared.numbers),
-        largest => format!(
-            "{} numbers compared: the largest difference is {largest:.1e} of its unit ({}); {} exceed the tolerance {tolerance}.\n",
-            compared.numbers,
-            compared.place,
-            compared.differences.len(),
+    text += &match (compared.largest, compared.differences.len()) {
+        (0.0, 0) => format!("{} numbers compared: none differs.\n", compared.numbers),
+        (0.0, others) => {
+            format!("{} numbers compared: none differs, but {others} words or counts do.\n", compared.numbers)
+        }
+        (largest, beyond) => format!(
+            "{} numbers compared: the largest difference is {largest:.1e} of its unit ({}); {beyond} differences exceed the tolerance {tolerance}.\n",
+            compared.numbers, compared.place,
         ),
     };
     if !recorded.damage.is_empty() {

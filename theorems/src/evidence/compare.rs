@@ -1,6 +1,8 @@
 //! Compares evidence with what a second run of the same study finds.
 
-use super::{ClaimEvidence, Data, Decided, InstanceEvidence, Kept, StudyEvidence, Table};
+use serde::Serialize;
+
+use super::{ClaimEvidence, Data, Decided, InstanceEvidence, Kept, StudyEvidence, Summary, Table};
 
 /// What differs, and by how much of its own unit.
 #[derive(Clone, Debug)]
@@ -34,11 +36,16 @@ impl Comparison {
         let mut comparison = Self { tolerance, ..Self::default() };
         for claim in &recorded.claims {
             match again.claims.iter().find(|other| other.id == claim.id) {
-                Some(other) => comparison.claim(claim, other),
+                Some(other) => {
+                    let before = comparison.differences.len();
+                    comparison.claim(claim, other);
+                    comparison.rest(&claim.id, before, claim, other);
+                }
                 None => comparison.differs(&claim.id, "judged", "not judged"),
             }
         }
         if let Some(summary) = &recorded.summary {
+            let before = comparison.differences.len();
             let (a, b) = (&summary.parameters, &again.summary.parameters);
             comparison.count("intervals", a.intervals, b.intervals);
             comparison.count("instances", summary.instances.len(), again.summary.instances.len());
@@ -49,6 +56,8 @@ impl Comparison {
                 comparison.all(&format!("{}, rung", a.name), &a.plan.rungs, &b.plan.rungs, f64::abs);
             }
             comparison.all_words("dropped", &summary.dropped, &again.summary.dropped);
+            let asked = |summary: &Summary| (summary.parameters.clone(), summary.instances.clone());
+            comparison.rest("parameters and instances", before, &asked(summary), &asked(&again.summary));
         }
         for table in &recorded.tables {
             let same = |other: &&Table| other.kind == table.kind && other.instance == table.instance;
@@ -58,6 +67,14 @@ impl Comparison {
             }
         }
         comparison
+    }
+
+    /// Where all must be equal, so must be what has no unit: thresholds, places, notes.
+    fn rest<T: Serialize>(&mut self, at: &str, before: usize, a: &T, b: &T) {
+        let written = |value: &T| serde_json::to_string(value).ok();
+        if self.tolerance == 0.0 && self.differences.len() == before && written(a) != written(b) {
+            self.differs(at, "other words or thresholds", "not the same");
+        }
     }
 
     fn claim(&mut self, a: &ClaimEvidence, b: &ClaimEvidence) {

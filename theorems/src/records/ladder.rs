@@ -85,7 +85,8 @@ impl Run {
 }
 
 impl LadderRecord {
-    /// Makes all runs of an instance, in parallel over rungs, the starts of one side by side; the result does not depend on the threads. `None` when stopped.
+    /// Makes all runs of an instance, in parallel over rungs, the starts of one side by side; the result does not depend on the
+    /// threads. `None` when stopped.
     ///
     /// # Errors
     /// A start that is no start of gradient descent.
