@@ -1,9 +1,8 @@
-//! The largest eigenvalues of a symmetric operator that is known by its products alone, by faer's Krylov solver.
+//! The largest eigenvalues of a symmetric operator that is known by its products alone: Lanczos' method with thick restarts
+//! (Wu and Simon, SIAM J. Matrix Anal. 22, 2000), orthogonalized in full; faer decomposes its small projections.
 //!
-//! The solver finds the largest *magnitudes*, never returns on an operator that is zero or not a number or from a start that
-//! is an eigenvector, panics in few dimensions and tells of convergence by a count. What is here asks it in ways that have an
-//! answer: few dimensions are decomposed densely, the operator is scaled and, where needed, shifted; noise at the level of
-//! rounding keeps the Krylov space from closing; residuals are computed anew.
+//! A Krylov space that closes early is continued at random. So is one that has converged where more than one pair is asked
+//! for: from one start it holds a multiple eigenvalue but once. Few dimensions are decomposed densely. Residuals are computed anew.
 //!
 //! ```
 //! use sharpflow::krylov::{KrylovOptions, largest_eigenpairs};
@@ -18,23 +17,21 @@
 //! # Ok::<(), sharpflow::krylov::KrylovError>(())
 //! ```
 
-use std::fmt;
-use std::sync::Mutex;
-
-use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
-use faer::matrix_free::LinOp;
-use faer::matrix_free::eigen::{PartialEigenParams, partial_self_adjoint_eigen, partial_self_adjoint_eigen_scratch};
-use faer::{ColRef, Mat, MatMut, MatRef, Par};
+use faer::Mat;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 use thiserror::Error;
 
-use crate::arithmetic::{Float, add_scaled, dot, norm, scale};
-use crate::dense::{DenseError, symmetric_eigen};
+use crate::arithmetic::{Float, add_scaled, apply, dot, norm, scale};
+use crate::dense::{DenseError, Eigen, symmetric_eigen};
 use crate::sphere::project;
 
 /// Up to this many dimensions the operator is written out and decomposed densely.
 pub const MOST_DENSE: usize = 128;
+/// The largest space before a restart, in vectors, where few pairs are asked for.
+const LARGEST_SPACE: usize = 32;
+/// After how many products it is seen whether the pairs have converged.
+const STRIDE: usize = 4;
 
 /// What is asked of the solver.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +40,7 @@ pub struct KrylovOptions {
     pub pairs: usize,
     /// The residual ‖Av − μv‖ at which a pair has converged, relative to the largest |eigenvalue|.
     pub tolerance: f64,
-    /// The most restarts, each of some thirty products.
+    /// The most restarts, each of some twenty products.
     pub restarts: usize,
     /// The seed of the start.
     pub seed: u64,
@@ -92,14 +89,14 @@ pub enum KrylovError {
 
 /// The largest algebraic eigenvalues of the symmetric operator `apply(x, out)`: `out ← A·x`.
 ///
-/// `warm` is where to start, best a sum of eigenvectors of an operator nearby. Memory: about 130 vectors.
+/// `warm` is where to start, best a sum of eigenvectors of an operator nearby. Memory: about 70 vectors.
 ///
 /// # Errors
 /// A product that is not finite, or a question without an answer. No convergence is no error: see
 /// [`LargestEigenpairs::converged`].
 pub fn largest_eigenpairs<T: Float>(
     dimension: usize,
-    apply: impl FnMut(&[T], &mut [T]) + Send,
+    apply: impl FnMut(&[T], &mut [T]),
     options: &KrylovOptions,
     warm: Option<&[T]>,
 ) -> Result<LargestEigenpairs<T>, KrylovError> {
@@ -151,82 +148,160 @@ fn dense<T: Float, F: FnMut(&[T], &mut [T])>(
     Ok(((0..pairs).map(|k| (eigen.values[k], eigen.vector(k))).collect(), largest))
 }
 
-fn krylov<T: Float, F: FnMut(&[T], &mut [T]) + Send>(
+fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
     dimension: usize,
     operator: &mut Counted<F>,
     options: &KrylovOptions,
     warm: Option<&[T]>,
 ) -> Result<Found<T>, KrylovError> {
+    let pairs = options.pairs;
     let mut random = ChaCha12Rng::seed_from_u64(options.seed);
-    let mut start: Vec<T> = (0..dimension).map(|_| T::from_f64(centred(random.next_u64()))).collect();
-    project(&mut start);
-    // A few powers: enough to scale by, and to see an operator that is zero.
-    let (mut size, mut image) = (0.0f64, start.clone());
-    for _ in 0..4 {
-        let before = image.clone();
-        operator.product(&before, &mut image)?;
-        let length = norm(&image);
-        size = size.max(length.to_f64());
-        if !(length.to_f64() > 0.0) {
-            break;
-        }
-        scale(&mut image, T::from_f64(1.0) / length);
-    }
-    if size == 0.0 {
-        let unit = |k: usize| (0..dimension).map(|i| T::from_f64(if i == k { 1.0 } else { 0.0 })).collect();
-        return Ok(((0..options.pairs).map(|k| (T::from_f64(0.0), unit(k))).collect(), 0.0));
-    }
+    let mut space = Space::new(dimension, LARGEST_SPACE.max(3 * pairs));
+    space.draw(0, &mut random);
     if let Some(warm) = warm.filter(|warm| norm(warm).to_f64() > 0.0) {
         // A little of everything: a start that is an eigenvector would find nothing else.
-        scale(&mut start, T::from_f64(0.01));
-        add_scaled(&mut start, T::from_f64(1.0) / norm(warm), warm);
+        let start = space.basis.col_as_slice_mut(0);
+        scale(start, T::from_f64(0.01));
+        add_scaled(start, T::from_f64(1.0) / norm(warm), warm);
+        project(start);
     }
-    // By magnitude first. Where these are positive they are the largest algebraically too; else the most negative is shifted
-    // to 0, and the order of magnitudes is that of values.
-    let found = solve(dimension, operator, options, &start, size, 0.0)?;
-    let largest = found.iter().map(|(value, _)| value.to_f64().abs()).fold(size, f64::max);
-    if found.len() == options.pairs && found.iter().all(|(value, _)| value.to_f64() > 0.0) {
-        return Ok((found, largest));
+    let (mut kept, mut confirmed) = (0, pairs == 1);
+    for _ in 0..=options.restarts {
+        let ritz = space.extend(kept, operator, options, &mut random)?;
+        kept = usize::midpoint(ritz.eigen.values.len(), pairs);
+        space.restart(&ritz.eigen, kept);
+        if ritz.converged {
+            if confirmed {
+                break;
+            }
+            confirmed = true;
+            space.draw(kept, &mut random);
+        }
     }
-    Ok((solve(dimension, operator, options, &start, size, largest)?, largest))
+    let values = (0..pairs).map(|k| (space.projection[(k, k)], space.basis.col_as_slice(k).to_vec()));
+    Ok((values.collect(), space.largest))
 }
 
-/// The largest magnitudes of A + shift·I, as eigenvalues of A.
-fn solve<T: Float, F: FnMut(&[T], &mut [T]) + Send>(
-    dimension: usize,
-    operator: &mut Counted<F>,
-    options: &KrylovOptions,
-    start: &[T],
-    size: f64,
-    shift: f64,
-) -> Result<Vec<(T, Vec<T>)>, KrylovError> {
-    let KrylovOptions { pairs, tolerance, restarts, seed } = *options;
-    let zero = T::from_f64(0.0);
-    let mut vectors = Mat::<T>::zeros(dimension, pairs);
-    let mut values = vec![zero; pairs];
-    let params = PartialEigenParams { max_restarts: restarts, ..Default::default() };
-    let buffers = (vec![zero; dimension], vec![zero; dimension]);
-    let scaled = 1.0 / (size + shift);
-    let noise = ChaCha12Rng::seed_from_u64(seed ^ 1);
-    let linear = Shifted { dimension, shift, scaled, inner: Mutex::new(Inner { operator, buffers, noise }) };
-    let scratch = partial_self_adjoint_eigen_scratch::<T>(&linear, pairs, Par::Seq, params);
-    let found = partial_self_adjoint_eigen(
-        vectors.as_mut(),
-        &mut values,
-        &linear,
-        ColRef::from_slice(start),
-        // Half of it: the solver's own estimate is not the residual.
-        T::from_f64(0.5 * tolerance * size * scaled),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        params,
-    );
-    if let Some(product) = operator.failed {
-        return Err(KrylovError::NotFinite { product });
+/// An orthonormal basis of a growing space, and the operator's projection on that space.
+struct Space<T: Float> {
+    /// D×(m+1); its last column in use is the next direction.
+    basis: Mat<T>,
+    /// Where a restart puts its basis, D×m.
+    spare: Mat<T>,
+    /// m×m, symmetric.
+    projection: Mat<T>,
+    coefficients: Vec<T>,
+    image: Vec<T>,
+    part: Vec<T>,
+    /// The largest |Ritz value| met.
+    largest: f64,
+}
+
+/// The eigenpairs of a projection.
+struct Ritz<T> {
+    eigen: Eigen<T>,
+    /// Whether all that are asked for are eigenpairs of the operator, by their estimated residuals.
+    converged: bool,
+}
+
+impl<T: Float> Space<T> {
+    fn new(dimension: usize, most: usize) -> Self {
+        let zero = T::from_f64(0.0);
+        Self {
+            basis: Mat::zeros(dimension, most + 1),
+            spare: Mat::zeros(dimension, most),
+            projection: Mat::zeros(most, most),
+            coefficients: vec![zero; most],
+            image: vec![zero; dimension],
+            part: vec![zero; dimension],
+            largest: 0.0,
+        }
     }
-    let back = |value: T| T::from_f64(value.to_f64() / scaled - shift);
-    let count = found.n_converged_eigen.min(pairs);
-    Ok((0..count).map(|k| (back(values[k]), vectors.col_as_slice(k).to_vec())).collect())
+
+    /// Takes out of the image its part in the first `count` vectors, whose coefficients it leaves behind.
+    fn orthogonalize(&mut self, count: usize) {
+        let vectors = self.basis.subcols(0, count);
+        let coefficients = &mut self.coefficients[..count];
+        apply(vectors.transpose(), &self.image, coefficients);
+        apply(vectors, coefficients, &mut self.part);
+        add_scaled(&mut self.image, T::from_f64(-1.0), &self.part);
+    }
+
+    /// The vector after the first `count`, at random.
+    fn draw(&mut self, count: usize, random: &mut impl Rng) {
+        self.image.iter_mut().for_each(|x| *x = T::from_f64(centred(random.next_u64())));
+        for _ in 0..2 {
+            project(&mut self.image);
+            self.orthogonalize(count);
+        }
+        project(&mut self.image);
+        self.basis.col_as_slice_mut(count).copy_from_slice(&self.image);
+    }
+
+    /// From `kept` vectors and the next one on until the pairs asked for have converged, or as far as the memory goes.
+    fn extend<F: FnMut(&[T], &mut [T])>(
+        &mut self,
+        kept: usize,
+        operator: &mut Counted<F>,
+        options: &KrylovOptions,
+        random: &mut impl Rng,
+    ) -> Result<Ritz<T>, KrylovError> {
+        let most = self.projection.ncols();
+        let mut last = kept;
+        loop {
+            operator.product(self.basis.col_as_slice(last), &mut self.image)?;
+            let size = norm(&self.image).to_f64();
+            for i in 0..=last {
+                self.projection[(i, last)] = T::from_f64(0.0);
+            }
+            // Twice is enough (Giraud and others, Numer. Math. 101, 2005).
+            for _ in 0..2 {
+                self.orthogonalize(last + 1);
+                for (i, &coefficient) in self.coefficients[..=last].iter().enumerate() {
+                    self.projection[(i, last)] += coefficient;
+                    self.projection[(last, i)] = self.projection[(i, last)];
+                }
+            }
+            let mut remainder = norm(&self.image);
+            if remainder.to_f64() <= 4.0 * T::UNIT_ROUNDOFF * size {
+                remainder = T::from_f64(0.0);
+                self.draw(last + 1, random);
+            } else {
+                scale(&mut self.image, T::from_f64(1.0) / remainder);
+                self.basis.col_as_slice_mut(last + 1).copy_from_slice(&self.image);
+            }
+            last += 1;
+            if last == most || (last >= 2 * options.pairs && (last - kept) % STRIDE == 0) {
+                let ritz = self.ritz(last, remainder, options)?;
+                if ritz.converged || last == most {
+                    return Ok(ritz);
+                }
+            }
+        }
+    }
+
+    fn ritz(&mut self, count: usize, remainder: T, options: &KrylovOptions) -> Result<Ritz<T>, KrylovError> {
+        let eigen = symmetric_eigen(self.projection.submatrix(0, 0, count, count))?;
+        self.largest = eigen.values.iter().map(|value| value.to_f64().abs()).fold(self.largest, f64::max);
+        // Half of it: the estimate is not the residual.
+        let bound = 0.5 * options.tolerance * self.largest;
+        let converged = (0..options.pairs).all(|k| (remainder * eigen.vectors[(count - 1, k)]).to_f64().abs() <= bound);
+        Ok(Ritz { eigen, converged })
+    }
+
+    /// Keeps the first of the Ritz vectors, and the next direction after them.
+    fn restart(&mut self, eigen: &Eigen<T>, kept: usize) {
+        let count = eigen.values.len();
+        let spare = self.spare.subcols_mut(0, kept);
+        T::matrix_product(spare, false, self.basis.subcols(0, count), eigen.vectors.subcols(0, kept));
+        let next = self.basis.col(count).to_owned();
+        self.basis.subcols_mut(0, kept).copy_from(self.spare.subcols(0, kept));
+        self.basis.col_mut(kept).copy_from(next);
+        self.projection.fill(T::from_f64(0.0));
+        for (k, &value) in eigen.values[..kept].iter().enumerate() {
+            self.projection[(k, k)] = value;
+        }
+    }
 }
 
 /// Uniform in (−1, 1).
@@ -268,60 +343,5 @@ impl<F> Counted<F> {
         let value = dot(&vector, &image);
         add_scaled(&mut image, -value, &vector);
         Ok(Eigenpair { value, residual: norm(&image), vector })
-    }
-}
-
-/// (A + shift·I)·scaled as faer asks for it.
-struct Shifted<'a, T, F> {
-    dimension: usize,
-    shift: f64,
-    scaled: f64,
-    inner: Mutex<Inner<'a, T, F>>,
-}
-
-struct Inner<'a, T, F> {
-    operator: &'a mut Counted<F>,
-    buffers: (Vec<T>, Vec<T>),
-    noise: ChaCha12Rng,
-}
-
-impl<T, F> fmt::Debug for Shifted<'_, T, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a symmetric operator in {} dimensions", self.dimension)
-    }
-}
-
-impl<T: Float, F: FnMut(&[T], &mut [T]) + Send> LinOp<T> for Shifted<'_, T, F> {
-    fn apply_scratch(&self, _rhs_ncols: usize, _par: Par) -> StackReq {
-        StackReq::EMPTY
-    }
-
-    fn nrows(&self) -> usize {
-        self.dimension
-    }
-
-    fn ncols(&self) -> usize {
-        self.dimension
-    }
-
-    fn apply(&self, mut out: MatMut<'_, T>, rhs: MatRef<'_, T>, _par: Par, _stack: &mut MemStack) {
-        // The solver works in one thread; a lock is what makes this `Sync`.
-        let mut inner = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Inner { operator, buffers: (x, image), noise } = &mut *inner;
-        let (shift, scaled) = (T::from_f64(self.shift), T::from_f64(self.scaled));
-        let rounding = 4.0 * T::UNIT_ROUNDOFF / (self.dimension as f64).sqrt();
-        for j in 0..rhs.ncols() {
-            (0..self.dimension).for_each(|i| x[i] = rhs[(i, j)]);
-            let finite = operator.product(x, image).is_ok();
-            for i in 0..self.dimension {
-                // Once a product was not finite, any operator with an end will do: the result is not used.
-                let exact = if finite { (image[i] + shift * x[i]) * scaled } else { T::from_f64(i as f64) * x[i] };
-                out[(i, j)] = exact + T::from_f64(rounding * centred(noise.next_u64()));
-            }
-        }
-    }
-
-    fn conj_apply(&self, out: MatMut<'_, T>, rhs: MatRef<'_, T>, par: Par, stack: &mut MemStack) {
-        self.apply(out, rhs, par, stack);
     }
 }
