@@ -17,7 +17,9 @@
 //! # Ok::<(), sharpflow::krylov::KrylovError>(())
 //! ```
 
-use faer::Mat;
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use faer::{Mat, MatRef};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 use thiserror::Error;
@@ -31,7 +33,9 @@ pub const MOST_DENSE: usize = 128;
 /// The largest space before a restart, in vectors, where few pairs are asked for.
 const LARGEST_SPACE: usize = 32;
 /// After how many products it is seen whether the pairs have converged.
-const STRIDE: usize = 4;
+const STRIDE: usize = 2;
+/// Rows that are combined at a time: what they need beside the basis stays in the cache.
+const ROWS: usize = 512;
 
 /// What is asked of the solver.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +93,7 @@ pub enum KrylovError {
 
 /// The largest algebraic eigenvalues of the symmetric operator `apply(x, out)`: `out ← A·x`.
 ///
-/// `warm` is where to start, best a sum of eigenvectors of an operator nearby. Memory: about 70 vectors.
+/// `warm` is where to start, best a sum of eigenvectors of an operator nearby. Memory: about 40 vectors.
 ///
 /// # Errors
 /// A product that is not finite, or a question without an answer. No convergence is no error: see
@@ -160,34 +164,31 @@ fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
     space.draw(0, &mut random);
     if let Some(warm) = warm.filter(|warm| norm(warm).to_f64() > 0.0) {
         // A little of everything: a start that is an eigenvector would find nothing else.
-        let start = space.basis.col_as_slice_mut(0);
-        scale(start, T::from_f64(0.01));
-        add_scaled(start, T::from_f64(1.0) / norm(warm), warm);
-        project(start);
+        scale(&mut space.image, T::from_f64(0.01));
+        add_scaled(&mut space.image, T::from_f64(1.0) / norm(warm), warm);
+        space.push(0);
     }
     let (mut kept, mut confirmed) = (0, pairs == 1);
     for _ in 0..=options.restarts {
         let ritz = space.extend(kept, operator, options, &mut random)?;
-        kept = usize::midpoint(ritz.eigen.values.len(), pairs);
+        let done = ritz.converged && confirmed;
+        kept = if done { pairs } else { usize::midpoint(ritz.eigen.values.len(), pairs) };
         space.restart(&ritz.eigen, kept);
+        if done {
+            break;
+        }
         if ritz.converged {
-            if confirmed {
-                break;
-            }
             confirmed = true;
             space.draw(kept, &mut random);
         }
     }
-    let values = (0..pairs).map(|k| (space.projection[(k, k)], space.basis.col_as_slice(k).to_vec()));
+    let values = (0..pairs).map(|k| (space.projection[(k, k)], space.basis.vector(k).to_vec()));
     Ok((values.collect(), space.largest))
 }
 
 /// An orthonormal basis of a growing space, and the operator's projection on that space.
 struct Space<T: Float> {
-    /// D×(m+1); its last column in use is the next direction.
-    basis: Mat<T>,
-    /// Where a restart puts its basis, D×m.
-    spare: Mat<T>,
+    basis: Basis<T>,
     /// m×m, symmetric.
     projection: Mat<T>,
     coefficients: Vec<T>,
@@ -195,6 +196,39 @@ struct Space<T: Float> {
     part: Vec<T>,
     /// The largest |Ritz value| met.
     largest: f64,
+}
+
+/// Orthonormal vectors of length D, one after the other in memory that is touched only as far as they go.
+struct Basis<T> {
+    dimension: usize,
+    entries: Vec<T>,
+}
+
+impl<T: Float> Basis<T> {
+    fn first(&self, count: usize) -> MatRef<'_, T> {
+        MatRef::from_column_major_slice(&self.entries[..self.dimension * count], self.dimension, count)
+    }
+
+    fn vector(&self, k: usize) -> &[T] {
+        &self.entries[self.dimension * k..][..self.dimension]
+    }
+
+    /// In place of the first m vectors their combinations, whose coefficients are m×k; the vector after them follows on.
+    fn combine(&mut self, coefficients: MatRef<'_, T>) {
+        let (before, after) = (coefficients.nrows(), coefficients.ncols());
+        let mut block = Mat::<T>::zeros(ROWS.min(self.dimension), after);
+        for first in (0..self.dimension).step_by(ROWS) {
+            let rows = ROWS.min(self.dimension - first);
+            let old = self.first(before).subrows(first, rows);
+            T::matrix_product(block.subrows_mut(0, rows), false, old, coefficients);
+            for k in 0..after {
+                let column = &block.col_as_slice(k)[..rows];
+                self.entries[self.dimension * k + first..][..rows].copy_from_slice(column);
+            }
+        }
+        self.entries.copy_within(self.dimension * before..self.dimension * (before + 1), self.dimension * after);
+        self.entries.truncate(self.dimension * (after + 1));
+    }
 }
 
 /// The eigenpairs of a projection.
@@ -208,8 +242,7 @@ impl<T: Float> Space<T> {
     fn new(dimension: usize, most: usize) -> Self {
         let zero = T::from_f64(0.0);
         Self {
-            basis: Mat::zeros(dimension, most + 1),
-            spare: Mat::zeros(dimension, most),
+            basis: Basis { dimension, entries: Vec::with_capacity(dimension * (most + 1)) },
             projection: Mat::zeros(most, most),
             coefficients: vec![zero; most],
             image: vec![zero; dimension],
@@ -218,9 +251,16 @@ impl<T: Float> Space<T> {
         }
     }
 
+    /// Puts the image, made a unit vector, after the first `count` vectors.
+    fn push(&mut self, count: usize) {
+        project(&mut self.image);
+        self.basis.entries.truncate(count * self.image.len());
+        self.basis.entries.extend_from_slice(&self.image);
+    }
+
     /// Takes out of the image its part in the first `count` vectors, whose coefficients it leaves behind.
     fn orthogonalize(&mut self, count: usize) {
-        let vectors = self.basis.subcols(0, count);
+        let vectors = self.basis.first(count);
         let coefficients = &mut self.coefficients[..count];
         apply(vectors.transpose(), &self.image, coefficients);
         apply(vectors, coefficients, &mut self.part);
@@ -234,8 +274,7 @@ impl<T: Float> Space<T> {
             project(&mut self.image);
             self.orthogonalize(count);
         }
-        project(&mut self.image);
-        self.basis.col_as_slice_mut(count).copy_from_slice(&self.image);
+        self.push(count);
     }
 
     /// From `kept` vectors and the next one on until the pairs asked for have converged, or as far as the memory goes.
@@ -249,26 +288,29 @@ impl<T: Float> Space<T> {
         let most = self.projection.ncols();
         let mut last = kept;
         loop {
-            operator.product(self.basis.col_as_slice(last), &mut self.image)?;
+            operator.product(self.basis.vector(last), &mut self.image)?;
             let size = norm(&self.image).to_f64();
             for i in 0..=last {
                 self.projection[(i, last)] = T::from_f64(0.0);
             }
-            // Twice is enough (Giraud and others, Numer. Math. 101, 2005).
+            // A pass that leaves little was mostly cancellation: a second one (Daniel, Gragg, Kaufman, Stewart, Math. Comp. 30, 1976).
+            let mut remainder = T::from_f64(0.0);
             for _ in 0..2 {
                 self.orthogonalize(last + 1);
                 for (i, &coefficient) in self.coefficients[..=last].iter().enumerate() {
                     self.projection[(i, last)] += coefficient;
                     self.projection[(last, i)] = self.projection[(i, last)];
                 }
+                remainder = norm(&self.image);
+                if remainder.to_f64() > FRAC_1_SQRT_2 * size {
+                    break;
+                }
             }
-            let mut remainder = norm(&self.image);
             if remainder.to_f64() <= 4.0 * T::UNIT_ROUNDOFF * size {
                 remainder = T::from_f64(0.0);
                 self.draw(last + 1, random);
             } else {
-                scale(&mut self.image, T::from_f64(1.0) / remainder);
-                self.basis.col_as_slice_mut(last + 1).copy_from_slice(&self.image);
+                self.push(last + 1);
             }
             last += 1;
             if last == most || (last >= 2 * options.pairs && (last - kept) % STRIDE == 0) {
@@ -291,12 +333,7 @@ impl<T: Float> Space<T> {
 
     /// Keeps the first of the Ritz vectors, and the next direction after them.
     fn restart(&mut self, eigen: &Eigen<T>, kept: usize) {
-        let count = eigen.values.len();
-        let spare = self.spare.subcols_mut(0, kept);
-        T::matrix_product(spare, false, self.basis.subcols(0, count), eigen.vectors.subcols(0, kept));
-        let next = self.basis.col(count).to_owned();
-        self.basis.subcols_mut(0, kept).copy_from(self.spare.subcols(0, kept));
-        self.basis.col_mut(kept).copy_from(next);
+        self.basis.combine(eigen.vectors.subcols(0, kept));
         self.projection.fill(T::from_f64(0.0));
         for (k, &value) in eigen.values[..kept].iter().enumerate() {
             self.projection[(k, k)] = value;
