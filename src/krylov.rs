@@ -313,7 +313,7 @@ impl<T: Float> Space<T> {
                 self.push(last + 1);
             }
             last += 1;
-            if last == most || (last >= 2 * options.pairs && (last - kept) % STRIDE == 0) {
+            if last == most || (last >= 2 * options.pairs && (last - kept).is_multiple_of(STRIDE)) {
                 let ritz = self.ritz(last, remainder, options)?;
                 if ritz.converged || last == most {
                     return Ok(ritz);

@@ -84,9 +84,10 @@ class Ours:
 
 
 def timed(once, repeats):
+    """The seconds of so many repetitions; our own processes time themselves."""
     begun = time.perf_counter()
-    once(repeats)
-    return time.perf_counter() - begun
+    seconds = once(repeats)
+    return time.perf_counter() - begun if seconds is None else seconds
 
 
 def enough(time_of):
@@ -116,6 +117,19 @@ def limit(program, least, sizes):
     return max(2 * multiply_adds / measured["operations"], 8 * numbers / measured["bytes"])
 
 
+class Products:
+    """No other program but a part of our own work: the two matrix–vector products of a regression's step."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def works(self, work, sizes, _):
+        if work != "regression_steps":
+            return None
+        products = Ours(self.program, "regression_products", 1, sizes)
+        return lambda: (products.once, None)
+
+
 def compare(program, threads, peers, work, sizes, least):
     ours = Ours(program, work, threads, sizes)
     rows = []
@@ -128,7 +142,7 @@ def compare(program, threads, peers, work, sizes, least):
         once, result = build()
         once(1)
         preparation = time.perf_counter() - begun
-        apart = difference(ours.result(), result().tolist())
+        apart = difference(ours.result(), result().tolist()) if result else 0.0
         agreed = apart <= AGREEMENT.get(work, 1e-9)
         if not agreed:
             print(f"{work} {sizes} against {name}: results differ by {apart:.1e}; not compared", file=sys.stderr)
@@ -187,6 +201,8 @@ def main():
             peers[name] = importlib.import_module(f"{name}_peer")
         except ModuleNotFoundError as missing:
             print(f"without {name}: {missing}", file=sys.stderr)
+    versions = {name: importlib.import_module(name).__version__ for name in peers} | {"python": platform.python_version()}
+    peers["two products"] = Products(arguments.program)
     rows = []
     for work, sizes, least in WORKS:
         if work.startswith(arguments.only or ""):
@@ -194,7 +210,6 @@ def main():
             print(f"{work} {sizes}", file=sys.stderr)
     print("\n".join(table(rows)))
     if arguments.out:
-        versions = {name: importlib.import_module(name).__version__ for name in peers} | {"python": platform.python_version()}
         with open(arguments.out, "w") as file:
             json.dump({"versions": versions, "rows": rows}, file, indent=1)
     return 0 if all(row["agreed"] for row in rows) else 1

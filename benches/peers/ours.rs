@@ -3,8 +3,10 @@
 //!
 //! `ours limits BYTES` measures what the processor could do: multiply–adds a second, and bytes a second of reading an array of that size.
 
+#[path = "../common/work.rs"]
+mod work;
+
 use std::array;
-use std::error::Error;
 use std::hint::black_box;
 use std::io::{self, BufRead};
 use std::num::ParseIntError;
@@ -12,20 +14,16 @@ use std::thread;
 use std::time::Instant;
 
 use pulp::{Arch, Simd, WithSimd};
-use rand_distr::{Distribution, StandardNormal};
 use sharpflow::arithmetic::{Lanes, add_scaled, apply, distance, norm, scale};
-use sharpflow::data::{Dataset, Stream, generator};
 use sharpflow::descent::{Descent, GradientDescent};
 use sharpflow::flow::{FlowConstants, integrate};
 use sharpflow::krylov::KrylovOptions;
 use sharpflow::loss::{Derivatives, LinearRegression, Loss};
-use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend};
-use sharpflow::network::zoo::find;
-use sharpflow::network::{NetworkLoss, Op};
+use sharpflow::minimizers::{Minimizers, NumericMinimizers};
+use sharpflow::network::NetworkLoss;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses, spherical_sharpness};
-use sharpflow::sphere::{Space, project};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use sharpflow::sphere::project;
+use work::{END, FLOW_ERROR, Outcome, Work, minimum, normal};
 
 /// So small that the runs stay stable and differences of rounding do not grow.
 const LEARNING_RATE: f64 = 1e-3;
@@ -37,13 +35,6 @@ const STARTS: usize = 16;
 const LANES: usize = 8;
 /// The relative residual asked of an eigenpair.
 const RESIDUAL: f64 = 1e-8;
-/// The end of the flow, and the error its tolerance is chosen for.
-const END: f64 = 2.0;
-const FLOW_ERROR: f64 = 1e-6;
-/// The most steps of training, and how much of the flow follows it.
-const DESCENT: usize = 2000;
-const SETTLING: f64 = 1.0;
-const TRIES: u64 = 30;
 /// How far from Γ a nearest point is sought.
 const DISTANCE: f64 = 1e-2;
 
@@ -73,52 +64,11 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// A loss, and the numbers another program needs to work on the same one.
-struct Work<L> {
-    loss: L,
-    start: Vec<f64>,
-    data: Vec<(&'static str, Vec<f64>)>,
-}
-
-impl Work<LinearRegression<f64>> {
-    fn regression(sizes: &[usize]) -> Outcome<Self> {
-        let &[n, d] = sizes else { return Err("a regression has n and d".into()) };
-        let loss = LinearRegression::new(&Dataset::random(n, d, 0))?;
-        let features = (0..n).flat_map(|i| (0..d).map(move |j| (i, j))).map(|at| loss.features()[at]).collect();
-        let data = vec![("features", features), ("targets", loss.targets().to_vec())];
-        Ok(Self { start: normal(d, 0), loss, data })
-    }
-}
-
-impl Work<NetworkLoss<f64>> {
-    /// The built-in two-layer network with batch normalization, of n samples, d features and this width.
-    fn network(sizes: &[usize]) -> Outcome<Self> {
-        let &[samples, features, width] = sizes else { return Err("a network has samples, features and width".into()) };
-        let architecture = find("batch_norm").ok_or("no batch_norm")?;
-        let network = architecture.network(&[("samples", samples), ("features", features), ("width", width)])?;
-        let constant = |name| {
-            let found = network.nodes().iter().find(|node| node.name == name).map(|node| &node.op);
-            if let Some(Op::Constant(constant)) = found { constant.values.clone() } else { Vec::new() }
-        };
-        let data = vec![("inputs", constant("inputs")), ("targets", constant("targets"))];
-        let loss = NetworkLoss::new(&network)?;
-        Ok(Self { start: normal(loss.dimension(), 0), loss, data })
-    }
-}
-
-/// A unit vector, drawn by its seed.
-fn normal(dimension: usize, seed: u64) -> Vec<f64> {
-    let mut generator = generator(seed, Stream::Direction);
-    let mut direction: Vec<f64> = (0..dimension).map(|_| StandardNormal.sample(&mut generator)).collect();
-    project(&mut direction);
-    direction
-}
-
 /// Prints the data, then answers requests until there are none.
-fn serve<L>(
+fn serve<L, R>(
     work: &Work<L>,
     more: &[(&str, &[f64])],
-    mut once: impl FnMut() -> Outcome<()>,
+    mut once: impl FnMut() -> Outcome<R>,
     mut result: impl FnMut() -> Outcome<Vec<f64>>,
 ) -> Outcome<()> {
     let constants =
@@ -136,7 +86,7 @@ fn serve<L>(
                 let repeats: u64 = repeats.parse()?;
                 let begun = Instant::now();
                 for _ in 0..repeats {
-                    once()?;
+                    black_box(once()?);
                 }
                 println!("{:e}", begun.elapsed().as_secs_f64());
             }
@@ -150,10 +100,7 @@ fn serve<L>(
 fn steps(work: &Work<impl Loss<f64>>) -> Outcome<()> {
     let descent = || GradientDescent::new(&work.loss, LEARNING_RATE, INTRINSIC_LR, &work.start);
     let mut timed = descent()?;
-    let once = || {
-        black_box(timed.step());
-        Ok(())
-    };
+    let once = || Ok(timed.step());
     let result = || {
         let mut descent = descent()?;
         for _ in 0..STEPS {
@@ -202,11 +149,7 @@ fn starts(work: &Work<impl Loss<f64>>, threads: usize) -> Outcome<()> {
             tasks.into_iter().flat_map(|task| task.join().unwrap_or_default()).collect()
         })
     };
-    let once = || {
-        black_box(all());
-        Ok(())
-    };
-    serve(work, &[("starts", &starts.concat())], once, || Ok(all()))
+    serve(work, &[("starts", &starts.concat())], || Ok(all()), || Ok(all()))
 }
 
 /// A derivative again and again, each time along what came out, made a unit vector.
@@ -236,7 +179,7 @@ fn eigenpair_dense(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
     let mut derivatives = Derivatives::new(&work.loss);
     let mut find = || spherical_sharpness(&mut derivatives, &work.start, HessianKind::Euclidean);
     let value = find()?.value;
-    serve(work, &[], || Ok(drop(black_box(find()?))), || Ok(vec![value]))
+    serve(work, &[], || Ok(find()?), || Ok(vec![value]))
 }
 
 fn eigenpair_krylov(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
@@ -246,23 +189,7 @@ fn eigenpair_krylov(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
     let found = find()?;
     let pair = found.pairs.first().filter(|_| found.converged).ok_or("no eigenpair converged")?;
     eprintln!("{} products, relative residual {:e}", found.products, pair.residual / pair.value);
-    serve(work, &[], || Ok(drop(black_box(find()?))), || Ok(vec![pair.value]))
-}
-
-/// A point of Γ: by the sharpness-reduction flow from where training ends, as Γ is smoother there. The first of many starts from
-/// which the flow goes on to its end without meeting a crossing of eigenvalues.
-fn minimum(work: &Work<NetworkLoss<f64>>) -> Outcome<Vec<f64>> {
-    let from = |seed: u64| -> Outcome<Vec<f64>> {
-        let reached = descend(&work.loss, &normal(work.start.len(), seed), Space::Sphere, DESCENT)?;
-        let mut minimizers = NumericMinimizers::through(&work.loss, &reached)?;
-        let until = SETTLING + END;
-        let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, &reached, until, FLOW_ERROR)?;
-        let (mut end, mut point) = (reached.clone(), reached);
-        flow.at(SETTLING, &mut end);
-        minimizers.nearest(&end, &mut point)?;
-        Ok(point)
-    };
-    (0..TRIES).find_map(|seed| from(seed).ok()).ok_or("no start has a flow to its end".into())
+    serve(work, &[], || Ok(find()?), || Ok(vec![pair.value]))
 }
 
 fn nearest_point(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
@@ -273,9 +200,9 @@ fn nearest_point(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
     project(&mut from);
     let mut nearest = from.clone();
     minimizers.nearest(&from, &mut nearest)?;
-    let (found, mut rank) = (nearest.clone(), minimizers.rank() as f64);
+    let (found, rank) = (nearest.clone(), minimizers.rank() as f64);
     let once = || Ok(minimizers.nearest(&from, &mut nearest)?);
-    serve(work, &[("from", &from), ("rank", std::slice::from_ref(&mut rank))], once, || Ok(found.clone()))
+    serve(work, &[("from", &from), ("rank", &[rank])], once, || Ok(found.clone()))
 }
 
 /// The flow at the largest power of ten as tolerance that keeps its end within [`FLOW_ERROR`] of a flow at 10⁻¹².
@@ -300,7 +227,7 @@ fn flow(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
     }
     eprintln!("tolerance {tolerance:e}");
     let more = [("point", point.as_slice()), ("rank", &[rank]), ("error", &[FLOW_ERROR])];
-    serve(work, &more, || Ok(drop(black_box(end_of(tolerance)?))), || Ok(exact.clone()))
+    serve(work, &more, || end_of(tolerance), || Ok(exact.clone()))
 }
 
 /// Prints the processor's limits, each the best of many tries: multiply–adds are two operations.

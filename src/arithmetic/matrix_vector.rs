@@ -5,7 +5,7 @@ use faer::{ColMut, ColRef, ContiguousFwd, MatMut, MatRef};
 use pulp::{Arch, Simd, WithSimd};
 
 /// The largest matrix, in entries: beyond it memory decides.
-const LARGEST: usize = 1 << 14;
+const LARGEST: usize = 1 << 17;
 /// Vectors side by side.
 const EIGHT: usize = 8;
 /// Rows taken together where there are eight vectors.
