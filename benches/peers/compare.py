@@ -7,6 +7,7 @@ meets both. Every ratio is the median of those of the rounds, with their quartil
 import argparse
 import importlib
 import json
+import operator
 import os
 import platform
 import statistics
@@ -110,11 +111,21 @@ def quartiles(ratios):
     return f"{median:.3g} ({first:.3g}–{third:.3g})", median
 
 
-def limit(program, least, sizes):
-    """The least seconds a repetition can take here: the slower of its multiply–adds and its reading."""
-    multiply_adds, numbers = least(*sizes)
-    measured = json.loads(subprocess.check_output([program, "limits", str(8 * numbers // 2)], text=True))
-    return max(2 * multiply_adds / measured["operations"], 8 * numbers / measured["bytes"])
+class Limit:
+    """The least seconds a work can take here: the slower of its multiply–adds and of reading its matrices, each twice."""
+
+    def __init__(self, program, least, sizes):
+        self.multiply_adds, numbers = least(*sizes)
+        self.processes = [Ours(program, "reading", 1, [numbers // 2]), Ours(program, "multiply_adds", 1, [])]
+        self.repeats = [enough(process.once) for process in self.processes]
+
+    def seconds(self):
+        reading, adding = (process.once(repeats) / repeats for process, repeats in zip(self.processes, self.repeats))
+        return max(2 * reading, adding * self.multiply_adds / 1e6)
+
+    def close(self):
+        for process in self.processes:
+            process.close()
 
 
 class Products:
@@ -132,6 +143,7 @@ class Products:
 
 def compare(program, threads, peers, work, sizes, least):
     ours = Ours(program, work, threads, sizes)
+    limit = Limit(program, least, sizes) if least and threads == 1 else None
     rows = []
     repeats = enough(ours.once)
     for name, peer in peers.items():
@@ -150,12 +162,14 @@ def compare(program, threads, peers, work, sizes, least):
         row |= {"preparation": ours.preparation, "peer_preparation": preparation}
         if agreed:
             peer_repeats = enough(lambda repeats: timed(once, repeats))
-            rounds = [(ours.once(repeats) / repeats, timed(once, peer_repeats) / peer_repeats) for _ in range(ROUNDS)]
-            row |= {"seconds": [ours for ours, _ in rounds], "peer_seconds": [peer for _, peer in rounds]}
-            if least is not None and threads == 1:
-                row["limit"] = limit(program, least, sizes)
+            sides = [lambda: ours.once(repeats) / repeats, lambda: timed(once, peer_repeats) / peer_repeats]
+            sides += [limit.seconds] if limit else []
+            rounds = [[side() for side in sides] for _ in range(ROUNDS)]
+            row |= dict(zip(["seconds", "peer_seconds", "limit"], zip(*rounds)))
         rows.append(row)
     ours.close()
+    if limit:
+        limit.close()
     return rows
 
 
@@ -176,7 +190,7 @@ def table(rows):
             continue
         ours, peer = statistics.median(row["seconds"]), statistics.median(row["peer_seconds"])
         ratio, _ = quartiles([peer / ours for ours, peer in zip(row["seconds"], row["peer_seconds"])])
-        part = f"{row['limit'] / min(row['seconds']):.2f}" if "limit" in row else ""
+        part = f"{statistics.median(map(operator.truediv, row['limit'], row['seconds'])):.2f}" if "limit" in row else ""
         ready = f"{shown(row['preparation'])}, {shown(row['peer_preparation'])}"
         yield f"{head} | {shown(ours)} | {shown(peer)} | {row['peer']} | {ratio} | {part} | {ready} |"
 

@@ -1,7 +1,6 @@
 //! One work of `benches/peers/`, timed on request: `ours WORK THREADS SIZES…` prints its data as a line of JSON, then answers every
 //! `time N` on standard input with the seconds that N repetitions took, and `result` with the numbers to agree on.
-//!
-//! `ours limits BYTES` measures what the processor could do: multiply–adds a second, and bytes a second of reading an array of that size.
+//! The works `reading` and `multiply_adds` are the processor's limits.
 
 #[path = "../common/work.rs"]
 mod work;
@@ -13,6 +12,7 @@ use std::num::ParseIntError;
 use std::thread;
 use std::time::Instant;
 
+use faer::Mat;
 use pulp::{Arch, Simd, WithSimd};
 use sharpflow::arithmetic::{Lanes, add_scaled, apply, distance, norm, scale};
 use sharpflow::descent::{Descent, GradientDescent};
@@ -48,7 +48,6 @@ fn main() -> Outcome<()> {
         return Err("how many threads, and of what sizes?".into());
     };
     match work.as_str() {
-        "limits" => limits(threads),
         "regression_steps" => steps(&Work::regression(sizes)?),
         "regression_products" => products(&Work::regression(sizes)?),
         "regression_starts" => starts(&Work::regression(sizes)?, threads),
@@ -56,6 +55,8 @@ fn main() -> Outcome<()> {
         "network_starts" => starts(&Work::network(sizes)?, threads),
         "hessian_vector" => powers(&Work::network(sizes)?, |d, w, v, out| d.hessian_vector(w, v, out)),
         "third_derivative" => powers(&Work::network(sizes)?, |d, w, v, out| d.third_derivative(w, v, out)),
+        "reading" => reading(*sizes.first().ok_or("how many numbers?")?),
+        "multiply_adds" => multiply_adds(),
         "eigenpair_dense" => eigenpair_dense(&Work::network(sizes)?),
         "eigenpair_krylov" => eigenpair_krylov(&Work::network(sizes)?),
         "nearest_point" => nearest_point(&Work::network(sizes)?),
@@ -230,34 +231,31 @@ fn flow(work: &Work<NetworkLoss<f64>>) -> Outcome<()> {
     serve(work, &more, || end_of(tolerance), || Ok(exact.clone()))
 }
 
-/// Prints the processor's limits, each the best of many tries: multiply–adds are two operations.
-fn limits(bytes: usize) -> Outcome<()> {
-    let array = vec![1.0f64; bytes / 8];
-    let best = |work: &mut dyn FnMut()| {
-        let time = |work: &mut dyn FnMut()| {
-            let begun = Instant::now();
-            work();
-            begun.elapsed().as_secs_f64()
-        };
-        (0..200).map(|_| time(work)).fold(f64::INFINITY, f64::min)
-    };
-    let passes = 20_000_000 / bytes + 1;
-    let reading = best(&mut || {
-        for _ in 0..passes {
-            black_box(Arch::new().dispatch(Reading(black_box(&array))));
-        }
-    });
-    let adding = best(&mut || {
-        black_box(Arch::new().dispatch(MultiplyAdds));
-    });
-    let lanes = Arch::new().dispatch(Width);
-    let operations = (2 * lanes * CHAINS * MULTIPLY_ADDS) as f64 / adding;
-    println!("{{\"operations\":{operations:e},\"bytes\":{:e}}}", (passes * bytes) as f64 / reading);
-    Ok(())
+/// Reads an array of so many numbers: what the memory that holds it can give.
+fn reading(numbers: usize) -> Outcome<()> {
+    // Aligned as a matrix is.
+    let array = Mat::<f64>::zeros(numbers, 1);
+    let array = array.col_as_slice(0);
+    serve(
+        &Work { loss: (), start: vec![], data: vec![] },
+        &[],
+        || Ok(Arch::new().dispatch(Reading(black_box(array)))),
+        || Ok(vec![]),
+    )
+}
+
+/// A million multiply–adds and no memory: what the processor can do.
+fn multiply_adds() -> Outcome<()> {
+    serve(
+        &Work { loss: (), start: vec![], data: vec![] },
+        &[],
+        || Ok(Arch::new().dispatch(MultiplyAdds)),
+        || Ok(vec![]),
+    )
 }
 
 const CHAINS: usize = 12;
-const MULTIPLY_ADDS: usize = 100_000;
+const MULTIPLY_ADDS: usize = 1_000_000;
 
 /// Sums an array in independent chains.
 struct Reading<'a>(&'a [f64]);
@@ -278,19 +276,7 @@ impl WithSimd for Reading<'_> {
     }
 }
 
-/// How many numbers a vector register holds.
-struct Width;
-
-impl WithSimd for Width {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F64_LANES
-    }
-}
-
-/// x ← ax + b in independent chains.
+/// x ← ax + b in independent chains, as many as keep every unit busy.
 struct MultiplyAdds;
 
 impl WithSimd for MultiplyAdds {
@@ -300,7 +286,7 @@ impl WithSimd for MultiplyAdds {
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let (a, b) = (simd.splat_f64s(black_box(0.5)), simd.splat_f64s(black_box(1.0)));
         let mut chains = [simd.splat_f64s(0.0); CHAINS];
-        for _ in 0..MULTIPLY_ADDS {
+        for _ in 0..MULTIPLY_ADDS / (CHAINS * S::F64_LANES) {
             for x in &mut chains {
                 *x = simd.mul_add_f64s(a, *x, b);
             }
