@@ -82,7 +82,6 @@ struct Combination<'a, F> {
 impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Combination<'_, F> {
     type Output = ();
 
-    // Closures would be compiled without the processor's instructions: hence plain loops.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { out, accumulate, vector, column } = self;
@@ -90,37 +89,60 @@ impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Combination<'_, F> {
             out.fill(0.0);
         }
         let (head, tail) = S::as_mut_simd_f64s(out);
-        let (wide, end) = (head.len(), tail.len());
-        let (fours, rest) = vector.as_chunks::<4>();
-        for (block, &[a, b, c, d]) in fours.iter().enumerate() {
-            let first = 4 * block;
-            let (w, w_end) = S::as_simd_f64s(column(first));
-            let (x, x_end) = S::as_simd_f64s(column(first + 1));
-            let (y, y_end) = S::as_simd_f64s(column(first + 2));
-            let (z, z_end) = S::as_simd_f64s(column(first + 3));
-            let (w, x, y, z) = (&w[..wide], &x[..wide], &y[..wide], &z[..wide]);
-            let (wide_a, wide_b, wide_c, wide_d) =
-                (simd.splat_f64s(a), simd.splat_f64s(b), simd.splat_f64s(c), simd.splat_f64s(d));
-            for j in 0..wide {
-                let sum = simd.mul_add_f64s(wide_b, x[j], simd.mul_add_f64s(wide_a, w[j], head[j]));
-                head[j] = simd.add_f64s(sum, simd.mul_add_f64s(wide_d, z[j], simd.mul_f64s(wide_c, y[j])));
+        let (mut tiles, mut first) = (head, 0);
+        while !tiles.is_empty() {
+            let count = tile(tiles.len());
+            let (now, rest) = tiles.split_at_mut(count);
+            match count {
+                8 => add_combination::<S, _, 8>(simd, now, first, vector, &column),
+                4 => add_combination::<S, _, 4>(simd, now, first, vector, &column),
+                2 => add_combination::<S, _, 2>(simd, now, first, vector, &column),
+                _ => add_combination::<S, _, 1>(simd, now, first, vector, &column),
             }
-            let (w, x, y, z) = (&w_end[..end], &x_end[..end], &y_end[..end], &z_end[..end]);
-            for j in 0..end {
-                tail[j] += (a * w[j] + b * x[j]) + (c * y[j] + d * z[j]);
-            }
+            (tiles, first) = (rest, first + count);
         }
-        for (t, &factor) in rest.iter().enumerate() {
-            let (x, x_end) = S::as_simd_f64s(column(4 * fours.len() + t));
-            let wide_factor = simd.splat_f64s(factor);
-            for (out, &x) in head.iter_mut().zip(x) {
-                *out = simd.mul_add_f64s(wide_factor, x, *out);
+        if !tail.is_empty() {
+            let mut sum = simd.partial_load_f64s(tail);
+            for (k, &factor) in vector.iter().enumerate() {
+                let (_, end) = S::as_simd_f64s(column(k));
+                sum = simd.mul_add_f64s(simd.splat_f64s(factor), simd.partial_load_f64s(end), sum);
             }
-            for (out, &x) in tail.iter_mut().zip(x_end) {
-                *out += factor * x;
-            }
+            simd.partial_store_f64s(tail, sum);
         }
     }
+}
+
+/// How many registers, or rows, are summed together where so many are left: the more, the less each sum waits for itself.
+#[inline(always)]
+fn tile(left: usize) -> usize {
+    match left {
+        8.. => 8,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
+    }
+}
+
+/// tile ← tile + Σ vector_k · column_k, of the N registers of the columns from `first` on. What it sums stays in registers.
+// Closures would be compiled without the processor's instructions: hence plain loops, here and below.
+#[inline(always)]
+fn add_combination<'a, S: Simd, F: Fn(usize) -> &'a [f64], const N: usize>(
+    simd: S,
+    tile: &mut [S::f64s],
+    first: usize,
+    vector: &[f64],
+    column: &F,
+) {
+    let mut sums = [simd.splat_f64s(0.0); N];
+    sums.copy_from_slice(&tile[..N]);
+    for (k, &factor) in vector.iter().enumerate() {
+        let (x, _) = S::as_simd_f64s(column(k));
+        let (x, factor) = (&x[first..first + N], simd.splat_f64s(factor));
+        for n in 0..N {
+            sums[n] = simd.mul_add_f64s(factor, x[n], sums[n]);
+        }
+    }
+    tile[..N].copy_from_slice(&sums);
 }
 
 /// out_i ← ⟨row_i, vector⟩.
@@ -140,49 +162,50 @@ impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Dots<'_, F> {
         if !accumulate {
             out.fill(0.0);
         }
-        let (head, tail) = S::as_simd_f64s(vector);
-        let (wide, end) = (head.len(), tail.len());
-        let zero = simd.splat_f64s(0.0);
-        let (fours, rest) = out.as_chunks_mut::<4>();
-        let first_of_rest = 4 * fours.len();
-        for (block, out) in fours.iter_mut().enumerate() {
-            let first = 4 * block;
-            let (w, w_end) = S::as_simd_f64s(row(first));
-            let (x, x_end) = S::as_simd_f64s(row(first + 1));
-            let (y, y_end) = S::as_simd_f64s(row(first + 2));
-            let (z, z_end) = S::as_simd_f64s(row(first + 3));
-            let (w, x, y, z) = (&w[..wide], &x[..wide], &y[..wide], &z[..wide]);
-            let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
-            for j in 0..wide {
-                a = simd.mul_add_f64s(head[j], w[j], a);
-                b = simd.mul_add_f64s(head[j], x[j], b);
-                c = simd.mul_add_f64s(head[j], y[j], c);
-                d = simd.mul_add_f64s(head[j], z[j], d);
+        let (mut rows, mut first) = (out, 0);
+        while !rows.is_empty() {
+            let count = tile(rows.len());
+            let (now, rest) = rows.split_at_mut(count);
+            match count {
+                8 => add_dots::<S, _, 8>(simd, now, first, vector, &row),
+                4 => add_dots::<S, _, 4>(simd, now, first, vector, &row),
+                2 => add_dots::<S, _, 2>(simd, now, first, vector, &row),
+                _ => add_dots::<S, _, 1>(simd, now, first, vector, &row),
             }
-            let mut sums =
-                [simd.reduce_sum_f64s(a), simd.reduce_sum_f64s(b), simd.reduce_sum_f64s(c), simd.reduce_sum_f64s(d)];
-            let (w, x, y, z) = (&w_end[..end], &x_end[..end], &y_end[..end], &z_end[..end]);
-            for j in 0..end {
-                sums[0] += tail[j] * w[j];
-                sums[1] += tail[j] * x[j];
-                sums[2] += tail[j] * y[j];
-                sums[3] += tail[j] * z[j];
-            }
-            for t in 0..4 {
-                out[t] += sums[t];
-            }
+            (rows, first) = (rest, first + count);
         }
-        for (t, out) in rest.iter_mut().enumerate() {
-            let (x, x_end) = S::as_simd_f64s(row(first_of_rest + t));
-            let mut sum = zero;
-            for (&v, &x) in head.iter().zip(x) {
-                sum = simd.mul_add_f64s(v, x, sum);
-            }
-            *out += simd.reduce_sum_f64s(sum);
-            for (&v, &x) in tail.iter().zip(x_end) {
-                *out += v * x;
-            }
+    }
+}
+
+/// out_i ← out_i + ⟨row_i, vector⟩ for N rows from `first` on, together.
+#[inline(always)]
+fn add_dots<'a, S: Simd, F: Fn(usize) -> &'a [f64], const N: usize>(
+    simd: S,
+    out: &mut [f64],
+    first: usize,
+    vector: &[f64],
+    row: &F,
+) {
+    let (head, tail) = S::as_simd_f64s(vector);
+    let (mut heads, mut tails) = ([head; N], [tail; N]);
+    for n in 0..N {
+        let (of_head, of_tail) = S::as_simd_f64s(row(first + n));
+        (heads[n], tails[n]) = (&of_head[..head.len()], &of_tail[..tail.len()]);
+    }
+    let mut sums = [simd.splat_f64s(0.0); N];
+    for j in 0..head.len() {
+        for n in 0..N {
+            sums[n] = simd.mul_add_f64s(head[j], heads[n][j], sums[n]);
         }
+    }
+    if !tail.is_empty() {
+        let end = simd.partial_load_f64s(tail);
+        for n in 0..N {
+            sums[n] = simd.mul_add_f64s(end, simd.partial_load_f64s(tails[n]), sums[n]);
+        }
+    }
+    for n in 0..N {
+        out[n] += simd.reduce_sum_f64s(sums[n]);
     }
 }
 
