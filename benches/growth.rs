@@ -1,5 +1,5 @@
 //! How the cost of a step grows with the number of weights D: steps a second and peak memory of the linear regression (50 samples) and of the
-//! two-layer network with batch norm (64 samples, as many features as units), and the exponents that fit them.
+//! two-layer network with batch norm (64 samples, as many features as units), and the exponent that fits them.
 //!
 //! Every size is a process of its own, so that its memory is its own.
 
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use sharpflow::descent::{Descent, GradientDescent};
 use sharpflow::loss::Loss;
+use sharpflow::measure::{ErrorModel, LadderPoint, fit_order};
 use work::{Outcome, Work};
 
 const SAMPLES: [(&str, usize); 2] = [("regression", 50), ("network", 64)];
@@ -30,10 +31,10 @@ fn main() -> Outcome<()> {
 }
 
 fn table() -> Outcome<()> {
-    println!("| loss | D | steps/s | memory (MiB) | ∂ log(time of a step)/∂ log D |");
-    println!("| --- | --- | --- | --- | --- |");
+    println!("| loss | D | steps/s | memory (MiB) |");
+    println!("| --- | --- | --- | --- |");
     for (loss, samples) in SAMPLES {
-        let mut before: Option<[f64; 2]> = None;
+        let mut points = Vec::new();
         for dimension in DIMENSIONS {
             let arguments = [loss.to_string(), samples.to_string(), dimension.to_string()];
             let output = Command::new(env::current_exe()?).args(arguments).output()?;
@@ -42,12 +43,11 @@ fn table() -> Outcome<()> {
             let &[weights, seconds, memory] = numbers.as_slice() else {
                 return Err(format!("{loss}, D = {dimension}: {}", String::from_utf8_lossy(&output.stderr)).into());
             };
-            let slope = before.map_or(String::new(), |[weights_before, seconds_before]| {
-                format!("{:.2}", (seconds / seconds_before).ln() / (weights / weights_before).ln())
-            });
-            println!("| {loss} | {weights} | {:.3e} | {memory:.0} | {slope} |", 1.0 / seconds);
-            before = Some([weights, seconds]);
+            println!("| {loss} | {weights} | {:.3e} | {memory:.0} |", 1.0 / seconds);
+            points.push(LadderPoint { start: 0, parameter: weights, error: seconds });
         }
+        let order = fit_order(&points, ErrorModel::Leading, 0.0, 0.95)?.order;
+        println!("| {loss} | all | time of a step ∝ D^({:.2} ± {:.2}) | |", order.value, order.half_width);
     }
     Ok(())
 }

@@ -52,7 +52,11 @@ def network_steps(sizes, data):
         return torch.tensor(data["start"], requires_grad=True)
 
     state = start()
-    return lambda repeats: run(state, repeats), lambda: run(start(), STEPS).detach().numpy()
+
+    def once(repeats):
+        run(state, repeats)
+
+    return once, lambda: run(start(), STEPS).detach().numpy()
 
 
 def hessian_vector(sizes, data):
