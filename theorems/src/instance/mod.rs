@@ -270,11 +270,13 @@ impl Instance {
     /// that the law's does not reach. What is compared with it ends there.
     ///
     /// # Errors
-    /// It cannot be followed over a quarter of the horizon.
+    /// It cannot be followed to any part of that place.
     pub fn twin_flow(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
-        const SHORTER: [f64; 3] = [0.75, 0.5, 0.25];
+        // The integrator looks ahead: where it fails lies somewhat beyond the crossing.
+        const BEFORE: [f64; 3] = [0.9, 0.5, 0.25];
         let whole = self.flow_over(constants, horizon);
-        SHORTER.into_iter().fold(whole, |flow, part| flow.or_else(|_| self.flow_over(constants, part * horizon)))
+        let Err(FlowError::RightHandSide { tau, .. }) = whole else { return whole };
+        BEFORE.into_iter().fold(whole, |flow, part| flow.or_else(|_| self.flow_over(constants, part * tau)))
     }
 
     /// The predicted path up to a τ within the horizon, at evenly spaced places.
