@@ -4,13 +4,15 @@ use rayon::prelude::*;
 use sharpflow::data::{Dataset, Stream, seeds};
 use sharpflow::network::Network;
 
-use super::{Found, Study, StudyError};
+use super::{Found, LEAST_INSTANCES, Study, StudyError};
 use crate::evidence::{InstanceEvidence, Verdict};
 use crate::instance::{FAMILIES, Instance, Rejected};
 use crate::records::Progress;
 
 /// Random draws tried for each instance wanted.
 const TRIES: usize = 20;
+/// The name of the kind of random linear regressions.
+const REGRESSIONS: &str = "random";
 
 /// A user's data as the only instance, if it is admitted.
 pub(super) fn admit_data(
@@ -62,10 +64,13 @@ pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Ve
     }
     type Draw<'a> = (&'a str, usize, &'a (dyn Fn(u64) -> Result<Instance, Rejected> + Sync));
     let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
-    let regressions: Draw<'_> = ("random", study.regressions, &Instance::random);
+    let regressions: Draw<'_> = (REGRESSIONS, study.regressions, &Instance::random);
     let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, study.networks, draw) });
     let plain: Draw<'_> = ("two linear layers", study.networks, &Instance::without_sphere);
     let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).chain([plain]).collect();
+    // What a claim asks of as many instances as it needs: runs that go on until they have converged. The digits' may do so.
+    let converging = |instances: &[Instance]| instances.iter().filter(|one| one.plan.to_convergence).count();
+    let of_digits = converging(&instances);
     // Kinds in parallel, each drawing in the order of its seeds.
     let admitted = kinds.into_par_iter().enumerate().map(|(k, (name, wanted, draw))| {
         let (mut instances, mut dropped) = (Vec::new(), Vec::new());
@@ -75,7 +80,15 @@ pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Ve
             if instances.len() == wanted || progress.stopped() {
                 break;
             }
+            let missing = LEAST_INSTANCES.saturating_sub(of_digits + converging(&instances));
+            // The last places are kept for them.
+            let must_converge = name == REGRESSIONS && missing >= wanted - instances.len();
             match draw(seed) {
+                Ok(instance) if must_converge && !instance.plan.to_convergence => {
+                    dropped.push(format!(
+                        "{name} (seed {seed}): {missing} more must be short enough to run to convergence"
+                    ));
+                }
                 Ok(instance) => instances.push(instance),
                 Err(rejected) => dropped.push(format!("{name} (seed {seed}): {rejected}")),
             }
