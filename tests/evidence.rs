@@ -75,6 +75,17 @@ fn the_same_numbers_come_out_again_without_the_users_file() {
     assert!(text(&output.stdout).contains("none differs"), "{}", text(&output.stdout));
 }
 
+/// Whatever moves a number of an earlier build by more than a tenth of its unit is to be told (`tests/reference/README.md`).
+#[test]
+fn the_numbers_of_an_earlier_build_come_out_again() {
+    let folder = Folder::new("reference");
+    for study in ["circle", "regression"] {
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference").join(study);
+        let output = folder.run(&["check-evidence", &kept.to_string_lossy(), "--quiet", "--tolerance", "0.1"]);
+        assert_eq!(output.status.code(), Some(0), "{study}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
 #[test]
 fn an_edited_file_is_noticed_and_so_is_an_edited_number_under_a_new_digest() {
     let folder = verified("edited");
