@@ -17,8 +17,6 @@
 //! # Ok::<(), sharpflow::krylov::KrylovError>(())
 //! ```
 
-use std::f64::consts::FRAC_1_SQRT_2;
-
 use faer::{Mat, MatRef};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -34,6 +32,8 @@ pub const MOST_DENSE: usize = 128;
 const LARGEST_SPACE: usize = 32;
 /// After how many products it is seen whether the pairs have converged.
 const STRIDE: usize = 2;
+/// A remainder this small, of the image, is orthogonalized twice (Rutishauser's tenth): others are orthogonal to some 10u.
+const CANCELLATION: f64 = 0.1;
 /// Rows that are combined at a time: what they need beside the basis stays in the cache.
 const ROWS: usize = 512;
 
@@ -293,7 +293,7 @@ impl<T: Float> Space<T> {
             for i in 0..=last {
                 self.projection[(i, last)] = T::from_f64(0.0);
             }
-            // A pass that leaves little was mostly cancellation: a second one (Daniel, Gragg, Kaufman, Stewart, Math. Comp. 30, 1976).
+            // Rounding leaves u·size along the basis, which is much of a small remainder: then a second pass.
             let mut remainder = T::from_f64(0.0);
             for _ in 0..2 {
                 self.orthogonalize(last + 1);
@@ -302,7 +302,7 @@ impl<T: Float> Space<T> {
                     self.projection[(last, i)] = self.projection[(i, last)];
                 }
                 remainder = norm(&self.image);
-                if remainder.to_f64() > FRAC_1_SQRT_2 * size {
+                if remainder.to_f64() > CANCELLATION * size {
                     break;
                 }
             }
