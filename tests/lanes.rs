@@ -1,12 +1,13 @@
-//! Numbers side by side: each lane is what it would be alone.
+//! Numbers side by side: each lane, and each direction, is what it would be alone.
 
 mod common;
 
 use common::{cases, data_with_kernel, normal_vector};
+use faer::Mat;
 use proptest::prelude::*;
-use sharpflow::arithmetic::{Base, Lanes, Quad, Real, distance, norm};
+use sharpflow::arithmetic::{Base, Lanes, Quad, Real, apply, distance, norm};
 use sharpflow::descent::{Descent, GradientDescent};
-use sharpflow::loss::{Evaluator, LinearRegression, Loss};
+use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::network::zoo::ZOO;
 use sharpflow::network::{Network, NetworkLoss};
 
@@ -35,6 +36,55 @@ fn check_network(network: &Network, seed: u64) {
 fn every_architecture_of_the_zoo_is_the_same_in_lanes() {
     for architecture in ZOO {
         check_network(&architecture.network(&[]).unwrap(), 3);
+    }
+}
+
+/// Many directions at one point, in blocks of which the last is not full: ∇²L and ∇³L[u, ·] column by column. In double-double, as above.
+#[test]
+fn directions_together_are_as_each_alone() {
+    for architecture in ZOO {
+        let loss = NetworkLoss::<Quad>::new(&architecture.network(&[]).unwrap()).unwrap();
+        let d = loss.dimension();
+        let [w, u] = [1, 2].map(|seed| cast::<Quad>(&normal_vector(d, seed)));
+        let directions = Mat::from_fn(d, 11, |i, j| Quad::from_f64(normal_vector(d, 3 + j as u64)[i]));
+        let (mut together, mut alone) = (Derivatives::new(&loss), Derivatives::new(&loss));
+        let hessian = together.hessian(&w);
+        let mut mixed = directions.clone();
+        together.mixed_third_derivatives(&w, &u, directions.as_ref(), mixed.as_mut());
+        let close = |found: &[Quad], expected: &[Quad]| {
+            let bound = 1e-24 * (1.0 + norm(expected).to_f64());
+            assert!(distance(found, expected).to_f64() <= bound, "{}", architecture.name);
+        };
+        let mut expected = w.clone();
+        for j in 0..directions.ncols() {
+            let direction = directions.col_as_slice(j);
+            let mut image = w.clone();
+            apply(hessian.as_ref(), direction, &mut image);
+            alone.hessian_vector(&w, direction, &mut expected);
+            close(&image, &expected);
+            alone.mixed_third_derivative(&w, &u, direction, &mut expected);
+            close(mixed.col_as_slice(j), &expected);
+        }
+    }
+}
+
+/// What is known of a point from one direction serves the next one, and that of another point does not. The same bits.
+#[test]
+fn a_point_met_before_is_as_a_new_one() {
+    for architecture in ZOO {
+        let loss = NetworkLoss::<f64>::new(&architecture.network(&[]).unwrap()).unwrap();
+        let d = loss.dimension();
+        let [w, other, v, u] = [1, 2, 3, 4].map(|seed| normal_vector(d, seed));
+        let mut used = Derivatives::new(&loss);
+        let (mut found, mut expected) = (vec![0.0; d], vec![0.0; d]);
+        for (point, direction) in [(&w, &u), (&w, &v), (&w, &u), (&other, &u), (&w, &u)] {
+            used.hessian_vector(point, direction, &mut found);
+            Derivatives::new(&loss).hessian_vector(point, direction, &mut expected);
+            assert_eq!(found, expected, "{}", architecture.name);
+            used.third_derivative(point, direction, &mut found);
+            Derivatives::new(&loss).third_derivative(point, direction, &mut expected);
+            assert_eq!(found, expected, "{}", architecture.name);
+        }
     }
 }
 

@@ -76,6 +76,7 @@ impl<T: Scalar, const N: usize> Div for Jet<T, N> {
 impl<T: Scalar, const N: usize> Scalar for Jet<T, N> {
     type Base = T::Base;
     const PLANES: usize = N * T::PLANES;
+    const BY_ENTRIES: bool = T::BY_ENTRIES;
 
     #[inline]
     fn from_base(x: T::Base) -> Self {

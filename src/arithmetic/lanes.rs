@@ -53,7 +53,7 @@ lane_by_lane! { Add, add, +; Sub, sub, -; Mul, mul, *; Div, div, /; }
 impl<T: Base, const N: usize> Scalar for Lanes<T, N> {
     type Base = T;
     const PLANES: usize = N;
-    const SIDE_BY_SIDE: bool = true;
+    const BY_ENTRIES: bool = true;
 
     #[inline(always)]
     fn from_base(x: T) -> Self {

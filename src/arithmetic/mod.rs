@@ -3,7 +3,7 @@
 //! [`Scalar`] is what a gradient needs: field operations and a square root. [`Base`] is a scalar that can hold data and
 //! multiply matrices: floats, double-double, a [`PrimeField`]. Every other scalar is a fixed number of *planes* of
 //! its base, so that products of matrices are products of the base whatever the scalar ([`product`]): [`Jet`]s are truncated Taylor
-//! series, [`Lanes`] several numbers side by side. [`Real`] adds order and magnitude, [`Float`] the decompositions and
+//! series, [`Fan`]s a value with its slopes in several directions, [`Lanes`] several numbers side by side. [`Real`] adds order and magnitude, [`Float`] the decompositions and
 //! integrators that exist for `f32` and `f64` alone.
 //!
 //! ```
@@ -19,6 +19,7 @@
 
 mod base;
 mod enclosure;
+mod fan;
 mod jet;
 mod lanes;
 mod matrix_vector;
@@ -32,6 +33,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use faer::{MatMut, MatRef};
 
 pub use enclosure::Enclosure;
+pub use fan::Fan;
 pub use jet::Jet;
 pub use lanes::Lanes;
 pub use prime::{FirstField, PrimeField, SecondField};
@@ -73,11 +75,11 @@ pub trait Scalar:
         Self::constant(f64::NAN)
     }
 
-    /// Whether it is several numbers, of which operations make each on its own.
-    const SIDE_BY_SIDE: bool = false;
+    /// Whether matrices of it are multiplied entry by entry, as vector instructions work within an entry.
+    const BY_ENTRIES: bool = false;
 
-    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j. Not asked of
-    /// numbers side by side.
+    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j. Not asked where
+    /// matrices are multiplied [by entries](Scalar::BY_ENTRIES).
     #[inline]
     fn plane_products(visit: &mut impl FnMut(usize, usize, usize)) {
         visit(0, 0, 0);

@@ -83,7 +83,7 @@ fn multiply_by_vector<S: Scalar>(
 /// Sums made together, so that they do not wait for each other.
 const TOGETHER: usize = 4;
 
-/// `out ← a·b`, or `out ← out + a·b`, entry by entry, for numbers side by side: vector instructions work within an entry.
+/// `out ← a·b`, or `out ← out + a·b`, entry by entry: vector instructions work within an entry.
 #[inline(always)]
 fn multiply_entries<S: Scalar>(
     out: &mut [S],
@@ -152,7 +152,7 @@ pub fn multiply<S: Scalar>(
             || multiply_by_vector(out, accumulate, (m, k, n), (x, a.transposed), (y, b.transposed)),
         );
     }
-    if S::SIDE_BY_SIDE {
+    if S::BY_ENTRIES {
         let (scalar, data) = (|x: S| x, S::from_base);
         return vectorized::<S, _>(
             #[inline(always)]
@@ -176,31 +176,61 @@ pub fn multiply<S: Scalar>(
             },
         );
     }
-    // Where the first plane written is to replace, later ones of the same place add.
-    let mut product = |i: usize, j: usize, plane: usize, first: bool| {
-        let planes = &mut S::planes_mut(out)[plane..];
-        let (row, column) = strides::<S>(n);
-        let out: MatMut<'_, S::Base> =
-            MatrixViewMut::from_slice_with_strides_generic(planes, Dyn(m), Dyn(n), row, column).into_faer();
-        S::Base::matrix_product(out, accumulate || !first, a.plane(i, m, k), b.plane(j, k, n));
-    };
-    match (a.entries, b.entries) {
-        (Entries::Data(_), Entries::Data(_)) => product(0, 0, 0, true),
-        (Entries::Data(_), Entries::Scalars(entries)) if !b.transposed => {
-            // All planes at once, as more columns.
-            let b = MatRef::from_row_major_slice(S::planes(entries), k, n * S::PLANES);
-            let out = MatMut::from_row_major_slice_mut(S::planes_mut(out), m, n * S::PLANES);
-            S::Base::matrix_product(out, accumulate, a.plane(0, m, k), b);
-        }
-        (Entries::Data(_), Entries::Scalars(_)) => (0..S::PLANES).for_each(|p| product(0, p, p, true)),
-        (Entries::Scalars(_), Entries::Data(_)) => (0..S::PLANES).for_each(|p| product(p, 0, p, true)),
-        (Entries::Scalars(_), Entries::Scalars(_)) => {
-            let mut written = 0usize;
-            S::plane_products(&mut |i, j, plane| {
-                // Planes are met in ascending order of their target.
-                product(i, j, plane, written <= plane);
-                written = written.max(plane + 1);
-            });
-        }
+    // All planes at once, as more columns.
+    if let (Entries::Data(_), Entries::Scalars(entries), false) = (a.entries, b.entries, b.transposed) {
+        let b = MatRef::from_row_major_slice(S::planes(entries), k, n * S::PLANES);
+        let out = MatMut::from_row_major_slice_mut(S::planes_mut(out), m, n * S::PLANES);
+        return S::Base::matrix_product(out, accumulate, a.plane(0, m, k), b);
     }
+    let mut written = 0;
+    multiply_planes::<S>(a, b, &mut |i, j, plane| {
+        // No plane is met for the first time before those below it.
+        plane_product(out, accumulate || plane < written, (m, k, n), (a, i), (b, j), plane);
+        written = written.max(plane + 1);
+    });
+}
+
+/// `out ← a·b` where plane 0 of `out`, the value without infinitesimals, stands there already; elsewhere it may be calculated again.
+pub fn multiply_infinitesimals<S: Scalar>(
+    out: &mut [S],
+    (m, k, n): (usize, usize, usize),
+    a: Operand<'_, S>,
+    b: Operand<'_, S>,
+) {
+    if S::BY_ENTRIES || m.min(k).min(n) == 1 {
+        return multiply(out, false, (m, k, n), a, b);
+    }
+    let mut written = 1;
+    multiply_planes::<S>(a, b, &mut |i, j, plane| {
+        if plane > 0 {
+            plane_product(out, plane < written, (m, k, n), (a, i), (b, j), plane);
+            written = written.max(plane + 1);
+        }
+    });
+}
+
+/// The products of planes that make a product; the planes they are added to are met first in ascending order.
+fn multiply_planes<S: Scalar>(a: Operand<'_, S>, b: Operand<'_, S>, visit: &mut impl FnMut(usize, usize, usize)) {
+    match (a.entries, b.entries) {
+        (Entries::Data(_), Entries::Data(_)) => visit(0, 0, 0),
+        (Entries::Data(_), Entries::Scalars(_)) => (0..S::PLANES).for_each(|p| visit(0, p, p)),
+        (Entries::Scalars(_), Entries::Data(_)) => (0..S::PLANES).for_each(|p| visit(p, 0, p)),
+        (Entries::Scalars(_), Entries::Scalars(_)) => S::plane_products(visit),
+    }
+}
+
+/// Plane `plane` of `out` from a plane of each factor.
+fn plane_product<S: Scalar>(
+    out: &mut [S],
+    accumulate: bool,
+    (m, k, n): (usize, usize, usize),
+    (a, a_plane): (Operand<'_, S>, usize),
+    (b, b_plane): (Operand<'_, S>, usize),
+    plane: usize,
+) {
+    let planes = &mut S::planes_mut(out)[plane..];
+    let (row, column) = strides::<S>(n);
+    let out: MatMut<'_, S::Base> =
+        MatrixViewMut::from_slice_with_strides_generic(planes, Dyn(m), Dyn(n), row, column).into_faer();
+    S::Base::matrix_product(out, accumulate, a.plane(a_plane, m, k), b.plane(b_plane, k, n));
 }

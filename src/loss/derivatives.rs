@@ -1,7 +1,7 @@
-use faer::Mat;
+use faer::{Mat, MatMut, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Jet, Scalar};
+use crate::arithmetic::{Base, Fan, Jet, Scalar};
 
 /// A loss with the buffers to evaluate it over one scalar.
 pub struct Evaluator<'a, L, S> {
@@ -28,6 +28,12 @@ where
         let value = self.loss.evaluate(w, &mut self.gradient, &mut self.scratch);
         (value, &self.gradient)
     }
+
+    /// The same at a `w` that differs from the last one by infinitesimals at most.
+    fn evaluate_again(&mut self, w: &[S]) -> (S, &[S]) {
+        let value = self.loss.evaluate_again(w, &mut self.gradient, &mut self.scratch);
+        (value, &self.gradient)
+    }
 }
 
 /// ∇L, ∇²L·v, ∇³L[v, v] and ∇⁴L[v, v, v] of a loss, as Taylor coefficients of its gradient.
@@ -39,12 +45,18 @@ pub struct Derivatives<'a, L, T: Base> {
     second: Option<AlongLine<'a, L, T, 2>>,
     third: Option<AlongLine<'a, L, T, 3>>,
     fourth: Option<AlongLine<'a, L, T, 4>>,
+    columns: Option<AlongLines<'a, L, Directions<T>>>,
+    mixed_columns: Option<AlongLines<'a, L, Jet<Directions<T>, 2>>>,
 }
+
+/// How many slopes and a value make a [`Fan`]: as many numbers as a vector register holds.
+const FAN: usize = 8;
+type Directions<T> = Fan<T, FAN>;
 
 impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
     /// Of this loss.
     pub fn new(loss: &'a L) -> Self {
-        Self { loss, first: None, second: None, third: None, fourth: None }
+        Self { loss, first: None, second: None, third: None, fourth: None, columns: None, mixed_columns: None }
     }
 
     /// D, the number of weights.
@@ -92,22 +104,62 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
         self.fourth.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
     }
 
-    /// ∇²L(w), D×D, one Hessian–vector product a column; symmetric up to rounding.
+    /// `out ← ∇³L(w)[u, V]`, D×m, for the m columns of V, several at a time.
+    pub fn mixed_third_derivatives(&mut self, w: &[T], u: &[T], directions: MatRef<'_, T>, mut out: MatMut<'_, T>) {
+        let lines = self.mixed_columns.get_or_insert_with(|| AlongLines::new(self.loss));
+        let zero = T::from_f64(0.0);
+        for (first, count) in blocks(directions.ncols()) {
+            let derivatives =
+                lines.evaluate(|i| Jet([fan(w[i], count, |k| directions[(i, first + k)]), fan(u[i], 0, |_| zero)]));
+            for (i, derivative) in derivatives.iter().enumerate() {
+                (0..count).for_each(|k| out[(i, first + k)] = derivative.0[1].0[k + 1]);
+            }
+        }
+    }
+
+    /// ∇²L(w), D×D, by Hessian–vector products, several at a time; symmetric up to rounding.
     pub fn hessian(&mut self, w: &[T]) -> Mat<T> {
         let dimension = self.dimension();
+        let lines = self.columns.get_or_insert_with(|| AlongLines::new(self.loss));
         let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
-        let mut unit = vec![zero; dimension];
-        let mut column = vec![zero; dimension];
         let mut hessian = Mat::from_fn(dimension, dimension, |_, _| zero);
-        for j in 0..dimension {
-            unit[j] = one;
-            self.hessian_vector(w, &unit, &mut column);
-            unit[j] = zero;
-            for (i, &entry) in column.iter().enumerate() {
-                hessian[(i, j)] = entry;
+        for (first, count) in blocks(dimension) {
+            let columns = lines.evaluate(|i| fan(w[i], count, |k| if i == first + k { one } else { zero }));
+            for (i, column) in columns.iter().enumerate() {
+                (0..count).for_each(|k| hessian[(i, first + k)] = column.0[k + 1]);
             }
         }
         hessian
+    }
+}
+
+/// A value with the first `count` of its slopes.
+#[inline]
+fn fan<T: Base>(value: T, count: usize, slope: impl Fn(usize) -> T) -> Directions<T> {
+    let mut fan = Fan::from_base(value);
+    (0..count).for_each(|k| fan.0[k + 1] = slope(k));
+    fan
+}
+
+/// Columns in blocks that a fan holds: the first one's place, and how many.
+fn blocks(columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..columns).step_by(FAN - 1).map(move |first| (first, (FAN - 1).min(columns - first)))
+}
+
+/// The gradient on several lines at once, over fans or series of them.
+struct AlongLines<'a, L, S> {
+    evaluator: Evaluator<'a, L, S>,
+    point: Vec<S>,
+}
+
+impl<'a, S: Scalar, L: Loss<S::Base>> AlongLines<'a, L, S> {
+    fn new(loss: &'a L) -> Self {
+        Self { evaluator: Evaluator::new(loss), point: vec![S::constant(0.0); loss.dimension()] }
+    }
+
+    fn evaluate(&mut self, weight: impl Fn(usize) -> S) -> &[S] {
+        self.point.iter_mut().enumerate().for_each(|(i, point)| *point = weight(i));
+        self.evaluator.evaluate(&self.point).1
     }
 }
 
@@ -115,12 +167,13 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
 struct AlongLine<'a, L, T: Base, const N: usize> {
     evaluator: Evaluator<'a, L, Jet<T, N>>,
     line: Vec<Jet<T, N>>,
+    evaluated: bool,
 }
 
 impl<'a, L: Loss<T>, T: Base, const N: usize> AlongLine<'a, L, T, N> {
     fn new(loss: &'a L) -> Self {
         let zero = T::from_f64(0.0);
-        Self { evaluator: Evaluator::new(loss), line: vec![Jet::line(zero, zero); loss.dimension()] }
+        Self { evaluator: Evaluator::new(loss), line: vec![Jet::line(zero, zero); loss.dimension()], evaluated: false }
     }
 
     /// `out ← ` the highest derivative at ε = 0 of ∇L(w + εv) that a jet of N coefficients carries, the (N−1)-th.
@@ -131,11 +184,15 @@ impl<'a, L: Loss<T>, T: Base, const N: usize> AlongLine<'a, L, T, N> {
         }
     }
 
-    /// The gradient's Taylor coefficients.
+    /// The gradient's Taylor coefficients. Much is asked of one w, in many directions.
     fn evaluate(&mut self, w: &[T], v: &[T]) -> &[Jet<T, N>] {
+        let mut again = std::mem::replace(&mut self.evaluated, true);
         for (line, (&w, &v)) in self.line.iter_mut().zip(w.iter().zip(v)) {
+            again &= line.0[0] == w;
             *line = Jet::line(w, v);
         }
-        self.evaluator.evaluate(&self.line).1
+        let (_, derivatives) =
+            if again { self.evaluator.evaluate_again(&self.line) } else { self.evaluator.evaluate(&self.line) };
+        derivatives
     }
 }

@@ -42,4 +42,10 @@ pub trait Loss<T: Base>: Sync {
     /// Returns L(w) and writes ∇L(w). `w` and `gradient` have length D, `scratch` the length asked for; it
     /// was prepared, and nothing else has written there. Allocates nothing. Outside the domain of L the result is not finite.
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S;
+
+    /// The same, where `gradient` and `scratch` are as an evaluation left them whose `w` differed from this one by infinitesimals at most:
+    /// what does not depend on those need not be calculated again.
+    fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        self.evaluate(w, gradient, scratch)
+    }
 }

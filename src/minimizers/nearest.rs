@@ -161,20 +161,15 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
         let multiplier = pseudoinverse(&offset);
         let mut step = pseudoinverse(self.derivatives.gradient(point).1);
         scale(&mut step, -one);
-        let mut curvature = vec![zero; dimension];
-        self.derivatives.mixed_third_derivative(point, &multiplier, &step, &mut curvature);
-        add_scaled(&mut offset, -one, &curvature);
+        // C of the tangent directions, and last of n.
+        let directions = Mat::from_fn(dimension, free + 1, |i, j| if j < free { tangent[(i, j)] } else { step[i] });
+        let mut curvature = Mat::from_fn(dimension, free + 1, |_, _| zero);
+        self.derivatives.mixed_third_derivatives(point, &multiplier, directions.as_ref(), curvature.as_mut());
+        add_scaled(&mut offset, -one, curvature.col_as_slice(free));
         let mut right = vec![zero; free];
         apply(tangent.transpose(), &offset, &mut right);
-        let mut matrix = Mat::from_fn(free, free, |_, _| zero);
-        let mut column = vec![zero; free];
-        for j in 0..free {
-            let direction: Vec<T> = (0..dimension).map(|i| tangent[(i, j)]).collect();
-            self.derivatives.mixed_third_derivative(point, &multiplier, &direction, &mut curvature);
-            apply(tangent.transpose(), &curvature, &mut column);
-            column[j] += one;
-            column.iter().enumerate().for_each(|(i, &entry)| matrix[(i, j)] = entry);
-        }
+        let mut matrix = Mat::from_fn(free, free, |i, j| if i == j { one } else { zero });
+        T::matrix_product(matrix.as_mut(), true, tangent.transpose(), curvature.get(.., ..free));
         let curved = symmetric_eigen(matrix.as_ref())?;
         let least_curvature = curved.values[free - 1].to_f64();
         // Beyond a focal point of Γ the second derivative of the distance is not positive: there the plain step is taken.
@@ -184,8 +179,8 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
             coefficients.iter_mut().zip(&curved.values).for_each(|(c, &value)| *c /= value);
             apply(curved.vectors.as_ref(), &coefficients, &mut right);
         }
-        apply(tangent, &right, &mut curvature);
-        add_scaled(&mut step, one, &curvature);
+        apply(tangent, &right, &mut offset);
+        add_scaled(&mut step, one, &offset);
         add_scaled(point, one, &step);
         Ok(Step { length: norm(&step).to_f64(), tolerance: tolerance(&eigen, rank), least_curvature })
     }

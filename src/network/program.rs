@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::error::{Fault, NetworkError};
-use super::kernels::{Input, Kernel};
+use super::kernels::{Before, Input, Kernel};
 use super::op::Op;
 use super::{Network, Node};
 use crate::arithmetic::{Base, Scalar};
@@ -27,10 +27,18 @@ pub struct NetworkLoss<T> {
 struct Step {
     kernel: Kernel,
     inputs: Vec<Source>,
-    /// For each input, whether on the way back no adjoint has reached it before.
-    first: Vec<bool>,
+    /// For each input, how it is reached on the way back.
+    reached: Vec<Reached>,
     out: Range<usize>,
     extra: Range<usize>,
+}
+
+/// Which of those that add to an adjoint, on the way back, a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    Alone,
+    First,
+    Later,
 }
 
 /// Where a node's values are.
@@ -88,7 +96,7 @@ impl<T: Base> NetworkLoss<T> {
             }
             sources.push(source);
         }
-        loss.mark_first();
+        loss.mark_reached();
         Ok(loss)
     }
 
@@ -105,24 +113,26 @@ impl<T: Base> NetworkLoss<T> {
         if inputs.iter().all(|input| matches!(input, Source::Fixed(_))) {
             let zero = T::from_f64(0.0);
             let (mut out, mut kept) = (vec![zero; count], vec![zero; extra]);
-            kernel.forward(&pair(&inputs, |source| self.constant(source)), &mut out, &mut kept);
+            kernel.forward(&pair(&inputs, |source| self.constant(source)), &mut out, &mut kept, false);
             return self.fix(out.into_iter());
         }
         let out = self.values..self.values + count;
         let extra = self.extras..self.extras + extra;
         (self.values, self.extras) = (out.end, extra.end);
-        let first = vec![false; inputs.len()];
-        self.steps.push(Step { kernel, inputs, first, out: out.clone(), extra });
+        let reached = vec![Reached::Later; inputs.len()];
+        self.steps.push(Step { kernel, inputs, reached, out: out.clone(), extra });
         Source::Active(out)
     }
 
-    /// Finds the last use of everything, which is the first on the way back.
-    fn mark_first(&mut self) {
+    /// Finds the last use of everything, which is the first on the way back, and whether it is the only one.
+    fn mark_reached(&mut self) {
         let mut met: Vec<Source> = Vec::new();
+        let uses: Vec<Source> = self.steps.iter().flat_map(|step| step.inputs.clone()).collect();
         for step in self.steps.iter_mut().rev() {
-            for (first, input) in step.first.iter_mut().zip(&step.inputs) {
-                *first = !met.contains(input);
-                if *first {
+            for (reached, input) in step.reached.iter_mut().zip(&step.inputs) {
+                if !met.contains(input) {
+                    let alone = uses.iter().filter(|other| *other == input).count() == 1;
+                    *reached = if alone { Reached::Alone } else { Reached::First };
                     met.push(input.clone());
                 }
             }
@@ -175,26 +185,42 @@ impl<T: Base> Loss<T> for NetworkLoss<T> {
     }
 
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        self.pass(w, gradient, scratch, false)
+    }
+
+    fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        self.pass(w, gradient, scratch, true)
+    }
+}
+
+impl<T: Base> NetworkLoss<T> {
+    /// Forwards and back. Where values are `known`, the scratch and the gradient hold them but for infinitesimals.
+    fn pass<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S], known: bool) -> S {
         let (values, rest) = scratch.split_at_mut(self.values);
         let (adjoints, rest) = rest.split_at_mut(self.values);
         let (extras, fixed) = rest.split_at_mut(self.extras);
         for step in &self.steps {
             let (before, out) = values.split_at_mut(step.out.start);
             let inputs = pair(&step.inputs, |source| self.input(source, [w, before, fixed]));
-            step.kernel.forward(&inputs, &mut out[..step.out.len()], &mut extras[step.extra.clone()]);
+            step.kernel.forward(&inputs, &mut out[..step.out.len()], &mut extras[step.extra.clone()], known);
         }
         adjoints[self.output] = S::constant(1.0);
         for step in self.steps.iter().rev() {
             let inputs = pair(&step.inputs, |source| self.input(source, [w, values, fixed]));
             let (before, of_out) = adjoints.split_at_mut(step.out.start);
             let out = (&values[step.out.clone()], &of_out[..step.out.len()]);
-            for (k, (source, &first)) in step.inputs.iter().zip(&step.first).enumerate() {
+            for (k, (source, &reached)) in step.inputs.iter().zip(&step.reached).enumerate() {
                 let adjoint = match source {
                     Source::Weight(range) => &mut gradient[range.clone()],
                     Source::Active(range) => &mut before[range.clone()],
                     Source::Fixed(_) => continue,
                 };
-                step.kernel.backward(k, &inputs, out, &mut extras[step.extra.clone()], adjoint, first);
+                let before = match reached {
+                    Reached::Alone if known => Before::Known,
+                    Reached::Alone | Reached::First => Before::Nothing,
+                    Reached::Later => Before::Some,
+                };
+                step.kernel.backward(k, &inputs, out, &mut extras[step.extra.clone()], adjoint, before);
             }
         }
         values[self.output]

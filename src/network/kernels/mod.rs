@@ -1,12 +1,14 @@
 //! What a node computes, forwards and backwards, over any scalar.
 
+mod products;
 mod reductions;
 
-use crate::arithmetic::product::{Operand, multiply};
+use crate::arithmetic::product::Operand;
 use crate::arithmetic::{Scalar, sum_of, vectorized};
 use crate::network::activation::Activation;
 use crate::network::op::{Normalization, Op, patch_places, product_sizes};
 use crate::network::shape::{NOWHERE, Reduction, Shape, table};
+use products::MatrixProducts;
 use reductions::{
     log_sum, maximum, maximum_backward, normalize, normalize_backward, reduce, softmax, softmax_backward, update,
 };
@@ -16,11 +18,7 @@ use reductions::{
 pub(in crate::network) enum Kernel {
     /// The output is the input, in another shape.
     Same,
-    Product {
-        batches: usize,
-        sizes: (usize, usize, usize),
-        transpose_right: bool,
-    },
+    Product(MatrixProducts),
     /// Entrywise; a table where an operand is broadcast.
     Binary {
         operation: Binary,
@@ -58,6 +56,17 @@ pub(in crate::network) enum Binary {
     Divide,
 }
 
+/// What stands in an adjoint before an operation adds to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::network) enum Before {
+    /// Nothing: it is to be written.
+    Nothing,
+    /// What other operations added.
+    Some,
+    /// What this operation alone is going to write, but for infinitesimals.
+    Known,
+}
+
 /// The values of an input: scalars, and the data they are constants of if they depend on no weight.
 #[derive(Clone, Copy)]
 pub(in crate::network) struct Input<'a, S: Scalar> {
@@ -83,8 +92,8 @@ impl Kernel {
             Op::Weight(_) | Op::Constant(_) => return None,
             Op::Reshape(_) => Self::Same,
             Op::MatrixProduct { transpose_right } => {
-                let (batches, m, k, n) = product_sizes(inputs[0], inputs[1], out);
-                Self::Product { batches, sizes: (m, k, n), transpose_right: *transpose_right }
+                let (_, m, k, n) = product_sizes(inputs[0], inputs[1], out);
+                Self::Product(MatrixProducts { sizes: (m, k, n), transpose_right: *transpose_right })
             }
             Op::Add => Self::binary(Binary::Add, inputs, out),
             Op::Subtract => Self::binary(Binary::Subtract, inputs, out),
@@ -134,15 +143,16 @@ impl Kernel {
         }
     }
 
-    /// Writes the output.
-    pub(in crate::network) fn forward<S: Scalar>(&self, inputs: &[Input<'_, S>; 2], out: &mut [S], extra: &mut [S]) {
-        if let Self::Product { batches, sizes, transpose_right } = self {
-            let (m, k, n) = *sizes;
-            for b in 0..*batches {
-                let left = inputs[0].operand(b * m * k..(b + 1) * m * k);
-                let right = inputs[1].operand(b * k * n..(b + 1) * k * n).transposed_if(*transpose_right);
-                multiply(&mut out[b * m * n..(b + 1) * m * n], false, *sizes, left, right);
-            }
+    /// Writes the output. Where it is `known` but for infinitesimals, products leave that part as it stands.
+    pub(in crate::network) fn forward<S: Scalar>(
+        &self,
+        inputs: &[Input<'_, S>; 2],
+        out: &mut [S],
+        extra: &mut [S],
+        known: bool,
+    ) {
+        if let Self::Product(product) = self {
+            product.forward(inputs, out, known);
         } else {
             let inputs = [inputs[0].scalars, inputs[1].scalars];
             vectorized::<S, _>(
@@ -152,7 +162,7 @@ impl Kernel {
         }
     }
 
-    /// Adds to `adjoint`, that of input `input`, what `of_out`, the output's, means for it; writes it where it is the `first`.
+    /// Adds to `adjoint`, that of input `input`, what `of_out`, the output's, means for it; writes it where there is none before.
     pub(in crate::network) fn backward<S: Scalar>(
         &self,
         input: usize,
@@ -160,17 +170,11 @@ impl Kernel {
         (out, of_out): (&[S], &[S]),
         extra: &mut [S],
         adjoint: &mut [S],
-        first: bool,
+        before: Before,
     ) {
-        if let Self::Product { sizes, transpose_right, .. } = self {
-            let (m, k, n) = *sizes;
-            let size = if input == 0 { m * k } else { k * n };
-            for (b, adjoint) in adjoint.chunks_exact_mut(size).enumerate() {
-                let left = inputs[0].operand(b * m * k..(b + 1) * m * k);
-                let right = inputs[1].operand(b * k * n..(b + 1) * k * n).transposed_if(*transpose_right);
-                let of_out = &of_out[b * m * n..(b + 1) * m * n];
-                product_backward(input, [left, right], of_out, adjoint, !first, (*sizes, *transpose_right));
-            }
+        let first = before != Before::Some;
+        if let Self::Product(product) = self {
+            product.backward(input, inputs, of_out, adjoint, before);
         } else {
             // These two write what the others add to.
             let writes = matches!(self, Self::Normalize { .. } | Self::Activation(_));
@@ -189,7 +193,7 @@ impl Kernel {
     fn forward_by_entries<S: Scalar>(&self, [x, y]: [&[S]; 2], out: &mut [S], extra: &mut [S]) {
         match self {
             // A product of matrices has entries of its own.
-            Self::Same | Self::Product { .. } => {}
+            Self::Same | Self::Product(_) => {}
             Self::Binary { operation, tables } => binary_forward(*operation, tables, x, y, out),
             Self::Scale(factor) => map(x, out, |x| S::constant(*factor) * x),
             Self::SquareRoot => map(x, out, Scalar::sqrt),
@@ -235,7 +239,7 @@ impl Kernel {
         first: bool,
     ) {
         match self {
-            Self::Same | Self::Product { .. } => {}
+            Self::Same | Self::Product(_) => {}
             Self::Binary { operation, tables } => {
                 binary_backward(*operation, tables, input, [x, y], (out, of_out), adjoint);
             }
@@ -361,23 +365,6 @@ fn activate<S: Scalar>(activation: Activation, x: &[S], out: &mut [S], extra: &m
 fn add_map<S: Scalar>(adjoint: &mut [S], of_out: &[S], f: impl Fn(usize, S) -> S) {
     for (i, (a, &g)) in adjoint.iter_mut().zip(of_out).enumerate() {
         *a = *a + f(i, g);
-    }
-}
-
-/// `adjoint` is the batch's own.
-fn product_backward<S: Scalar>(
-    input: usize,
-    [left, right]: [Operand<'_, S>; 2],
-    of_out: &[S],
-    adjoint: &mut [S],
-    accumulate: bool,
-    ((m, k, n), transpose_right): ((usize, usize, usize), bool),
-) {
-    let of_out = Operand::scalars(of_out);
-    match (input, transpose_right) {
-        (0, _) => multiply(adjoint, accumulate, (m, n, k), of_out, right.transposed()),
-        (_, true) => multiply(adjoint, accumulate, (n, m, k), of_out.transposed(), left),
-        (_, false) => multiply(adjoint, accumulate, (k, m, n), left.transposed(), of_out),
     }
 }
 

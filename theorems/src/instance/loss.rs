@@ -146,6 +146,13 @@ impl Loss<f64> for InstanceLoss {
             Self::Network(trained) => trained.loss.evaluate(w, gradient, scratch),
         }
     }
+
+    fn evaluate_again<S: Scalar<Base = f64>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        match self {
+            Self::Regression(regression) => regression.loss.evaluate_again(w, gradient, scratch),
+            Self::Network(trained) => trained.loss.evaluate_again(w, gradient, scratch),
+        }
+    }
 }
 
 /// The loss of an instance in double-double.
