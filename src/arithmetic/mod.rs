@@ -161,6 +161,22 @@ pub fn apply<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], out: &mut [S]) {
     S::Base::matrix_product(out, false, a, b);
 }
 
+/// `image ← a·x` and `back ← aᵀ·image` for a data matrix `a` (m×k), with `x` and `back` of length k and `image` of length m. Rows are
+/// used twice while they are in the cache: a large matrix is read once.
+pub fn apply_there_and_back<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], image: &mut [S], back: &mut [S]) {
+    const ENTRIES: usize = 1 << 12;
+    const FEWEST: usize = 8;
+    let rows = (ENTRIES / a.ncols().max(1)).max(FEWEST);
+    for (block, image) in image.chunks_mut(rows).enumerate() {
+        let a = a.subrows(block * rows, image.len());
+        apply(a, x, image);
+        let b = MatRef::from_row_major_slice(S::planes(image), image.len(), S::PLANES);
+        let dimension = back.len();
+        let back = MatMut::from_row_major_slice_mut(S::planes_mut(back), dimension, S::PLANES);
+        S::Base::matrix_product(back, block > 0, a.transpose(), b);
+    }
+}
+
 /// Σ term(i) for i < n, in eight interleaved parts, so that compilers vectorize it and rounding grows with n/8.
 #[inline(always)]
 pub(crate) fn sum_of<S: Scalar>(n: usize, term: impl Fn(usize) -> S) -> S {

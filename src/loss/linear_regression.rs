@@ -1,7 +1,7 @@
 use faer::{Mat, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Real, Scalar, apply, dot, norm, sum_of, vectorized};
+use crate::arithmetic::{Base, Real, Scalar, apply, apply_there_and_back, dot, norm, sum_of, vectorized};
 use crate::data::{DataError, Dataset};
 
 /// Linear regression with batch normalization: L(w) = (1/n)‖s√n·Xw/‖Xw‖ − y‖² = 2s²(1 − cos∠(Xw, y)), s² = ‖y‖²/n.
@@ -14,6 +14,8 @@ pub struct LinearRegression<T> {
     samples: Mat<T>,
     targets: Vec<T>,
     unit_targets: Vec<T>,
+    /// Xᵀŷ, length D, for the unit targets ŷ.
+    correlations: Vec<T>,
     target_variance: T,
 }
 
@@ -38,8 +40,12 @@ impl<T: Real> LinearRegression<T> {
                 return Err(DataError::Range { what, largest });
             }
         }
+        let unit_targets: Vec<T> = targets.iter().map(|&y| y / length).collect();
+        let mut correlations = vec![T::from_f64(0.0); samples.nrows()];
+        apply(samples.as_ref(), &unit_targets, &mut correlations);
         Ok(Self {
-            unit_targets: targets.iter().map(|&y| y / length).collect(),
+            unit_targets,
+            correlations,
             target_variance: square / T::from_f64(targets.len() as f64),
             samples,
             targets,
@@ -103,30 +109,28 @@ impl<T: Base> Loss<T> for LinearRegression<T> {
         self.samples.ncols()
     }
 
+    /// With u = Xw, û = u/‖u‖ and e = û − ŷ, ∇L(w) = (2s²/‖u‖)·[(1 − ½‖e‖²)/‖u‖·Xᵀu − Xᵀŷ].
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         let output = scratch;
+        apply_there_and_back(self.features(), w, output, gradient);
         let variance = S::from_base(self.target_variance);
-        apply(self.features(), w, output);
-        let square = vectorized::<S, _>(
+        vectorized::<S, _>(
             #[inline(always)]
             || {
                 let inverse_length = S::constant(1.0) / dot(output, output).sqrt();
-                // With e = û − ŷ: 1 − cos = ½‖e‖² and ŷ − cos·û = ½‖e‖²û − e, neither of which cancels near the minimum.
                 let unit_targets = &self.unit_targets[..output.len()];
+                // Not 1 − cos, which cancels near the minimum.
                 let square = sum_of(output.len(), |i| {
                     let error = output[i] * inverse_length - S::from_base(unit_targets[i]);
                     error * error
                 });
                 let factor = (variance + variance) * inverse_length;
-                let half_square = square * S::constant(0.5);
-                for (u, &y) in output.iter_mut().zip(unit_targets) {
-                    let unit = *u * inverse_length;
-                    *u = factor * ((unit - S::from_base(y)) - half_square * unit);
+                let along = factor * inverse_length * (S::constant(1.0) - square * S::constant(0.5));
+                for (g, &correlation) in gradient.iter_mut().zip(&self.correlations) {
+                    *g = along * *g - factor * S::from_base(correlation);
                 }
-                square
+                variance * square
             },
-        );
-        apply(self.samples.as_ref(), output, gradient);
-        variance * square
+        )
     }
 }
