@@ -20,23 +20,23 @@ SECONDS = 0.1
 # Relative; what two orders of summation may leave after a thousand steps, or a solver at the residual asked for.
 AGREEMENT = {"eigenpair_krylov": 1e-12, "flow": 1e-8, "nearest_point": 1e-8}
 
-# Work, sizes, multiply–adds and numbers read from memory at least (or None where no count is fair).
+# Work, sizes, multiply–adds and numbers in matrices, read once, at least (or None where no count is fair).
 REGRESSIONS = [(50, 64), (200, 256), (1000, 1000)]
 NETWORKS = [(6, 4, 4), (16, 16, 16), (64, 64, 64)]
 
 
 def least_of_regression(n, d):
-    return 2 * n * d, 2 * n * d
+    return 2 * n * d, n * d
 
 
 def least_of_network(n, d, width):
     """Forward, and backward to the hidden weights; two products with the readout and its gradient."""
-    return 2 * n * d * width + 3 * n * width, 2 * n * d + 2 * d * width
+    return 2 * n * d * width + 3 * n * width, n * d + d * width
 
 
-def least_of_product(n, d, width):
-    """A gradient and its derivative: a product of jets of order one is three products."""
-    return 3 * least_of_network(n, d, width)[0], 2 * least_of_network(n, d, width)[1]
+def least_of_slopes(n, d, width):
+    """The derivative of that gradient alone, at a point whose gradient is known."""
+    return 2 * n * d * width + 6 * n * width, n * d + 2 * d * width
 
 
 WORKS = (
@@ -44,7 +44,7 @@ WORKS = (
     + [("regression_starts", REGRESSIONS[0], None)]
     + [("network_steps", sizes, least_of_network) for sizes in NETWORKS]
     + [("network_starts", sizes, None) for sizes in NETWORKS[:2]]
-    + [("hessian_vector", sizes, least_of_product) for sizes in NETWORKS]
+    + [("hessian_vector", sizes, least_of_slopes) for sizes in NETWORKS]
     + [("third_derivative", sizes, None) for sizes in NETWORKS]
     + [("eigenpair_dense", sizes, None) for sizes in [(6, 4, 4), (16, 16, 16)]]
     + [("eigenpair_krylov", (64, 250, 400), None)]
@@ -58,7 +58,10 @@ class Ours:
     def __init__(self, program, work, threads, sizes):
         begun = time.perf_counter()
         arguments = [program, work, str(threads), *map(str, sizes)]
-        self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        except OSError as error:
+            raise SystemExit(f"{program} does not run: {error.strerror}") from error
         self.data = self.answer()
         self.once(1)
         self.preparation = time.perf_counter() - begun
@@ -112,16 +115,16 @@ def quartiles(ratios):
 
 
 class Limit:
-    """The least seconds a work can take here: the slower of its multiply–adds and of reading its matrices, each twice."""
+    """The least seconds a work can take here: the slower of its multiply–adds and of reading its matrices once."""
 
     def __init__(self, program, least, sizes):
         self.multiply_adds, numbers = least(*sizes)
-        self.processes = [Ours(program, "reading", 1, [numbers // 2]), Ours(program, "multiply_adds", 1, [])]
+        self.processes = [Ours(program, "reading", 1, [numbers]), Ours(program, "multiply_adds", 1, [])]
         self.repeats = [enough(process.once) for process in self.processes]
 
     def seconds(self):
         reading, adding = (process.once(repeats) / repeats for process, repeats in zip(self.processes, self.repeats))
-        return max(2 * reading, adding * self.multiply_adds / 1e6)
+        return max(reading, adding * self.multiply_adds / 1e6)
 
     def close(self):
         for process in self.processes:
