@@ -36,7 +36,7 @@ def least_of_network(n, d, width):
 
 def least_of_slopes(n, d, width):
     """The derivative of that gradient alone, at a point whose gradient is known."""
-    return 2 * n * d * width + 6 * n * width, n * d + 2 * d * width
+    return 2 * n * d * width + 6 * n * width, n * d + d * width
 
 
 WORKS = (
