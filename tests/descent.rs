@@ -195,7 +195,7 @@ fn steps_with_memory_are_what_they_say() {
     let mut ball = HeavyBall::new(&loss, lr, lr * decay, momentum, [&start, &velocity]).unwrap();
     let (mut w, mut m) = (start.clone(), velocity);
     for _ in 0..5 {
-        assert!((ball.effective_learning_rate() - lr / (1.5 * dot(&w, &w))).abs() < 1e-14);
+        assert!((ball.effective_learning_rate() - lr / ((1.0 + momentum - lr * decay) * dot(&w, &w))).abs() < 1e-14);
         ball.step();
         let gradient = evaluator.evaluate(&w).1;
         m = (0..9).map(|k| momentum * m[k] + gradient[k] + decay * w[k]).collect();

@@ -10,8 +10,8 @@ use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 
 /// The twins tried on an instance, whose runs are short enough; the claim is confirmed there.
-fn check(instance: &Instance) -> Option<Vec<String>> {
-    let record = GrowthRecord::new(instance, &Progress::default()).unwrap().unwrap();
+fn check(instance: &Instance, momentum: f64) -> Option<Vec<String>> {
+    let record = GrowthRecord::new(instance, momentum, &Progress::default()).unwrap().unwrap();
     let Judge::Growth(judge) = find("energy_law").unwrap().judge else { panic!("judged on other runs") };
     if record.runs.is_empty() {
         return None;
@@ -30,26 +30,40 @@ proptest! {
     #[test]
     fn confirmed_on_random_instances(instance in claims::instances()) {
         prop_assume!(instance.is_ok());
-        prop_assume!(check(&instance.unwrap()).is_some());
+        prop_assume!(check(&instance.unwrap(), 0.0).is_some());
     }
+}
+
+/// The first draw of a family that is admitted and whose ∫κ dτ suits.
+fn admitted(name: &str, suits: fn(f64) -> bool) -> Instance {
+    let family = FAMILIES.iter().find(|family| family.architecture == name).unwrap();
+    let suits = |instance: &Instance| suits(instance.plan.energy_growth);
+    (0..100).find_map(|seed| family.instance(seed).ok().filter(suits)).expect("an instance")
 }
 
 /// Oscillations that grow and that die out, and every constant of κ somewhere told from its twins.
 #[test]
 fn confirmed_on_networks_with_either_sign_and_every_twin() {
-    let admitted = |name: &str, suits: fn(f64) -> bool| {
-        let family = FAMILIES.iter().find(|family| family.architecture == name).unwrap();
-        let suits = |instance: &Instance| suits(instance.plan.energy_growth);
-        (0..100).find_map(|seed| family.instance(seed).ok().filter(suits)).expect("an instance")
-    };
     let instances = [
         admitted("circle", |growth| growth > 0.3),
         admitted("circle", |growth| growth < -0.3),
         admitted("matrix_completion", |_| true),
         admitted("rms_norm", |_| true),
     ];
-    let mut tried: Vec<String> = instances.iter().filter_map(check).flatten().collect();
+    let mut tried: Vec<String> = instances.iter().filter_map(|instance| check(instance, 0.0)).flatten().collect();
     tried.sort();
     tried.dedup();
     assert_eq!(tried.len(), 9, "{tried:?}");
+}
+
+/// Momentum's own part of κ, each of its constants told from its twins.
+#[test]
+fn confirmed_under_momentum() {
+    let instances = [admitted("circle", |_| true), admitted("matrix_completion", |_| true)];
+    let runs = instances.iter().flat_map(|instance| [0.25, 0.5].map(|momentum| check(instance, momentum)));
+    let tried: Vec<String> = runs.flatten().flatten().collect();
+    for what in ["32μ/(1-μ)² left out", "24 for 32", "32μ/(1-μ) for 32μ/(1-μ)²", "32μ/(1-μ)³ for 32μ/(1-μ)²"]
+    {
+        assert!(tried.iter().any(|twin| twin == what), "{what}: {tried:?}");
+    }
 }

@@ -69,7 +69,9 @@ const MUTANTS: &[Mutant] = &[
     ("energy_law", "theorems/src/energy_law.rs", "Rate { constant: 16.0,", "Rate { constant: 15.0,"),
     ("energy_law", "theorems/src/energy_law.rs", "square: 6.0, quartic: 4.0,", "square: 5.5, quartic: 4.0,"),
     ("energy_law", "theorems/src/energy_law.rs", "square: 6.0, quartic: 4.0,", "square: 6.0, quartic: 3.8,"),
-    ("energy_law", "theorems/src/energy_law.rs", "quartic: 4.0, slope: 2.0, sign", "quartic: 4.0, slope: 1.5, sign"),
+    ("energy_law", "theorems/src/energy_law.rs", "quartic: 4.0, slope: 2.0, momentum", "quartic: 4.0, slope: 1.5, momentum"),
+    ("energy_law", "theorems/src/energy_law.rs", "momentum: 32.0, lag: 2,", "momentum: 30.0, lag: 2,"),
+    ("energy_law", "theorems/src/energy_law.rs", "momentum: 32.0, lag: 2,", "momentum: 32.0, lag: 3,"),
     ("held_out_error", "theorems/src/held_out_error.rs", "difference(&decay, &control)),", "difference(&control, &decay)),"),
     ("held_out_error", "theorems/src/held_out_error.rs", "less_twice(&log_decay, &log_control)", "less_twice(&log_control, &log_decay)"),
 ];

@@ -25,7 +25,7 @@ fn a_twin_in_its_claims_place_is_refuted() {
         let measured = match claim.judge {
             Judge::Identities(_) => measure_identities(claim.id, 5),
             Judge::Steps(..) => measure_steps(claim.id, 5),
-            Judge::Dynamics(_) => measure_dynamics(claim.id, &instance),
+            Judge::Dynamics(..) => measure_dynamics(claim.id, &instance),
             Judge::Stable(judge) => vec![judge(&stable, Scope::Path), judge(&smooth, Scope::Sphere)],
             Judge::Sphere(judge) => vec![judge(&smooth)],
             judge if judge.needs_instances() => vec![measure_ladder(claim.id, &instance)],

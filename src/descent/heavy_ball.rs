@@ -61,9 +61,9 @@ impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for HeavyBall<'_, L, S>
         &self.weights
     }
 
-    /// η/((1+μ)‖w‖²): the edge of stability is where λ₁ times this is 2.
+    /// η/((1+μ−ηλ)‖w‖²), gradient descent's at μ = 0: the edge of stability is where λ₁ times this is 2.
     fn effective_learning_rate(&self) -> S {
-        let one = S::constant(1.0);
-        self.learning_rate / ((one + self.momentum) * dot(&self.weights, &self.weights))
+        let kept = S::constant(1.0) + self.momentum - self.learning_rate * self.decay;
+        self.learning_rate / (kept * dot(&self.weights, &self.weights))
     }
 }

@@ -23,6 +23,11 @@ impl EnergyLaw {
             - 2.0 * self.slope_along_gradient / (stiffness * stiffness)
     }
 
+    /// The same under heavy-ball momentum μ ∈ [0, 1), one step lasting ηλ/(1−μ): κ + 32μ/(1−μ)².
+    pub fn heavy_ball_rate(&self, momentum: f64) -> f64 {
+        self.rate() + 32.0 * momentum / (1.0 - momentum).powi(2)
+    }
+
     /// κ per unit of η² for scalar RMSprop with β = 1 − C_b η².
     pub fn rmsprop_rate(&self, decay: f64) -> f64 {
         let stiffness = 2.0 * decay + self.log_gradient_square;
@@ -95,5 +100,81 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
         // Hess log λ₁(Ĝ, Ĝ) = λ̈₁/λ₁ − (λ̇₁/λ₁)², and ∇_Γ‖G‖² = 2 Hess log λ₁ G.
         law.slope_along_gradient = 2.0 * square.to_f64() * (second - square.to_f64());
         Ok(law)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::{DMatrix, DVector};
+
+    use super::*;
+
+    /// Against the modulus of the eigenvalues of the step itself, linearized at its equilibrium without any elimination: ordinates x = log|X|,
+    /// s of the last step, δ, and the two velocities that momentum remembers.
+    #[test]
+    fn momentum_adds_its_part_to_the_rate_of_the_whole_linearized_step() {
+        for momentum in [0.1f64, 0.25, 0.5, 0.8] {
+            for (square, quartic) in [(0.5, -2.0), (3.0, 1.5), (9.0, -12.0)] {
+                let law = EnergyLaw { log_gradient_square: square, quartic, slope_along_gradient: 0.0 };
+                let rate = |step: f64| (modulus(momentum, &law, step).ln() * 2.0) / step;
+                // Extrapolated to ηλ = 0: the error is of first order.
+                let measured = 2.0 * rate(5e-8) - rate(1e-7);
+                let predicted = law.heavy_ball_rate(momentum);
+                assert!(
+                    (measured - predicted).abs() < 1e-3 * predicted.abs().max(1.0),
+                    "{momentum}: {measured} {predicted}"
+                );
+            }
+        }
+    }
+
+    /// |z| of the slow pair of eigenvalues of one step of (log|h|, s, δ, b, ℓ) about its equilibrium, by a power iteration on central
+    /// differences of the step.
+    fn modulus(momentum: f64, law: &EnergyLaw, rung: f64) -> f64 {
+        let intrinsic_lr = rung * (1.0 - momentum);
+        // [log h, s of the last step, δ, b + e of the last step, ℓ of the last step]; δ of η/((1+μ)‖w‖²).
+        let step = |[x, s, delta, radial, along]: [f64; 5]| -> [f64; 5] {
+            let square = (2.0 * x).exp();
+            let stiff = (1.0 + momentum) * (2.0 + delta) * (1.0 + 0.5 * (law.quartic + 2.0) * square);
+            let ratio = stiff + intrinsic_lr - (1.0 + momentum) - momentum / (1.0 + s);
+            let radial = momentum * radial - intrinsic_lr;
+            let moved = (1.0 + ratio).powi(2) * square;
+            let along = momentum * along - (1.0 + momentum) * (1.0 + 0.5 * delta) * square * law.log_gradient_square;
+            let grown = 2.0 * radial + moved;
+            [
+                x + ratio.ln() - 0.5 * grown,
+                ratio - 1.0,
+                (2.0 + delta) * (along - grown).exp() - 2.0,
+                radial + moved,
+                along,
+            ]
+        };
+        let stiffness = 4.0 + law.log_gradient_square;
+        let square = 2.0 * rung * (1.0 - momentum) / ((1.0 + momentum) * stiffness);
+        let mut at = [0.5 * square.ln(), 0.0, 0.0, 0.0, 0.0];
+        // The equilibrium by Newton's method.
+        for _ in 0..20 {
+            let excess = DVector::from_fn(5, |i, _| step(at)[i] - at[i]);
+            let slope = jacobian(&step, at) - DMatrix::identity(5, 5);
+            let by = slope.lu().solve(&excess).unwrap();
+            (0..5).for_each(|i| at[i] -= by[i]);
+        }
+        let eigenvalues = jacobian(&step, at).complex_eigenvalues();
+        eigenvalues.iter().map(|z| z.norm()).fold(0.0, f64::max)
+    }
+
+    /// By central differences.
+    fn jacobian(step: &impl Fn([f64; 5]) -> [f64; 5], at: [f64; 5]) -> DMatrix<f64> {
+        const BY: f64 = 1e-4;
+        let moved = |j: usize, by: f64| {
+            let mut at = at;
+            at[j] += by;
+            step(at)
+        };
+        DMatrix::from_fn(5, 5, |i, j| {
+            // Extrapolated: the differences err by the fourth power.
+            let difference = |by: f64| (moved(j, by)[i] - moved(j, -by)[i]) / (2.0 * by);
+            (4.0 * difference(BY) - difference(2.0 * BY)) / 3.0
+        })
     }
 }

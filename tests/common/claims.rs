@@ -47,7 +47,7 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
         Judge::Points(judge) => judge(instance),
         Judge::Swings(judge) => judge(instance, &SwingRecord::new(instance, &Progress::default()).unwrap().unwrap()),
         Judge::Growth(judge) => {
-            judge(instance, &GrowthRecord::new(instance, &Progress::default()).unwrap().unwrap()).unwrap()
+            judge(instance, &GrowthRecord::new(instance, 0.0, &Progress::default()).unwrap().unwrap()).unwrap()
         }
         _ => panic!("{claim} is not judged on an instance"),
     }
@@ -56,10 +56,12 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
 /// What a claim about other dynamics measures on one instance.
 #[allow(dead_code, reason = "other claims have no use for it")]
 pub fn measure_dynamics(claim: &str, instance: &Instance) -> Vec<Measurement> {
-    let Judge::Dynamics(judge) = find(claim).unwrap().judge else {
+    let Judge::Dynamics(about, judge) = find(claim).unwrap().judge else {
         panic!("{claim} is not judged on other dynamics");
     };
-    judge(instance, &DynamicsRecord::all(instance, &Progress::default()).unwrap().unwrap())
+    let records = DynamicsRecord::all(instance, &Progress::default()).unwrap().unwrap();
+    let run = |record: &&DynamicsRecord| about(record.dynamics) && !record.runs.is_empty();
+    records.iter().filter(run).map(|record| judge(instance, record)).collect()
 }
 
 /// Instances over random shapes, data, angles and directions, as drawn; those not admitted are to be assumed away.

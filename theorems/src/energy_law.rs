@@ -14,8 +14,9 @@ pub(crate) static THEOREM: Theorem = Theorem {
     title: "Energy law",
     strength: Strength::Beyond,
     statement: "The energy e of a small swing obeys de/dτ = κe, κ = (16 + 6‖G‖² + 4q)/K - 2⟨G, ∇_Γ‖G‖²⟩/K², K = 4 + ‖G‖²: the \
-                oscillation dies out where κ < 0 and grows where κ > 0",
-    latex: r"\frac{d\log e}{d\tau}=\frac{16+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}",
+                oscillation dies out where κ < 0 and grows where κ > 0; heavy-ball momentum adds 32μ/(1-μ)² to κ, one step lasting \
+                ηλ/(1-μ)",
+    latex: r"\frac{d\log e}{d\tau}=\frac{16+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}+\frac{32\mu}{(1-\mu)^2}",
     hypotheses: &[
         "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
         "the run stays near Γ and the edge, and its energy small",
@@ -25,27 +26,30 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judge: Judge::Growth(judge),
 };
 
-/// κ = (constant + square‖G‖² + quartic·q)/K − slope·⟨G, ∇_Γ‖G‖²⟩/K².
+/// κ = (constant + square‖G‖² + quartic·q)/K − slope·⟨G, ∇_Γ‖G‖²⟩/K² + momentum·μ/(1−μ)^lag.
 #[derive(Clone, Copy)]
 struct Rate {
     constant: f64,
     square: f64,
     quartic: f64,
     slope: f64,
+    momentum: f64,
+    lag: i32,
     sign: f64,
 }
 
-const LAW: Rate = Rate { constant: 16.0, square: 6.0, quartic: 4.0, slope: 2.0, sign: 1.0 };
+const LAW: Rate = Rate { constant: 16.0, square: 6.0, quartic: 4.0, slope: 2.0, momentum: 32.0, lag: 2, sign: 1.0 };
 
 impl Rate {
-    fn of(self, law: &EnergyLaw) -> f64 {
+    fn of(self, law: &EnergyLaw, momentum: f64) -> f64 {
         let stiffness = 4.0 + law.log_gradient_square;
         let sum = self.constant + self.square * law.log_gradient_square + self.quartic * law.quartic;
-        self.sign * (sum / stiffness - self.slope * law.slope_along_gradient / (stiffness * stiffness))
+        let of_momentum = self.momentum * momentum / (1.0 - momentum).powi(self.lag);
+        self.sign * (sum / stiffness - self.slope * law.slope_along_gradient / (stiffness * stiffness) + of_momentum)
     }
 }
 
-const TWINS: [(&str, Rate); 9] = [
+const TWINS: [(&str, Rate); 13] = [
     ("-κ", Rate { sign: -1.0, ..LAW }),
     ("2κ", Rate { sign: 2.0, ..LAW }),
     ("8 for 16", Rate { constant: 8.0, ..LAW }),
@@ -55,6 +59,10 @@ const TWINS: [(&str, Rate); 9] = [
     ("3q for 4q", Rate { quartic: 3.0, ..LAW }),
     ("⟨G, ∇‖G‖²⟩ left out", Rate { slope: 0.0, ..LAW }),
     ("+2⟨G, ∇‖G‖²⟩/K²", Rate { slope: -2.0, ..LAW }),
+    ("32μ/(1-μ)² left out", Rate { momentum: 0.0, ..LAW }),
+    ("24 for 32", Rate { momentum: 24.0, ..LAW }),
+    ("32μ/(1-μ) for 32μ/(1-μ)²", Rate { lag: 1, ..LAW }),
+    ("32μ/(1-μ)³ for 32μ/(1-μ)²", Rate { lag: 3, ..LAW }),
 ];
 
 /// A twin is tried where it moves log e by this much more or less than the law, which is known beforehand.
@@ -69,7 +77,7 @@ const FALLS: f64 = 1.78;
 fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
     let path = &record.path;
     let end = path.last().map_or(f64::NAN, |place| place.tau);
-    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law));
+    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, record.momentum));
     // What log e gained, and by a law, from the first period to the last.
     let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
         (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
@@ -97,7 +105,7 @@ fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
         gained / predicted
     };
     (told.len() >= 2).then(|| Measurement {
-        instance: instance.name.clone(),
+        instance: record.name(instance),
         hypotheses: of_growth(instance, record),
         statements: vec![follows("log e gained over ∫κ dτ", LAW)],
         twins: told.into_iter().map(|&(what, rate)| follows(what, rate)).collect(),

@@ -21,21 +21,13 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{\eta\lambda_1}{\|w\|^2}\to 2(1+\mu),\qquad \frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1}{4+\|\nabla_\Gamma\log\lambda_1\|^2},\quad\tau=\frac{t\,\eta\lambda}{1-\mu}",
     hypotheses: &["those of the sharpness-reduction flow", "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))"],
     source: BEYOND,
-    judge: Judge::Dynamics(judge),
+    judge: Judge::Dynamics(|dynamics| matches!(dynamics, Dynamics::HeavyBall { .. }), judge),
 };
 
 const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
 
-fn judge(instance: &Instance, records: &[DynamicsRecord]) -> Vec<Measurement> {
-    let with = |record: &DynamicsRecord| match record.dynamics {
-        Dynamics::HeavyBall { momentum } => Some(measure(instance, record, momentum)),
-        Dynamics::Rmsprop { .. } => None,
-    };
-    records.iter().filter_map(with).collect()
-}
-
-fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measurement {
-    let on = (instance, record);
+fn judge(instance: &Instance, record: &DynamicsRecord) -> Measurement {
+    let (on, momentum) = ((instance, record), record.dynamics.momentum());
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let faster = |factor: f64| FlowConstants { numerator: LAW.numerator * factor, ..LAW };
     // The reading's δ is of η/((1+μ)‖w‖²).
@@ -59,7 +51,7 @@ fn measure(instance: &Instance, record: &DynamicsRecord, momentum: f64) -> Measu
         Statement { what: what.into(), check: Check::Bound { ratios: record.swings.iter().map(ratio).collect() } }
     };
     Measurement {
-        instance: format!("{}, μ = {momentum}", instance.name),
+        instance: record.name(instance),
         hypotheses: of_dynamics(instance, record),
         statements: vec![
             follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),

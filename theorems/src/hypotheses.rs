@@ -15,7 +15,7 @@ use crate::evidence::{Check, Constant, Hypothesis, Measurement, Name, Statement}
 use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
     DEEP, Draw, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord,
-    OtherRun, Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord, displacement_noise,
+    OtherRun, Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord, displacement_noise, slower,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -129,16 +129,16 @@ pub(crate) fn of_swings(instance: &Instance, record: &SwingRecord) -> Vec<Hypoth
 /// The hypotheses of the energy law, measured along its runs.
 pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypothesis> {
     let energy = |run: &GrowthRun| worst(run.readings.iter().map(|swung| swung.energy)) / (2.0 * GROWTH_ENERGY);
-    let at = |run: &GrowthRun| format!("at ε = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let at = |run: &GrowthRun| format!("at ε = {:.1e}, start {}", run.rung, run.start);
     let watched = |run: &GrowthRun| Watched {
-        rung: run.intrinsic_lr,
+        rung: run.rung,
         start: run.start,
         unit_roundoff: f64::UNIT_ROUNDOFF,
         readings: run.readings.iter().map(|swung| swung.reading).collect(),
         failure: run.failure,
     };
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
-    let mut hypotheses = along("", instance, &runs, Window::of_energy(2.0 * GROWTH_ENERGY));
+    let mut hypotheses = along("", instance, &runs, Window::of_energy(2.0 * GROWTH_ENERGY).under(record.momentum));
     hypotheses.push(largest("small swings: e over twice the largest of a start", &record.runs, energy, at));
     hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
     hypotheses
@@ -156,9 +156,10 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     };
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
     let swings: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
-    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 });
+    let momentum = record.dynamics.momentum();
+    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 }.under(momentum));
     if !swings.is_empty() {
-        hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0])));
+        hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0]).under(momentum)));
     }
     hypotheses.push(rank_hypothesis(instance));
     if instance.loss.space() == Space::Sphere {
@@ -202,6 +203,12 @@ impl Window {
         // |h| reaches kick·√(2ε/K), K ≥ 4, and |δ| reaches √(8εe).
         let highest = EdgeStart::at_energy(1.0, energy, 0.0).kick;
         Self { near: 2.0 * highest / 2f64.sqrt(), edge: 2.0 * (8.0 * energy).sqrt() }
+    }
+
+    /// That of the same energy under momentum.
+    fn under(self, momentum: f64) -> Self {
+        let slower = slower(momentum);
+        Self { near: slower * self.near, edge: slower * self.edge }
     }
 }
 

@@ -20,24 +20,16 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{d\zeta}{d\tau}=-\frac{C_b\nabla_\Gamma\log\lambda_1}{2\,(2C_b+\|\nabla_\Gamma\log\lambda_1\|^2)},\quad\tau=t\eta^2",
     hypotheses: &["those of the sharpness-reduction flow"],
     source: PAPER,
-    judge: Judge::Dynamics(judge),
+    judge: Judge::Dynamics(|dynamics| matches!(dynamics, Dynamics::Rmsprop { .. }), judge),
 };
 
-fn judge(instance: &Instance, records: &[DynamicsRecord]) -> Vec<Measurement> {
-    let with = |record: &DynamicsRecord| match record.dynamics {
-        Dynamics::Rmsprop { decay } => Some(measure(instance, record, decay)),
-        Dynamics::HeavyBall { .. } => None,
-    };
-    records.iter().filter_map(with).collect()
-}
-
-fn measure(instance: &Instance, record: &DynamicsRecord, decay: f64) -> Measurement {
+fn judge(instance: &Instance, record: &DynamicsRecord) -> Measurement {
     let on = (instance, record);
     let law = record.dynamics.flow();
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let twin = |what, constants| follows(what, on, constants, point);
     Measurement {
-        instance: format!("{}, C_b = {decay}", instance.name),
+        instance: record.name(instance),
         hypotheses: of_dynamics(instance, record),
         statements: vec![follows("raw iterate", on, law, |run, k| &run.thetas[k])],
         twins: vec![

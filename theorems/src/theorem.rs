@@ -5,7 +5,7 @@ use sharpflow::identities::Identity;
 use crate::evidence::{Measurement, Strength};
 use crate::instance::{Instance, Regression};
 use crate::records::{
-    Draw, DynamicsRecord, GrowthRecord, HeldOutRecord, LadderRecord, Scope, StableRecord, SwingRecord,
+    Draw, Dynamics, DynamicsRecord, GrowthRecord, HeldOutRecord, LadderRecord, Scope, StableRecord, SwingRecord,
 };
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
@@ -50,8 +50,8 @@ pub enum Judge {
     Ladder(fn(&Instance, &LadderRecord) -> Measurement),
     /// Short runs of two slow periods on one instance.
     Swings(fn(&Instance, &SwingRecord) -> Measurement),
-    /// Relatives of gradient descent with weight decay on one instance; a measurement for each that the claim is about.
-    Dynamics(fn(&Instance, &[DynamicsRecord]) -> Vec<Measurement>),
+    /// A relative of gradient descent with weight decay on one instance: which the claim is about, and what it measures of one.
+    Dynamics(fn(Dynamics) -> bool, fn(&Instance, &DynamicsRecord) -> Measurement),
     /// Runs over which the energy of small swings changes, on one instance; `None` where they tell no constant from another.
     Growth(fn(&Instance, &GrowthRecord) -> Option<Measurement>),
     /// A ladder on a linear regression; `None` where the record is too short for the claim's window.
@@ -72,7 +72,10 @@ impl Judge {
     /// Whether it is about runs on instances.
     pub fn needs_instances(&self) -> bool {
         self.needs_ladder()
-            || matches!(self, Self::Stable(_) | Self::Points(_) | Self::Swings(_) | Self::Growth(_) | Self::Dynamics(_))
+            || matches!(
+                self,
+                Self::Stable(_) | Self::Points(_) | Self::Swings(_) | Self::Growth(_) | Self::Dynamics(..)
+            )
     }
 
     /// Whether it reads a ladder.

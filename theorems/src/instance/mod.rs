@@ -33,7 +33,7 @@ pub const STARTS: usize = 8;
 /// e₀, the energy of every start of a ladder.
 pub const START_ENERGY: f64 = 0.5;
 /// The energy up to which the law of small swings may carry it.
-const LARGEST_ENERGY: f64 = 1.5;
+pub const LARGEST_ENERGY: f64 = 1.5;
 /// The largest ηλ of any ladder.
 const LARGEST_LR: f64 = 1e-3;
 /// The least horizon of a ladder, in τ.
@@ -110,9 +110,9 @@ pub enum Rejected {
     )]
     Stiff { tau: f64, stiffness: f64 },
     #[error(
-        "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {margin} times that is needed"
+        "the flow hardly depends on its constant 4: {by} more or less ends {apart:.1e} away, the finest runs swing by {swing:.1e}, and {margin} times that is needed"
     )]
-    Insensitive { apart: f64, swing: f64, margin: f64 },
+    Insensitive { by: f64, apart: f64, swing: f64, margin: f64 },
     #[error(
         "the curvature of the loss along v₁ (q = {quartic:.1e}) puts the theory's range at ηλ ≤ {top:.1e}; a ladder from \
          there needs {steps:.1e} steps a run, the limit is {limit:.0e}"
@@ -240,7 +240,7 @@ impl Instance {
         let (rungs, horizon, reached, cut) = reach(&path, limits)?;
         notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
         let bottom = rungs[rungs.len() - 1];
-        check_sensitivity(&loss, rank, &path, horizon, bottom, APART)?;
+        check_sensitivity(&loss, rank, &path, (horizon, 1.0), bottom, APART)?;
         // Again up to the horizon that is reached, if it is not the one asked for.
         let path = if reached == path.len() { path } else { path::path(&loss, rank, &start, horizon)? };
         let plan = Plan {
@@ -260,10 +260,10 @@ impl Instance {
         self.loss.minimizers(self.rank)
     }
 
-    /// Whether runs down to the rung `finest` tell the law's constants from wrong ones within a shorter horizon, with twice the margin
-    /// that its own must have: other dynamics are read less often.
-    pub fn tells_within(&self, horizon: f64, finest: f64) -> bool {
-        check_sensitivity(&self.loss, self.rank, &self.path, horizon, finest, 2.0 * APART).is_ok()
+    /// Whether runs down to the rung `finest` tell the law's 4 from 4 ± `by` within a shorter horizon, with twice the margin that its
+    /// own must have: other dynamics are read less often.
+    pub fn tells_within(&self, horizon: f64, by: f64, finest: f64) -> bool {
+        check_sensitivity(&self.loss, self.rank, &self.path, (horizon, by), finest, 2.0 * APART).is_ok()
     }
 
     /// The flow of wrong constants over a horizon, or as far as it can be followed: on its way it may meet a crossing of eigenvalues

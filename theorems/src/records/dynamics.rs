@@ -1,17 +1,18 @@
 use std::array;
 
 use rayon::prelude::*;
-use sharpflow::arithmetic::{Lanes, add_scaled, norm, scale};
-use sharpflow::descent::{Descent, EdgeStart, HeavyBall, ScalarRmsprop, StepError, every};
+use sharpflow::arithmetic::Lanes;
+use sharpflow::descent::{Descent, EdgeStart, ScalarRmsprop, StepError, every};
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
+use super::momentum::{heavy_ball, remembering, slower};
 use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
 use super::swing::watch;
 use super::{ENERGIES, Progress, ShortRun, SwingRecord, of_rung};
-use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, START_ENERGY, STARTS};
+use crate::instance::{Instance, LARGEST_ENERGY, START_ENERGY, STARTS, integral};
 
 /// Readings of a run.
 const READINGS: f64 = 64.0;
@@ -20,8 +21,9 @@ const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
 /// The longest run, in steps: there are four times as many runs as in a ladder.
 const LONGEST_RUN: f64 = 2e5;
-/// Momentum makes swings grow; small ones have further to go.
-const SMALL_ENERGY: f64 = 0.05;
+/// Energies of starts under momentum, which makes swings grow: the largest, and the least, still above what a start's own errors of
+/// order ε make of it.
+const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
 
 /// A relative of gradient descent with weight decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,35 +42,56 @@ pub const DYNAMICS: [Dynamics; 4] = [
     Dynamics::Rmsprop { decay: 4.0 },
 ];
 
-/// Those that are run on an instance: without the sphere RMSprop alone has this theory.
+/// Those that concern an instance: without the sphere RMSprop alone has this theory.
 fn of(instance: &Instance) -> impl Iterator<Item = Dynamics> {
     let all = DYNAMICS.into_iter();
     let on_sphere = instance.loss.space() == Space::Sphere;
     all.filter(move |dynamics| on_sphere || matches!(dynamics, Dynamics::Rmsprop { .. }))
 }
 
-/// The rungs that are run on an instance, and how far, in the time of gradient descent.
-#[derive(Clone, Copy)]
-struct Extent<'a> {
-    rungs: &'a [f64],
+/// What is run of a dynamics on an instance.
+struct Extent {
+    rungs: Vec<f64>,
+    /// How far, in the time of gradient descent.
     horizon: f64,
+    /// e₀ of every start.
+    energy: f64,
 }
 
-impl<'a> Extent<'a> {
-    /// The ladder without its finest rung, which takes two thirds of the time, or else the whole; `None` where runs short enough do not
-    /// come so far as to show a flow and to tell it from wrong ones.
-    fn of(instance: &'a Instance) -> Option<Self> {
+impl Extent {
+    /// `None` where runs short enough do not come so far as to show a flow and to tell it from wrong ones.
+    ///
+    /// The ladder without its finest rung, which takes two thirds of the time, or else the whole, or, where momentum shortens the window, one
+    /// of five rungs further down.
+    fn of(instance: &Instance, dynamics: Dynamics) -> Option<Self> {
+        let (reach, energy) = dynamics.small_swings(instance);
         let ladder = instance.plan.rungs.as_slice();
-        let coarser = ladder.split_last().map_or(ladder, |(_, coarser)| coarser);
-        [coarser, ladder].into_iter().find_map(|rungs| {
+        let top = ladder[0] * remembering(dynamics.momentum());
+        let rungs = |from: usize, to: usize| (from..to).map(|k| top * 10f64.powf(-0.5 * k as f64)).collect();
+        let count = ladder.len();
+        let ladders: [Vec<f64>; 4] = [rungs(0, count - 1), rungs(0, count), rungs(1, count + 1), rungs(2, count + 2)];
+        let further = if matches!(dynamics, Dynamics::HeavyBall { .. }) { ladders.len() } else { 2 };
+        ladders.into_iter().take(further).find_map(|rungs| {
             let &finest = rungs.last()?;
-            let horizon = instance.plan.horizon.min(HORIZON).min(LONGEST_RUN * finest);
-            (horizon >= LEAST_HORIZON && instance.tells_within(horizon, finest)).then_some(Self { rungs, horizon })
+            let horizon = reach.min(LONGEST_RUN * finest);
+            (horizon >= LEAST_HORIZON && dynamics.tells(instance, horizon, finest)).then_some(Self {
+                rungs,
+                horizon,
+                energy,
+            })
         })
     }
 }
 
 impl Dynamics {
+    /// μ; 0 without.
+    pub fn momentum(self) -> f64 {
+        match self {
+            Self::HeavyBall { momentum } => momentum,
+            Self::Rmsprop { .. } => 0.0,
+        }
+    }
+
     /// How long a step lasts on the rung ε, in the dynamics' own time: ηλ/(1−μ) of it is ε; η² of it is 4ε/C_b, which gives δ the
     /// slow oscillation that gradient descent has at ηλ = ε.
     pub fn step_lasts(self, rung: f64) -> f64 {
@@ -83,6 +106,34 @@ impl Dynamics {
         match self {
             Self::HeavyBall { .. } => FlowConstants::SHARPNESS_REDUCTION,
             Self::Rmsprop { decay } => FlowConstants { numerator: 0.5 * decay, offset: 2.0 * decay, slope: 1.0 },
+        }
+    }
+
+    /// How far swings stay small by the energy law, in the time of gradient descent, and the energy that they start with.
+    fn small_swings(self, instance: &Instance) -> (f64, f64) {
+        let end = instance.plan.horizon.min(HORIZON);
+        let Self::HeavyBall { momentum } = self else { return (end, START_ENERGY) };
+        let [least, most] = SMALL_ENERGIES;
+        let parts = 512;
+        let (mut reach, mut growth) = (0.0, 0f64);
+        for k in 1..=parts {
+            let tau = end * f64::from(k) / f64::from(parts);
+            let grown = growth.max(integral(&instance.path, tau, |law| law.heavy_ball_rate(momentum)));
+            if least * grown.exp() > LARGEST_ENERGY {
+                break;
+            }
+            (reach, growth) = (tau, grown);
+        }
+        (reach, most.min(LARGEST_ENERGY * (-growth).exp()))
+    }
+
+    /// Whether runs down to a rung tell the law's flow from its twins.
+    fn tells(self, instance: &Instance, horizon: f64, finest: f64) -> bool {
+        match self {
+            Self::HeavyBall { momentum } => {
+                instance.tells_within(horizon, 4.0 * momentum, finest * slower(momentum).powi(2))
+            }
+            Self::Rmsprop { .. } => instance.tells_within(horizon, 1.0, finest),
         }
     }
 
@@ -131,25 +182,35 @@ impl OtherRun {
 }
 
 impl DynamicsRecord {
-    /// All dynamics on an instance; none where its finest runs do not come far enough. `None` when stopped.
+    /// The instance and the dynamics.
+    pub fn name(&self, instance: &Instance) -> String {
+        match self.dynamics {
+            Dynamics::HeavyBall { momentum } => format!("{}, μ = {momentum}", instance.name),
+            Dynamics::Rmsprop { decay } => format!("{}, C_b = {decay}", instance.name),
+        }
+    }
+
+    /// All dynamics on an instance, one without runs where its finest would not come far enough. `None` when stopped.
     ///
     /// # Errors
     /// A start that is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Option<Vec<Self>>, StepError> {
-        let Some(Extent { rungs, horizon }) = Extent::of(instance) else { return Ok(Some(vec![])) };
         let records = of(instance).map(|dynamics| {
+            let Some(Extent { rungs, horizon, energy }) = Extent::of(instance, dynamics) else {
+                return Ok(Self { dynamics, horizon: 0.0, runs: vec![], swings: vec![] });
+            };
             let end = dynamics.part() * horizon;
             let descending: Vec<f64> = rungs.iter().rev().copied().collect();
             let runs: Vec<Vec<OtherRun>> = descending
                 .into_par_iter()
                 .with_max_len(1)
-                .map(|rung| runs_of(instance, dynamics, end, rung, progress))
+                .map(|rung| runs_of(instance, dynamics, end, (rung, energy), progress))
                 .collect::<Result<_, StepError>>()?;
             let swings: Vec<Vec<ShortRun>> = match dynamics {
                 Dynamics::HeavyBall { momentum } => {
-                    let rungs: Vec<f64> = SwingRecord::rungs(instance).into_iter().rev().collect();
+                    let rungs = SwingRecord::rungs(instance, momentum, ENERGIES[0]);
                     let swing = |rung| swings_of(instance, momentum, rung, progress);
-                    rungs.into_par_iter().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
+                    rungs.into_par_iter().rev().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
                 }
                 Dynamics::Rmsprop { .. } => vec![],
             };
@@ -167,9 +228,11 @@ impl DynamicsRecord {
 
     /// How many steps all of them take on an instance.
     pub fn steps(instance: &Instance) -> u64 {
-        let Some(Extent { rungs, horizon }) = Extent::of(instance) else { return 0 };
         let steps = |dynamics: Dynamics| -> u64 {
-            rungs.iter().map(|rung| (dynamics.part() * horizon / rung).ceil() as u64).sum()
+            let of = |extent: Extent| {
+                extent.rungs.iter().map(|rung| (dynamics.part() * extent.horizon / rung).ceil() as u64).sum()
+            };
+            Extent::of(instance, dynamics).map_or(0, of)
         };
         of(instance).map(steps).sum::<u64>() * STARTS as u64
     }
@@ -180,19 +243,19 @@ fn runs_of(
     instance: &Instance,
     dynamics: Dynamics,
     end: f64,
-    rung: f64,
+    (rung, energy): (f64, f64),
     progress: &Progress,
 ) -> Result<Vec<OtherRun>, StepError> {
     let length = [end / rung, dynamics.step_lasts(rung)];
     match dynamics {
         Dynamics::HeavyBall { momentum } => {
-            let mut descent = heavy_ball(instance, momentum, rung, SMALL_ENERGY)?;
+            let mut descent = heavy_ball(instance, momentum, (rung, energy))?;
             Ok(observe(instance, &mut descent, rung, length, progress))
         }
         Dynamics::Rmsprop { decay } => {
             let square = instance.geometry.log_gradient_square();
             let edge = |start| {
-                let mut edge = EdgeStart::at_energy(rung, START_ENERGY, phase(start));
+                let mut edge = EdgeStart::at_energy(rung, energy, phase(start));
                 // |h|_eq² = 2ε/(2C_b + ‖G‖²).
                 edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
                 edge
@@ -209,47 +272,9 @@ fn runs_of(
     }
 }
 
-/// Gradient descent with momentum from starts on the same rung and phases as one without.
-fn heavy_ball(
-    instance: &Instance,
-    momentum: f64,
-    rung: f64,
-    energy: f64,
-) -> Result<HeavyBall<'_, InstanceLoss, Starts>, StepError> {
-    let slower = slower(momentum);
-    let edge = |start| {
-        let mut edge = EdgeStart::at_energy(rung, energy, phase(start));
-        // |h|_eq² = 2ηλ/((1+μ)K) with ηλ = ε(1−μ), and x′ = δ(1+μ)/(1−μ).
-        edge.kick *= slower;
-        edge.edge_offset *= slower;
-        edge
-    };
-    let weights = |start| {
-        let mut weights = edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE);
-        // η/((1+μ)‖w‖²) in place of η/((1−ε)‖w‖²).
-        scale(&mut weights, ((1.0 - rung) / (1.0 + momentum)).sqrt());
-        weights
-    };
-    // In phase: the momentum an oscillation of period two has.
-    let velocity = |start| {
-        let (weights, h) = (weights(start), edge(start).displacement(&instance.geometry));
-        let mut velocity = vec![0.0; weights.len()];
-        let (sharpness, v) = (instance.geometry.sharpness, &instance.geometry.direction);
-        add_scaled(&mut velocity, -sharpness * h / (norm(&weights) * (1.0 + momentum)), v);
-        velocity
-    };
-    let starts = [&*side_by_side(weights), &*side_by_side(velocity)];
-    HeavyBall::new(&instance.loss, LEARNING_RATE, rung * (1.0 - momentum), momentum, starts)
-}
-
-/// √((1−μ)/(1+μ)): the period and the size of swings, in those without momentum on the same rung.
-fn slower(momentum: f64) -> f64 {
-    ((1.0 - momentum) / (1.0 + momentum)).sqrt()
-}
-
 fn swings_of(instance: &Instance, momentum: f64, rung: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
     let energy = ENERGIES[0];
-    let mut descent = heavy_ball(instance, momentum, rung, energy)?;
+    let mut descent = heavy_ball(instance, momentum, (rung, energy))?;
     Ok(watch(instance, &mut descent, (rung, energy), slower(momentum) * EdgeStart::period(rung, energy), progress))
 }
 

@@ -1,9 +1,10 @@
 use rayon::prelude::*;
-use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
+use sharpflow::descent::{Descent, GradientDescent, StepError};
 use sharpflow::measure::{Reading, slow_period};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
-use super::starts::{Sight, phase, side_by_side, watch_starts};
+use super::momentum::{edge, heavy_ball, remembering, slower};
+use super::starts::{Sight, Starts, side_by_side, watch_starts};
 use super::{Progress, of_rung};
 use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
 
@@ -11,21 +12,27 @@ use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral
 /// energy falls along the ladder like (ηλ)^¾.
 pub const LARGEST: f64 = 0.2;
 const FALLS: f64 = 0.75;
+/// Momenta of the runs: none, and some.
+pub const MOMENTA: [f64; 3] = [0.0, 0.25, 0.5];
 /// Places of the window at which κ is taken.
 const PLACES: usize = 33;
 /// How far log e is predicted to move over a window, where the path is that long.
 const MOVES: f64 = 3.0;
 /// Slow periods of the coarsest run of a window.
 const PERIODS: f64 = 4.0;
+/// How far κ may move log e in one of them.
+const CHANGES: f64 = 0.5;
 /// Readings of a period.
 pub const READINGS: usize = 12;
 const RUNGS: i32 = 5;
 /// The longest run, in steps: on a regression, on a network.
-const LONGEST: [f64; 2] = [1e6, 2e5];
+const LONGEST: [f64; 2] = [2e6, 5e5];
 
 /// Runs over which the energy of a small oscillation is predicted to change by a factor e³, or as much as the path allows.
 #[derive(Debug)]
 pub struct GrowthRecord {
+    /// μ.
+    pub momentum: f64,
     pub runs: Vec<GrowthRun>,
     /// The path predicted over the window.
     pub path: Vec<Place>,
@@ -34,7 +41,8 @@ pub struct GrowthRecord {
 /// One run, read at an odd stride twelve times a slow period.
 #[derive(Debug)]
 pub struct GrowthRun {
-    pub intrinsic_lr: f64,
+    /// ηλ/(1−μ), how long a step lasts.
+    pub rung: f64,
     pub start: usize,
     pub readings: Vec<Swung>,
     pub failure: Option<MinimizersError>,
@@ -50,6 +58,7 @@ pub struct Swung {
 
 /// What is run on an instance.
 struct Plan {
+    momentum: f64,
     window: f64,
     rungs: Vec<f64>,
     /// On the coarsest rung.
@@ -58,8 +67,8 @@ struct Plan {
 
 impl Plan {
     /// `None` where the window needs a run that is too long.
-    fn of(instance: &Instance) -> Option<Self> {
-        let rate = |law: &EnergyLaw| law.rate();
+    fn of(instance: &Instance, momentum: f64) -> Option<Self> {
+        let rate = |law: &EnergyLaw| law.heavy_ball_rate(momentum);
         let end = instance.plan.horizon;
         // The first τ at which log e has moved far enough, in small steps.
         let parts = 512;
@@ -70,33 +79,53 @@ impl Plan {
             // κ is so large that it hardly changes.
             window = window.min(MOVES / rate(&instance.path[0].law).abs());
         }
-        // PERIODS·T·ηλ = PERIODS·π√(ηλ/2) within the window.
-        let top = instance.plan.rungs[0].min(2.0 * (window / (PERIODS * std::f64::consts::PI)).powi(2));
+        // T·ε = π√(ε/2), times what momentum makes of it.
+        let period = std::f64::consts::PI * slower(momentum);
+        let within = |time: f64| 2.0 * (time / period).powi(2);
+        // Its two parts by their sizes: where they cancel each still acts within a period.
+        let sizes = |law: &EnergyLaw| law.rate().abs() + (law.heavy_ball_rate(momentum) - law.rate()).abs();
+        let of_window = instance.path.iter().enumerate().take_while(|(k, place)| *k == 0 || place.tau <= window);
+        let fastest = of_window.map(|(_, place)| sizes(&place.law)).fold(0.0, f64::max);
+        let top = [instance.plan.rungs[0] * remembering(momentum), within(window / PERIODS), within(CHANGES / fastest)]
+            .into_iter()
+            .fold(f64::INFINITY, f64::min);
         let rungs: Vec<f64> = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
         let longest = LONGEST[usize::from(instance.loss.regression().is_none())];
         let growth = integral(&instance.path, window, rate).max(0.0);
-        (window / rungs[rungs.len() - 1] <= longest).then(|| Self { window, rungs, energy: LARGEST * (-growth).exp() })
+        let energy = LARGEST * (-growth).exp();
+        (window / rungs[rungs.len() - 1] <= longest).then_some(Self { momentum, window, rungs, energy })
     }
 }
 
 impl GrowthRecord {
+    /// The instance, and the momentum if there is one.
+    pub fn name(&self, instance: &Instance) -> String {
+        match self.momentum {
+            0.0 => instance.name.clone(),
+            momentum => format!("{}, μ = {momentum}", instance.name),
+        }
+    }
+
     /// The runs of the `k`-th smallest ηλ.
     pub fn rung(&self, k: usize) -> impl Iterator<Item = &GrowthRun> {
-        of_rung(&self.runs, |run| run.intrinsic_lr, k)
+        of_rung(&self.runs, |run| run.rung, k)
     }
 
     /// How many steps its runs take.
     pub fn steps(instance: &Instance) -> u64 {
         let steps = |plan: &Plan| plan.rungs.iter().map(|rung| (plan.window / rung).ceil() as u64).sum::<u64>();
-        Plan::of(instance).as_ref().map_or(0, steps) * STARTS as u64
+        MOMENTA.iter().filter_map(|&momentum| Plan::of(instance, momentum)).map(|plan| steps(&plan)).sum::<u64>()
+            * STARTS as u64
     }
 
     /// Makes all runs of an instance, in parallel over runs; none where they would be too long. `None` when stopped.
     ///
     /// # Errors
     /// A path that cannot be followed, a start that is no start of gradient descent.
-    pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, Rejected> {
-        let Some(plan) = Plan::of(instance) else { return Ok(Some(Self { runs: vec![], path: vec![] })) };
+    pub fn new(instance: &Instance, momentum: f64, progress: &Progress) -> Result<Option<Self>, Rejected> {
+        let Some(plan) = Plan::of(instance, momentum) else {
+            return Ok(Some(Self { momentum, runs: vec![], path: vec![] }));
+        };
         let rungs: Vec<f64> = plan.rungs.iter().rev().copied().collect();
         let path = instance.places(plan.window, PLACES)?;
         let runs: Vec<Vec<GrowthRun>> = rungs
@@ -105,7 +134,7 @@ impl GrowthRecord {
             .map(|rung| runs_of(instance, (&plan, &path), rung, progress))
             .collect::<Result<_, StepError>>()?;
         let runs = runs.into_iter().flatten().collect();
-        Ok((!progress.stopped()).then_some(Self { runs, path }))
+        Ok((!progress.stopped()).then_some(Self { momentum, runs, path }))
     }
 }
 
@@ -116,39 +145,52 @@ fn runs_of(
     rung: f64,
     progress: &Progress,
 ) -> Result<Vec<GrowthRun>, StepError> {
-    let weights = side_by_side(|start| {
-        let mut edge = EdgeStart::at_energy(rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS), phase(start));
-        // The oscillation's centre is at δ = −q h².
-        edge.edge_offset -= path[0].law.quartic * edge.displacement(&instance.geometry).powi(2);
-        edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
-    });
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let stride = (slow_period(rung) / READINGS as f64) as u64 | 1;
-    let new = |start| GrowthRun { intrinsic_lr: rung, start, readings: Vec::new(), failure: None };
+    let start = (rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS));
+    if plan.momentum == 0.0 {
+        let of = |k| edge(instance, 0.0, start, k).weights(&instance.start, &instance.geometry, LEARNING_RATE);
+        let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &side_by_side(of))?;
+        Ok(observe(instance, &mut descent, (plan, path), rung, progress))
+    } else {
+        let mut descent = heavy_ball(instance, plan.momentum, start)?;
+        Ok(observe(instance, &mut descent, (plan, path), rung, progress))
+    }
+}
+
+fn observe(
+    instance: &Instance,
+    descent: &mut impl Descent<Starts>,
+    (plan, path): (&Plan, &[Place]),
+    rung: f64,
+    progress: &Progress,
+) -> Vec<GrowthRun> {
+    let slower = slower(plan.momentum);
+    let stride = (slower * slow_period(rung) / READINGS as f64) as u64 | 1;
+    let new = |start| GrowthRun { rung, start, readings: Vec::new(), failure: None };
     let mut made: Vec<GrowthRun> = (0..STARTS).map(new).collect();
     let steps = (plan.window / rung).ceil() as u64;
     let due = |step: u64| step.is_multiple_of(stride);
-    watch_starts(instance, &mut descent, steps, due, progress, |start, step, seen| match seen {
+    watch_starts(instance, descent, steps, due, progress, |start, step, seen| match seen {
         // The last state, which is observed whatever its step, would upset the last period's mean.
         Ok(_) if !due(step) => {}
         Ok(Sight { reading, .. }) => {
             let tau = step as f64 * rung;
-            made[start].readings.push(Swung { tau, energy: energy(path, rung, tau, &reading), reading });
+            made[start].readings.push(Swung { tau, energy: energy(path, (rung, slower), tau, &reading), reading });
         }
         Err(error) => made[start].failure = Some(error),
     });
-    Ok(made)
+    made
 }
 
 /// e of a reading, δ measured from its centre −q h².
-fn energy(path: &[Place], intrinsic_lr: f64, tau: f64, reading: &Reading) -> f64 {
+fn energy(path: &[Place], (rung, slower): (f64, f64), tau: f64, reading: &Reading) -> f64 {
     // q on the path, linear between its places.
     let next = path.partition_point(|place| place.tau < tau).clamp(1, path.len() - 1);
     let (a, b) = (&path[next - 1], &path[next]);
     let quartic = a.law.quartic + (b.law.quartic - a.law.quartic) * (tau - a.tau) / (b.tau - a.tau);
     let square = reading.displacement * reading.displacement;
     let offset = reading.edge_offset + quartic * square;
-    // e^{2x} = h²/h²_eq.
-    let ratio = reading.edge_stiffness * square / (2.0 * intrinsic_lr);
-    offset * offset / (8.0 * intrinsic_lr) + 0.5 * (ratio - 1.0 - ratio.ln())
+    // What h² and δ² would be without momentum; e^{2x} = h²/h²_eq.
+    let (square, offset) = (square / (slower * slower), offset / slower);
+    let ratio = reading.edge_stiffness * square / (2.0 * rung);
+    offset * offset / (8.0 * rung) + 0.5 * (ratio - 1.0 - ratio.ln())
 }

@@ -60,7 +60,7 @@ impl PortraitRecord {
     /// # Errors
     /// A start that is no start, a flow that cannot be followed, a Γ that is lost.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, PortraitError> {
-        let steady = SwingRecord::steady(instance, ENERGIES[ENERGIES.len() - 1]);
+        let steady = SwingRecord::steady(instance, 0.0, ENERGIES[ENERGIES.len() - 1]);
         let rung = BELOW * steady.min(instance.plan.rungs[0]);
         let mut of_all = Vec::new();
         for energy in ENERGIES {

@@ -6,6 +6,7 @@ use sharpflow::measure::{Reading, Tracker, slow_period};
 use sharpflow::minimizers::{Geometry, MinimizersError};
 
 use super::Progress;
+use super::momentum::{remembering, slower};
 use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
 use crate::instance::{Instance, LEARNING_RATE, Precise, STARTS};
 
@@ -131,22 +132,22 @@ pub(crate) fn displacement_noise(unit_roundoff: f64, dimension: usize, intrinsic
 
 impl SwingRecord {
     /// The ηλ up to which the energy law lets an oscillation keep its energy for a period.
-    pub(super) fn steady(instance: &Instance, energy: f64) -> f64 {
-        let rate = instance.path[0].law.rate().abs();
-        (LARGEST_DRIFT / (rate * EdgeStart::period(1.0, energy))).powi(2)
+    pub(super) fn steady(instance: &Instance, momentum: f64, energy: f64) -> f64 {
+        let rate = instance.path[0].law.heavy_ball_rate(momentum).abs();
+        (LARGEST_DRIFT / (rate * slower(momentum) * EdgeStart::period(1.0, energy))).powi(2)
     }
 
     /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period.
-    pub(super) fn rungs(instance: &Instance) -> Vec<f64> {
-        let top = instance.plan.rungs[0].min(Self::steady(instance, ENERGIES[1]));
+    pub(super) fn rungs(instance: &Instance, momentum: f64, energy: f64) -> Vec<f64> {
+        let top = (instance.plan.rungs[0] * remembering(momentum)).min(Self::steady(instance, momentum, energy));
         let rung = |k: i32| top * 10f64.powf(-0.5 * f64::from(k));
-        let count = if steps_of(rung(RUNGS - 1), ENERGIES[1]) > LONGEST_RUN { RUNGS - 1 } else { RUNGS };
+        let count = if steps_of(rung(RUNGS - 1), energy) > LONGEST_RUN { RUNGS - 1 } else { RUNGS };
         (0..count).map(rung).collect()
     }
 
     /// ηλ of the deep swings; `None` where it is so small that they take too long.
     fn deep_rung(instance: &Instance) -> Option<f64> {
-        let rung = Self::steady(instance, DEEP).min(instance.plan.rungs[0]).min(DEEP_LR);
+        let rung = Self::steady(instance, 0.0, DEEP).min(instance.plan.rungs[0]).min(DEEP_LR);
         (steps_of(rung, DEEP) <= DEEP_STEPS).then_some(rung)
     }
 
@@ -156,7 +157,7 @@ impl SwingRecord {
         // Once in doubles and once in double-double.
         let runs = STARTS + STARTS / DEEP_STARTS;
         let deep = Self::deep_rung(instance).map_or(0, |rung| steps_of(rung, DEEP) * runs as u64);
-        Self::rungs(instance).into_iter().map(steps).sum::<u64>() * STARTS as u64 + deep
+        Self::rungs(instance, 0.0, ENERGIES[1]).into_iter().map(steps).sum::<u64>() * STARTS as u64 + deep
     }
 
     /// Makes all runs of an instance, in parallel over rungs, the starts of one side by side. `None` when stopped.
@@ -166,8 +167,10 @@ impl SwingRecord {
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, StepError> {
         let of_rung = |rung: f64| ENERGIES.map(|energy| (rung, energy));
         let deep = Self::deep_rung(instance).map(|rung| (rung, DEEP));
-        let tasks: Vec<(f64, f64)> =
-            deep.into_iter().chain(Self::rungs(instance).into_iter().rev().flat_map(of_rung)).collect();
+        let tasks: Vec<(f64, f64)> = deep
+            .into_iter()
+            .chain(Self::rungs(instance, 0.0, ENERGIES[1]).into_iter().rev().flat_map(of_rung))
+            .collect();
         let swings: Vec<Vec<ShortRun>> = tasks
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.

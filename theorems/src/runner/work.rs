@@ -9,8 +9,8 @@ use crate::evidence::{Hypothesis, Measurement, Table};
 use crate::hypotheses::of_identities;
 use crate::instance::{Instance, Rejected};
 use crate::records::{
-    DynamicsRecord, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, PortraitRecord, Progress, SEEDS, Scope,
-    StableError, StableRecord, SwingRecord, draws, held_out_run,
+    DynamicsRecord, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, MOMENTA, PortraitRecord, Progress,
+    SEEDS, Scope, StableError, StableRecord, SwingRecord, draws, held_out_run,
 };
 use crate::tables;
 use crate::theorem::{Judge, Theorem};
@@ -88,7 +88,7 @@ impl<'a> Work<'a> {
             Self::On(_, Runs::Ladder | Runs::Portrait) => judge.needs_ladder(),
             Self::On(_, Runs::Swings) => matches!(judge, Judge::Swings(_)),
             Self::On(_, Runs::Growth) => matches!(judge, Judge::Growth(_)),
-            Self::On(_, Runs::Dynamics) => matches!(judge, Judge::Dynamics(_)),
+            Self::On(_, Runs::Dynamics) => matches!(judge, Judge::Dynamics(..)),
             Self::HeldOut => matches!(judge, Judge::HeldOut(_)),
         }
     }
@@ -186,36 +186,14 @@ impl<'a> Work<'a> {
                 })
             }),
             Self::On(instance, Runs::Growth) => {
-                GrowthRecord::new(instance, progress).map_err(rejected)?.map(|record| {
-                    judge(study, |claim| match claim.judge {
-                        Judge::Growth(_) if record.runs.is_empty() => {
-                            vec![Judged::Skipped(format!(
-                                "{}: a ladder of small enough ηλ takes too long",
-                                instance.name
-                            ))]
-                        }
-                        Judge::Growth(judge) => match judge(instance, &record) {
-                            Some(measurement) => measured([measurement]),
-                            None => vec![Judged::Skipped(format!(
-                                "{}: log e moves too little to tell κ from its twins",
-                                instance.name
-                            ))],
-                        },
-                        _ => vec![],
-                    })
+                let records = MOMENTA.map(|momentum| GrowthRecord::new(instance, momentum, progress).map_err(rejected));
+                let records: Option<Vec<GrowthRecord>> = records.into_iter().collect::<Result<_, StudyError>>()?;
+                records.map(|records| {
+                    judge(study, |claim| records.iter().flat_map(|r| of_growth(claim, instance, r)).collect())
                 })
             }
             Self::On(instance, Runs::Dynamics) => DynamicsRecord::all(instance, progress)?.map(|records| {
-                judge(study, |claim| match claim.judge {
-                    Judge::Dynamics(_) if records.is_empty() => {
-                        vec![Judged::Skipped(format!(
-                            "{}: runs short enough do not come so far as to tell the flow from wrong ones",
-                            instance.name
-                        ))]
-                    }
-                    Judge::Dynamics(judge) => measured(judge(instance, &records)),
-                    _ => vec![],
-                })
+                judge(study, |claim| records.iter().flat_map(|r| of_dynamics(claim, instance, r)).collect())
             }),
             Self::HeldOut => {
                 let runs = (0..SEEDS).into_par_iter().map(|seed| held_out_run(seed, progress));
@@ -258,6 +236,30 @@ fn of_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Vec
             }
             None => vec![],
         },
+        _ => vec![],
+    }
+}
+
+fn of_growth(claim: &Theorem, instance: &Instance, record: &GrowthRecord) -> Vec<Judged> {
+    let skipped = |why: &str| vec![Judged::Skipped(format!("{}: {why}", record.name(instance)))];
+    match claim.judge {
+        Judge::Growth(_) if record.runs.is_empty() => skipped("a ladder of small enough ηλ takes too long"),
+        Judge::Growth(judge) => match judge(instance, record) {
+            Some(measurement) => measured([measurement]),
+            None => skipped("log e moves too little to tell κ from its twins"),
+        },
+        _ => vec![],
+    }
+}
+
+fn of_dynamics(claim: &Theorem, instance: &Instance, record: &DynamicsRecord) -> Vec<Judged> {
+    match claim.judge {
+        Judge::Dynamics(about, _) if !about(record.dynamics) => vec![],
+        Judge::Dynamics(..) if record.runs.is_empty() => vec![Judged::Skipped(format!(
+            "{}: runs short enough do not come so far as to tell the flow from wrong ones",
+            record.name(instance)
+        ))],
+        Judge::Dynamics(_, judge) => measured([judge(instance, record)]),
         _ => vec![],
     }
 }
