@@ -104,7 +104,10 @@ fn growth(instance: &Instance, place: &Place, product: f64) -> Result<f64, Minim
     Derivatives::new(&instance.loss).hessian_vector(&place.point, &probe, &mut normal);
     let length = norm(&normal);
     scale(&mut normal, 1e-9 / length);
-    add_scaled(&mut normal, 1e-9, &place.geometry.direction);
+    // On the image's own side of v₁, which it must not cancel.
+    let direction = &place.geometry.direction;
+    let side = 1e-9f64.copysign(dot(&normal, direction));
+    add_scaled(&mut normal, side, direction);
     let mut start = place.point.clone();
     add_scaled(&mut start, 1.0, &normal);
     let mut descent = ProjectedGradientDescent::new(&instance.loss, product / place.geometry.sharpness, &start);

@@ -7,6 +7,7 @@ mod regression;
 mod smooth;
 
 use serde::{Deserialize, Serialize};
+use sharpflow::arithmetic::distance;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::descent::StepError;
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
@@ -110,9 +111,9 @@ pub enum Rejected {
     )]
     Stiff { tau: f64, stiffness: f64 },
     #[error(
-        "the flow hardly depends on its constant 4: {by} more or less ends {apart:.1e} away, the finest runs swing by {swing:.1e}, and {margin} times that is needed"
+        "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {APART} times that is needed"
     )]
-    Insensitive { by: f64, apart: f64, swing: f64, margin: f64 },
+    Insensitive { apart: f64, swing: f64 },
     #[error(
         "the curvature of the loss along v₁ (q = {quartic:.1e}) puts the theory's range at ηλ ≤ {top:.1e}; a ladder from \
          there needs {steps:.1e} steps a run, the limit is {limit:.0e}"
@@ -240,7 +241,7 @@ impl Instance {
         let (rungs, horizon, reached, cut) = reach(&path, limits)?;
         notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
         let bottom = rungs[rungs.len() - 1];
-        check_sensitivity(&loss, rank, &path, (horizon, 1.0), bottom, APART)?;
+        check_sensitivity(&loss, rank, &path, horizon, bottom)?;
         // Again up to the horizon that is reached, if it is not the one asked for.
         let path = if reached == path.len() { path } else { path::path(&loss, rank, &start, horizon)? };
         let plan = Plan {
@@ -260,10 +261,18 @@ impl Instance {
         self.loss.minimizers(self.rank)
     }
 
-    /// Whether runs down to the rung `finest` tell the law's 4 from 4 ± `by` within a shorter horizon, with twice the margin that its
-    /// own must have: other dynamics are read less often.
-    pub fn tells_within(&self, horizon: f64, by: f64, finest: f64) -> bool {
-        check_sensitivity(&self.loss, self.rank, &self.path, (horizon, by), finest, 2.0 * APART).is_ok()
+    /// Whether runs that swing by `swing` tell the flow of another dynamics from wrong ones, with twice the margin that gradient
+    /// descent's own must have: they are read less often.
+    pub fn tells(&self, law: FlowConstants, twins: &[FlowConstants], horizon: f64, swing: f64) -> bool {
+        let Ok(flow) = self.flow_over(law, horizon) else { return false };
+        let (mut end, mut other) = (vec![0.0; self.start.len()], vec![0.0; self.start.len()]);
+        twins.iter().all(|&twin| {
+            self.twin_flow(twin, horizon).is_ok_and(|wrong| {
+                wrong.at(wrong.end(), &mut other);
+                flow.at(wrong.end(), &mut end);
+                distance(&end, &other) >= 2.0 * APART * swing
+            })
+        })
     }
 
     /// The flow of wrong constants over a horizon, or as far as it can be followed: on its way it may meet a crossing of eigenvalues

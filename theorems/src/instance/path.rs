@@ -6,8 +6,8 @@ use sharpflow::loss::Loss;
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers};
 
 use super::{
-    FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES, Place,
-    RUNGS, Rejected, START_ENERGY,
+    APART, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES,
+    Place, RUNGS, Rejected, START_ENERGY,
 };
 
 /// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
@@ -97,15 +97,14 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
     }
 }
 
-/// The flows of 4 ± `by` in place of the 4 must end farther from the law's than the finest runs swing, by the factor `margin`: data cannot
+/// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing, by the factor [`APART`]: data cannot
 /// tell them apart on an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
 pub(super) fn check_sensitivity(
     loss: &InstanceLoss,
     rank: usize,
     path: &[Place],
-    (horizon, by): (f64, f64),
+    horizon: f64,
     bottom: f64,
-    margin: f64,
 ) -> Result<(), Rejected> {
     let law = FlowConstants::SHARPNESS_REDUCTION;
     let dimension = loss.dimension();
@@ -117,9 +116,9 @@ pub(super) fn check_sensitivity(
         Ok(end)
     };
     let swing = (2.0 * bottom / path[0].geometry.edge_stiffness()).sqrt();
-    let (law, less, more) = (end(4.0)?, end(4.0 - by)?, end(4.0 + by)?);
+    let (law, less, more) = (end(4.0)?, end(3.0)?, end(5.0)?);
     let apart = distance(&law, &less).min(distance(&law, &more));
-    if apart >= margin * swing { Ok(()) } else { Err(Rejected::Insensitive { by, apart, swing, margin }) }
+    if apart >= APART * swing { Ok(()) } else { Err(Rejected::Insensitive { apart, swing }) }
 }
 
 pub(super) fn worst_quartic(path: &[Place]) -> f64 {

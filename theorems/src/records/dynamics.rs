@@ -61,8 +61,7 @@ struct Extent {
 impl Extent {
     /// `None` where runs short enough do not come so far as to show a flow and to tell it from wrong ones.
     ///
-    /// The ladder without its finest rung, which takes two thirds of the time, or else the whole, or, where momentum shortens the window, one
-    /// of five rungs further down.
+    /// The ladder without its finest rung, which takes two thirds of the time, or else the whole, or one of five rungs further down.
     fn of(instance: &Instance, dynamics: Dynamics) -> Option<Self> {
         let (reach, energy) = dynamics.small_swings(instance);
         let ladder = instance.plan.rungs.as_slice();
@@ -70,8 +69,7 @@ impl Extent {
         let rungs = |from: usize, to: usize| (from..to).map(|k| top * 10f64.powf(-0.5 * k as f64)).collect();
         let count = ladder.len();
         let ladders: [Vec<f64>; 4] = [rungs(0, count - 1), rungs(0, count), rungs(1, count + 1), rungs(2, count + 2)];
-        let further = if matches!(dynamics, Dynamics::HeavyBall { .. }) { ladders.len() } else { 2 };
-        ladders.into_iter().take(further).find_map(|rungs| {
+        ladders.into_iter().find_map(|rungs| {
             let &finest = rungs.last()?;
             let horizon = reach.min(LONGEST_RUN * finest);
             (horizon >= LEAST_HORIZON && dynamics.tells(instance, horizon, finest)).then_some(Self {
@@ -129,12 +127,15 @@ impl Dynamics {
 
     /// Whether runs down to a rung tell the law's flow from its twins.
     fn tells(self, instance: &Instance, horizon: f64, finest: f64) -> bool {
-        match self {
-            Self::HeavyBall { momentum } => {
-                instance.tells_within(horizon, 4.0 * momentum, finest * slower(momentum).powi(2))
-            }
-            Self::Rmsprop { .. } => instance.tells_within(horizon, 1.0, finest),
-        }
+        let law = self.flow();
+        let offset = |factor: f64| FlowConstants { offset: factor * law.offset, ..law };
+        let twins = match self {
+            Self::HeavyBall { momentum } => vec![offset(1.0 - momentum), offset(1.0 + momentum)],
+            Self::Rmsprop { .. } => vec![offset(0.5), offset(2.0), FlowConstants { slope: 2.0 * law.slope, ..law }],
+        };
+        let stiffness = law.offset + law.slope * instance.geometry.log_gradient_square();
+        let swing = slower(self.momentum()) * (2.0 * finest / stiffness).sqrt();
+        instance.tells(law, &twins, self.part() * horizon * self.step_lasts(1.0), swing)
     }
 
     /// How much of gradient descent's horizon its own runs take: RMSprop with C_b < 2 is up to 2/C_b times as fast along the path, and
