@@ -12,9 +12,8 @@ proptest! {
     fn confirmed_or_outgrown_on_random_instances(instance in claims::instances()) {
         prop_assume!(instance.is_ok());
         let measured = claims::measure_dynamics("heavy_ball", &instance.unwrap());
-        // An instance whose runs do not come far enough is not judged.
+        // One μ or both may not be judged, where runs do not come far enough.
         prop_assume!(!measured.is_empty());
-        prop_assert_eq!(measured.len(), 2);
         for measurement in measured {
             let evidence = claims::decided(measurement);
             // Momentum can make the swings outgrow the theory's range; then that is said, and nothing else.
@@ -29,7 +28,9 @@ proptest! {
 fn confirmed_where_the_swings_stay_small() {
     let data = sharpflow::data::Dataset::random(8, 12, 3);
     let instance = sharpflow_theorems::instance::Instance::new("random".into(), &data, 1.1, 3).unwrap();
-    for measurement in claims::measure_dynamics("heavy_ball", &instance) {
+    let measured = claims::measure_dynamics("heavy_ball", &instance);
+    assert_eq!(measured.len(), 2);
+    for measurement in measured {
         let evidence = claims::decided(measurement);
         assert_eq!(evidence.verdict, Verdict::Confirmed, "{}: {}", evidence.instance, evidence.reason);
     }

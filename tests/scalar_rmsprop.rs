@@ -13,9 +13,8 @@ proptest! {
     fn confirmed_on_random_instances(instance in claims::instances()) {
         prop_assume!(instance.is_ok());
         let measured = claims::measure_dynamics("scalar_rmsprop", &instance.unwrap());
-        // An instance whose runs do not come far enough is not judged.
+        // One C_b or both may not be judged, where runs do not come far enough.
         prop_assume!(!measured.is_empty());
-        prop_assert_eq!(measured.len(), 2);
         for measurement in measured {
             let evidence = claims::decided(measurement);
             prop_assert_eq!(evidence.verdict, Verdict::Confirmed, "{}: {}", evidence.instance, evidence.reason);
@@ -28,9 +27,8 @@ proptest! {
 fn confirmed_without_the_sphere() {
     let instances = (0..60).filter_map(|seed| Instance::without_sphere(seed).ok());
     let measured = instances.map(|instance| claims::measure_dynamics("scalar_rmsprop", &instance));
-    let judged = measured.filter(|measured| !measured.is_empty()).take(3).flatten();
-    let evidence: Vec<_> = judged.map(claims::decided).collect();
-    assert_eq!(evidence.len(), 6);
+    let evidence: Vec<_> = measured.flatten().take(12).map(claims::decided).collect();
+    assert_eq!(evidence.len(), 12);
     for decay in ["C_b = 1", "C_b = 4"] {
         let mut verdicts = evidence.iter().filter(|e| e.instance.ends_with(decay)).map(|e| (e.verdict, &e.reason));
         assert!(verdicts.clone().any(|(verdict, _)| verdict == Verdict::Confirmed), "{decay}");
