@@ -1,6 +1,6 @@
 //! The mutation score of the claims: each constant of each claim is changed in a copy of the sources, and the claim's own test must notice.
 //!
-//! Takes one to two hours: `cargo test --test mutations -- --ignored --nocapture`.
+//! Takes half an hour to two hours: `cargo test --test mutations -- --ignored --nocapture`.
 
 use std::collections::BTreeSet;
 use std::fs::{create_dir_all, read_to_string, remove_dir_all, write};
@@ -93,7 +93,7 @@ fn the_table_is_of_these_sources() {
 }
 
 #[test]
-#[ignore = "takes one to two hours"]
+#[ignore = "takes half an hour to two hours"]
 fn every_change_of_a_constant_is_noticed() {
     let root = root();
     let copy = root.join("target/mutations/tree");
