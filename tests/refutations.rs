@@ -4,13 +4,14 @@
 mod claims;
 
 use claims::{
-    decided, measure_dynamics, measure_identities, measure_ladder, measure_steps, smooth_records, stable_record,
+    decided, measure_dynamics, measure_growth, measure_identities, measure_ladder, measure_steps, smooth_records,
+    stable_record,
 };
 use sharpflow::data::Dataset;
 use sharpflow::measure::ErrorModel;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Outcome, Statement, Verdict};
-use sharpflow_theorems::instance::{Instance, Rejected};
+use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected};
 use sharpflow_theorems::records::Scope;
 use sharpflow_theorems::registry::{REGISTRY, find};
 use sharpflow_theorems::theorem::Judge;
@@ -20,11 +21,13 @@ use sharpflow_theorems::theorem::Judge;
 fn a_twin_in_its_claims_place_is_refuted() {
     let data = Dataset::random(8, 12, 3);
     let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
+    let circle = (0..100).find_map(|seed| FAMILIES[0].instance(seed).ok()).unwrap();
     let (stable, smooth) = ([stable_record(&instance, 5)], smooth_records(5));
     for claim in REGISTRY {
         let measured = match claim.judge {
             Judge::Identities(_) => measure_identities(claim.id, 5),
             Judge::Steps(..) => measure_steps(claim.id, 5),
+            Judge::Growth(_) => [&instance, &circle].into_iter().flat_map(|i| measure_growth(claim.id, i)).collect(),
             Judge::Dynamics(..) => measure_dynamics(claim.id, &instance),
             Judge::Stable(judge) => vec![judge(&stable, Scope::Path), judge(&smooth, Scope::Sphere)],
             Judge::Sphere(judge) => vec![judge(&smooth)],
@@ -32,6 +35,7 @@ fn a_twin_in_its_claims_place_is_refuted() {
             // Its data cost too much to be made twice; `held_out_error` asks for its twins.
             _ => continue,
         };
+        assert!(!measured.is_empty(), "{}: nothing measured", claim.id);
         for measurement in measured {
             for twin in measurement.twins.clone() {
                 let what = twin.what.clone();

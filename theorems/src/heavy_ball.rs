@@ -30,10 +30,11 @@ fn judge(instance: &Instance, record: &DynamicsRecord) -> Measurement {
     let (on, momentum) = ((instance, record), record.dynamics.momentum());
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let faster = |factor: f64| FlowConstants { numerator: LAW.numerator * factor, ..LAW };
-    // The reading's δ is of η/((1+μ)‖w‖²).
+    // The reading's δ is of η/((1+μ−ηλ)‖w‖²).
     let edge = |what: &'static str, at: f64| {
         let deviation = |run: &OtherRun| {
-            worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * (1.0 + momentum) / at - 1.0).abs()))
+            let kept = 1.0 + momentum - run.rung * (1.0 - momentum);
+            worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * kept / at - 1.0).abs()))
         };
         let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.rung, error: deviation(run) };
         let points = record.runs.iter().map(point).collect();
