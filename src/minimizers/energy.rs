@@ -119,7 +119,10 @@ mod tests {
         for momentum in [0.1f64, 0.25, 0.5, 0.8] {
             for (square, quartic) in [(0.5, -2.0), (3.0, 1.5), (9.0, -12.0)] {
                 let law = EnergyLaw { log_gradient_square: square, quartic, slope_along_gradient: 0.0 };
-                let rate = |step: f64| (modulus(momentum, &law, step).ln() * 2.0) / step;
+                let rate = |rung: f64| {
+                    let (step, near) = heavy_ball(momentum, law, rung);
+                    modulus(step, near).ln() * 2.0 / rung
+                };
                 // Extrapolated to ηλ = 0: the error is of first order.
                 let measured = 2.0 * rate(RUNG) - rate(2.0 * RUNG);
                 let predicted = law.heavy_ball_rate(momentum);
@@ -130,12 +133,38 @@ mod tests {
         }
     }
 
-    /// |z| of the largest eigenvalue, one of the slow pair, of one step about its equilibrium. Its variables: log|h|, s, δ, and the gains of log‖w‖² and
-    /// log λ₁ that momentum remembers.
-    fn modulus(momentum: f64, law: &EnergyLaw, rung: f64) -> f64 {
+    /// The same of scalar RMSprop: C_b forgets v, and ‖∇L‖ = λ₁|h|.
+    #[test]
+    fn the_rate_of_rmsprop_is_that_of_its_linearized_step() {
+        for decay in [0.5, 1.0, 3.0] {
+            for (square, quartic, slope) in [(0.5, -2.0, 0.0), (3.0, 1.5, 20.0), (9.0, -12.0, -30.0)] {
+                let law = EnergyLaw { log_gradient_square: square, quartic, slope_along_gradient: slope };
+                let stiffness = 2.0 * decay + square;
+                let rate = |rung: f64| {
+                    // [log(|h|/|h|_eq), δ]; |h|_eq moves with K.
+                    let step = |[x, delta]: [f64; 2]| -> [f64; 2] {
+                        let swing = decay * rung / (2.0 * stiffness) * (2.0 * x).exp();
+                        let second_moment = 1.0 + decay * rung * ((2.0 + delta).powi(2) * swing / rung - 1.0);
+                        let drift = (1.0 + 0.5 * delta) * swing * square;
+                        [
+                            x + (delta + quartic * swing).ln_1p() - 0.5 * slope * swing / stiffness,
+                            (2.0 + delta) * (-drift).exp() / second_moment.sqrt() - 2.0,
+                        ]
+                    };
+                    modulus(step, [0.0; 2]).ln() * 2.0 / rung
+                };
+                let measured = 2.0 * rate(RUNG) - rate(2.0 * RUNG);
+                let predicted = law.rmsprop_rate(decay);
+                let rounding = 16.0 * f64::EPSILON / (BY * RUNG);
+                assert!((measured - predicted).abs() < rounding, "{decay}: {measured} {predicted}");
+            }
+        }
+    }
+
+    /// One step of heavy-ball momentum: [log|h|, s of the last step, δ of η/((1+μ)‖w‖²), and the gains of log‖w‖² and log λ₁ that momentum remembers].
+    fn heavy_ball(momentum: f64, law: EnergyLaw, rung: f64) -> (impl Fn([f64; 5]) -> [f64; 5], [f64; 5]) {
         let intrinsic_lr = rung * (1.0 - momentum);
-        // [log h, s of the last step, δ, b + e of the last step, ℓ of the last step]; δ of η/((1+μ)‖w‖²).
-        let step = |[x, s, delta, radial, along]: [f64; 5]| -> [f64; 5] {
+        let step = move |[x, s, delta, radial, along]: [f64; 5]| -> [f64; 5] {
             let square = (2.0 * x).exp();
             let stiff = (1.0 + momentum) * (2.0 + delta) * (1.0 + 0.5 * (law.quartic + 2.0) * square);
             let ratio = stiff + intrinsic_lr - (1.0 + momentum) - momentum / (1.0 + s);
@@ -153,26 +182,30 @@ mod tests {
         };
         let stiffness = 4.0 + law.log_gradient_square;
         let square = 2.0 * rung * (1.0 - momentum) / ((1.0 + momentum) * stiffness);
-        let mut at = [0.5 * square.ln(), 0.0, 0.0, 0.0, 0.0];
+        (step, [0.5 * square.ln(), 0.0, 0.0, 0.0, 0.0])
+    }
+
+    /// |z| of the largest eigenvalue, one of the slow pair, of a step about its equilibrium near `at`.
+    fn modulus<const N: usize>(step: impl Fn([f64; N]) -> [f64; N], mut at: [f64; N]) -> f64 {
         // The equilibrium by Newton's method.
         for _ in 0..20 {
-            let excess = DVector::from_fn(5, |i, _| step(at)[i] - at[i]);
-            let slope = jacobian(&step, at) - DMatrix::identity(5, 5);
+            let excess = DVector::from_fn(N, |i, _| step(at)[i] - at[i]);
+            let slope = jacobian(&step, at) - DMatrix::identity(N, N);
             let by = slope.lu().solve(&excess).unwrap();
-            (0..5).for_each(|i| at[i] -= by[i]);
+            (0..N).for_each(|i| at[i] -= by[i]);
         }
         let eigenvalues = jacobian(&step, at).complex_eigenvalues();
         eigenvalues.iter().map(|z| z.norm()).fold(0.0, f64::max)
     }
 
     /// By central differences.
-    fn jacobian(step: &impl Fn([f64; 5]) -> [f64; 5], at: [f64; 5]) -> DMatrix<f64> {
+    fn jacobian<const N: usize>(step: &impl Fn([f64; N]) -> [f64; N], at: [f64; N]) -> DMatrix<f64> {
         let moved = |j: usize, by: f64| {
             let mut at = at;
             at[j] += by;
             step(at)
         };
-        DMatrix::from_fn(5, 5, |i, j| {
+        DMatrix::from_fn(N, N, |i, j| {
             // Extrapolated: the differences err by the fourth power.
             let difference = |by: f64| (moved(j, by)[i] - moved(j, -by)[i]) / (2.0 * by);
             (4.0 * difference(BY) - difference(2.0 * BY)) / 3.0
