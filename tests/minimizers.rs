@@ -209,6 +209,7 @@ fn what_has_no_manifold_is_named() {
     let loss = LinearRegression::<f64>::new(&tall).unwrap();
     let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
     assert_eq!(minimizers.manifold_dimension(), 0);
+    assert_eq!(minimizers.at_angle(0.0, &[1.0; 4]).as_deref(), Ok(minimizers.clone().minimum_norm_direction()));
     let off = minimizers.at_angle(0.5, &[1.0, 0.0, 0.0, 0.0]).unwrap_err();
     assert_eq!(off, MinimizersError::SinglePoint { rank: 4, dimension: 4 });
     for angle in [1.6, -0.1, f64::NAN] {
@@ -243,4 +244,43 @@ fn a_double_sharpness_is_named() {
     }
     let along = closed.minimum_norm_direction().to_vec();
     assert_eq!(closed.at_angle(0.5, &along).unwrap_err(), MinimizersError::NoKernelPart);
+}
+
+/// Orthogonal features of which the first alone is fitted, so that w* is the top singular vector, with either sign, and the last a zero.
+#[test]
+fn the_normal_space_is_known_where_the_solution_is_a_singular_vector() {
+    for sign in [1.0, -1.0] {
+        let data = Dataset {
+            features: Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
+                (true, 0) => 3.0 - j as f64,
+                (true, _) => j as f64 - 3.0,
+                _ => 0.0,
+            }),
+            targets: vec![sign, -sign, 0.0, 0.0, 0.0, 0.0],
+        };
+        let loss = LinearRegression::<f64>::new(&data).unwrap();
+        let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+        assert!(distance(minimizers.minimum_norm_direction(), &[sign, 0.0, 0.0, 0.0]) < 1e-15);
+        let mut point = vec![0.0; 4];
+        minimizers.nearest(&[0.6 * sign, 0.3, -0.2, 0.8], &mut point).unwrap();
+        assert!(distance(&point, &[0.6 * sign, 0.0, 0.0, 0.8]) < 1e-14, "{point:?}");
+        // A kernel vector is as far from w* as from −w*.
+        let found = minimizers.nearest(&[0.0, 0.0, 0.0, 1.0], &mut point);
+        assert_eq!(found, Err(MinimizersError::NoNearestPoint { cosine: 0.0 }));
+    }
+}
+
+/// A direction counts whatever its length, and so does that it is w* up to rounding.
+#[test]
+fn the_length_of_a_direction_does_not_matter() {
+    let loss = LinearRegression::<f64>::new(&Dataset::random(6, 9, 11)).unwrap();
+    let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
+    let towards = normal_vector(9, 1);
+    let solution = minimizers.minimum_norm_direction().to_vec();
+    let point = minimizers.at_angle(0.7, &towards).unwrap();
+    for length in [1e-30, 1.0, 1e30] {
+        let scaled = |v: &[f64]| -> Vec<f64> { v.iter().map(|x| length * x).collect() };
+        assert!(distance(&minimizers.at_angle(0.7, &scaled(&towards)).unwrap(), &point) < 1e-14);
+        assert_eq!(minimizers.at_angle(0.7, &scaled(&solution)), Err(MinimizersError::NoKernelPart));
+    }
 }

@@ -156,3 +156,18 @@ pub enum MinimizersError {
     #[error("λ₁ is not simple: 1 − λ₂/λ₁ = {relative_gap:e}")]
     NotSimple { relative_gap: f64 },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 64·D·u, and a unit of rounding more.
+    #[test]
+    fn a_sharpness_is_simple_beyond_rounding() {
+        let unit = f64::UNIT_ROUNDOFF;
+        let with_gap = |gap: f64| Geometry { sharpness: 1.0, next_sharpness: 1.0 - gap, ..Geometry::new(10) };
+        assert!(with_gap(641.0 * unit).check_simple().is_ok());
+        let relative_gap = 640.0 * unit;
+        assert_eq!(with_gap(relative_gap).check_simple(), Err(MinimizersError::NotSimple { relative_gap }));
+    }
+}

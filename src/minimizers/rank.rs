@@ -44,6 +44,8 @@ mod tests {
         let of = |values: &[f64], noise| spectral_rank(values, noise).unwrap_err();
         assert!(matches!(of(&[1.0, 0.3, 0.1], 0.01), AmbiguousRank { .. }));
         assert!(matches!(of(&[2.0, 1.0, -0.5], 1e-13), NotAMinimum { .. }));
+        // As far below 0 as rounding goes, and no gap.
+        assert!(matches!(of(&[1.0, 0.25, -0.125], 0.125), AmbiguousRank { rank: 2, .. }));
         assert!(matches!(of(&[0.0, 0.0], 1e-13), Flat { rank: 0 }));
     }
 }
