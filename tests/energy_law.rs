@@ -3,9 +3,9 @@ mod claims;
 mod common;
 
 use proptest::prelude::*;
-use sharpflow_theorems::evidence::Verdict;
+use sharpflow_theorems::evidence::{Data, Verdict};
 use sharpflow_theorems::instance::{FAMILIES, Instance};
-use sharpflow_theorems::records::{GrowthRecord, Progress};
+use sharpflow_theorems::records::{GrowthRecord, PERIOD_READINGS, Progress};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 
@@ -66,4 +66,26 @@ fn confirmed_under_momentum() {
     {
         assert!(tried.iter().any(|twin| twin == what), "{what}: {tried:?}");
     }
+}
+
+/// Starts that scatter so much that an interval could hold a twin's gain as well as the law's: no confirmation.
+#[test]
+fn a_growth_that_is_hardly_known_confirms_nothing() {
+    let instance = admitted("circle", |growth| growth < -0.3);
+    let mut record = GrowthRecord::new(&instance, 0.0, &Progress::default()).unwrap().unwrap();
+    let Judge::Growth(judge) = find("energy_law").unwrap().judge else { panic!("judged on other runs") };
+    let finest = record.runs.iter().map(|run| run.rung).fold(f64::INFINITY, f64::min);
+    let verdicts = [0.0, 0.02, 0.02, 0.02].map(|more: f64| {
+        for (k, run) in record.runs.iter_mut().filter(|run| run.rung == finest).enumerate() {
+            let scatter = if k % 2 == 0 { more } else { -more };
+            let last = run.readings.len() / PERIOD_READINGS * PERIOD_READINGS;
+            run.readings[last - PERIOD_READINGS..last].iter_mut().for_each(|swung| swung.energy *= scatter.exp());
+        }
+        let evidence = claims::decided(judge(&instance, &record).unwrap());
+        let Data::Zero { mean: Some(mean), within, .. } = &evidence.statements[0].data else { panic!("no mean") };
+        assert_eq!(evidence.verdict == Verdict::Confirmed, mean.half_width <= 0.15, "{mean:?}: {}", evidence.reason);
+        assert!(mean.contains(0.0) && *within == 0.15, "{mean:?}");
+        evidence.verdict
+    });
+    assert_eq!((verdicts[0], verdicts[3]), (Verdict::Confirmed, Verdict::Inconclusive));
 }

@@ -181,6 +181,14 @@ fn citations_name_the_paper_the_suite_and_the_numbers() {
     ] {
         assert!(cited.contains(part), "{part} is not in {cited}");
     }
+    assert!(!cited.contains("refuted") && !cited.contains("inconclusive") && !cited.contains("do not cite"), "{cited}");
+    // What was not confirmed is counted, its numbers are left out, and what was changed is said to be.
+    let path = folder.0.join("e/claims/pinning.json");
+    let found = fs::read_to_string(&path).unwrap();
+    fs::write(&path, found.replacen("\"verdict\":\"confirmed\"", "\"verdict\":\"inconclusive\"", 1)).unwrap();
+    let cited = text(&folder.run(&["cite", "e"]).stdout);
+    assert!(cited.contains("of 3 claims 2 were confirmed, 1 inconclusive. (This evidence is damaged"), "{cited}");
+    assert!(!cited.contains("pinned"), "{cited}");
 }
 
 /// Every kind of number is compared: changing any of them is a difference.

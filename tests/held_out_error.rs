@@ -1,8 +1,8 @@
-use sharpflow_theorems::evidence::Verdict;
-use sharpflow_theorems::evidence::{Input, Status};
-use sharpflow_theorems::records::{Progress, SEEDS};
+use sharpflow_theorems::evidence::{Check, Input, Statement, Status, Verdict};
+use sharpflow_theorems::records::{Ending, HeldOutRecord, Path, Progress, SEEDS, SeedRecord};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::runner::{Source, Store, Study, run};
+use sharpflow_theorems::theorem::Judge;
 
 #[test]
 fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
@@ -26,4 +26,50 @@ fn confirmed_on_the_digits_and_undone_by_no_seed_of_the_study() {
     let fall = evidence.estimates.iter().find(|e| e.what == "fall of log λ₁").unwrap();
     assert!((fall.estimate.value - expected).abs() < 10.0 * 1e-5f64.sqrt(), "{} {expected}", fall.estimate.value);
     assert_eq!(SEEDS, 20);
+    // Both runs of every seed are kept as a table.
+    let table = found.tables.iter().find(|table| table.kind == "held-out").expect("a table");
+    let with = |decay: f64| table.rows.iter().filter(|row| row[1] == decay).count();
+    assert!(with(1.0) >= 20 && with(0.0) == with(1.0), "{} {}", with(1.0), with(0.0));
+}
+
+/// What is compared, in numbers: two made-up seeds.
+#[test]
+fn falls_are_compared_seed_by_seed() {
+    let path = |errors: [f64; 2], logs: [f64; 2], accuracies: [f64; 2]| {
+        let ending = |k: usize| Ending {
+            sharpness: f64::exp(logs[k]),
+            training_error: 1e-3,
+            held_out_error: errors[k],
+            accuracy: accuracies[k],
+        };
+        Path { start: ending(0), end: ending(1), along: vec![] }
+    };
+    let seed = |seed, decay, control| SeedRecord { seed, decay, control };
+    let record = HeldOutRecord {
+        seeds: vec![
+            seed(0, path([0.5, 0.2], [3.0, 1.0], [0.7, 0.9]), path([0.5, 0.4], [3.0, 2.5], [0.7, 0.75])),
+            seed(1, path([0.6, 0.2], [4.0, 1.0], [0.6, 0.9]), path([0.6, 0.55], [4.0, 3.75], [0.6, 0.625])),
+        ],
+    };
+    let Judge::HeldOut(judge) = find("held_out_error").unwrap().judge else { panic!("judged on other runs") };
+    let found = judge(&record);
+    let values = |statement: &Statement| match &statement.check {
+        Check::Positive { values } => values.clone(),
+        _ => panic!("{} is no sign", statement.what),
+    };
+    let near = |found: &[f64], expected: [f64; 2]| {
+        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-14), "{found:?} {expected:?}");
+    };
+    // Falls of the error are 0.3 and 0.4, the controls' 0.1 and 0.05; of log λ₁ 2 and 3, the controls' 0.5 and 0.25.
+    for (statement, expected) in found.statements.iter().zip([[0.3, 0.4], [0.2, 0.35], [1.0, 2.5]]) {
+        near(&values(statement), expected);
+    }
+    for (twin, expected) in found.twins.iter().zip([[-0.05, -0.15], [-0.5, -1.25]]) {
+        near(&values(twin), expected);
+    }
+    let constant = |what: &str| found.constants.iter().find(|constant| constant.what == what).unwrap().values.clone();
+    near(&constant("accuracy's rise"), [0.2, 0.3]);
+    near(&constant("accuracy's rise, λ = 0"), [0.05, 0.025]);
+    near(&constant("fall of log λ₁"), [2.0, 3.0]);
+    near(&constant("held-out error, end"), [0.2, 0.2]);
 }

@@ -25,3 +25,24 @@ fn every_claim_is_complete() {
     }
     assert!(find("no_such_claim").is_none());
 }
+
+/// What a study runs for a claim alone is what the claim is judged on.
+#[test]
+fn a_claim_asks_for_the_runs_it_is_judged_on() {
+    for (id, instances, ladder) in [
+        ("scale_invariance", false, false),
+        ("projected_gradient_descent", false, false),
+        ("loss_range", false, false),
+        ("held_out_error", false, false),
+        ("descent_lemma", true, false),
+        ("stability_threshold", true, false),
+        ("energy", true, false),
+        ("energy_law", true, false),
+        ("heavy_ball", true, false),
+        ("pinning", true, true),
+        ("linear_regression_flow", true, true),
+    ] {
+        let judge = find(id).unwrap().judge;
+        assert_eq!((judge.needs_instances(), judge.needs_ladder()), (instances, ladder), "{id}");
+    }
+}

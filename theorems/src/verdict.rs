@@ -144,3 +144,65 @@ fn estimate(constant: Constant, level: f64) -> Estimate {
     let notices = constant.theory.map(|theory| worst([estimate.upper() - theory, theory - estimate.lower()]));
     Estimate { what: constant.what, theory: constant.theory, estimate, notices }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An interval's end on the threshold decides nothing; one beyond it does.
+    #[test]
+    fn ends_of_intervals_decide() {
+        let order = |value, half_width| OrderFit { order: Interval { value, half_width }, constant: 1.0, points: 8 };
+        for (value, half_width, holding, outcome) in [
+            (0.5, 0.125, None, Outcome::Passes),
+            (0.5, 0.25, None, Outcome::Undecided),
+            (0.125, 0.125, None, Outcome::Undecided),
+            (0.125, 0.0625, None, Outcome::Fails),
+            (0.5, 0.125, Some(0.625), Outcome::Passes),
+            (0.5, 0.125, Some(1.0), Outcome::Undecided),
+            (0.5, 0.5, Some(0.5), Outcome::Undecided),
+        ] {
+            assert_eq!(order_outcome(&order(value, half_width), 0.25, holding), outcome, "{value} ± {half_width}");
+        }
+        for (value, half_width, outcome) in [
+            (0.5, 0.25, Outcome::Passes),
+            (0.5, 0.5, Outcome::Undecided),
+            (-0.5, 0.5, Outcome::Undecided),
+            (-0.5, 0.25, Outcome::Fails),
+        ] {
+            assert_eq!(sign_outcome(&Interval { value, half_width }), outcome, "{value} ± {half_width}");
+        }
+    }
+
+    #[test]
+    fn a_mean_of_zero_must_be_known_well_enough() {
+        // Student's 97.5 % point of one degree of freedom is tan(0.475π): two values ±a have the mean 0 ± 12.7062a.
+        let outcome = |values: [f64; 2], bias: f64, within: f64| {
+            let check = Check::Zero { values: values.to_vec(), bias, within };
+            decide_check(Statement { what: "zero".into(), check }, 0.95).outcome
+        };
+        assert_eq!(outcome([-1.0, 1.0], 0.0, 12.8), Outcome::Passes);
+        assert_eq!(outcome([-1.0, 1.0], 0.0, 12.7), Outcome::Undecided);
+        assert_eq!(outcome([-1.0, 1.0], 0.2, 12.8), Outcome::Undecided);
+        assert_eq!(outcome([19.0, 21.0], 0.0, 100.0), Outcome::Fails);
+        assert_eq!(outcome([19.0, 21.0], 8.0, 100.0), Outcome::Passes);
+        assert_eq!(outcome([1.0, 1.0], 1.0, 1.0), Outcome::Passes);
+    }
+
+    /// What an interval would notice is how far its farther end lies from the theory's value.
+    #[test]
+    fn what_an_interval_notices() {
+        let constant = Constant { what: "c".into(), theory: Some(4.0), values: vec![4.5; 3], bias: 0.25 };
+        let found = estimate(constant, 0.99);
+        assert_eq!((found.estimate.value, found.estimate.half_width, found.notices), (4.5, 0.25, Some(0.75)));
+        let constant = Constant { what: "c".into(), theory: Some(5.0), values: vec![4.5; 3], bias: 0.25 };
+        assert_eq!(estimate(constant, 0.99).notices, Some(0.75));
+    }
+
+    #[test]
+    fn the_middle_of_some_numbers() {
+        assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 3.0, 2.0])), (2.0, 3.0));
+        assert_eq!((median(vec![1.0, f64::NAN, 0.0]), median(vec![7.0])), (1.0, 7.0));
+        assert!(median(vec![]).is_nan());
+    }
+}
