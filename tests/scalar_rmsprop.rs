@@ -32,6 +32,12 @@ fn confirmed_without_the_sphere() {
     for decay in ["C_b = 1", "C_b = 4"] {
         let mut verdicts = evidence.iter().filter(|e| e.instance.ends_with(decay)).map(|e| (e.verdict, &e.reason));
         assert!(verdicts.clone().any(|(verdict, _)| verdict == Verdict::Confirmed), "{decay}");
+        // The constants fitted to a confirmed run's points are the flow's.
+        for one in evidence.iter().filter(|e| e.instance.ends_with(decay) && e.verdict == Verdict::Confirmed) {
+            for constant in &one.estimates {
+                assert!(constant.estimate.contains(constant.theory.unwrap()), "{}: {constant:?}", one.instance);
+            }
+        }
         let allowed = |verdict| matches!(verdict, Verdict::Confirmed | Verdict::HypothesisFailed);
         assert!(verdicts.all(|(verdict, _)| allowed(verdict)), "{decay}: {verdicts:?}");
     }

@@ -196,9 +196,9 @@ fn invariance(network: &Network, homogeneity: &Homogeneity) -> Invariance {
 
 /// How a network differs from the one in its place.
 fn replaced(network: &Network, small: &Network) -> Vec<&'static str> {
-    let operations = |network: &Network| network.nodes().iter().map(|node| node.op.name()).collect::<Vec<_>>();
-    let sizes = (network.dimension() != small.dimension()).then_some("smaller sizes");
-    let functions = (operations(network) != operations(small)).then_some("rational functions");
+    let rational = network.with_rational_activations();
+    let sizes = (rational != *small).then_some("smaller sizes");
+    let functions = (rational != *network).then_some("rational functions");
     sizes.into_iter().chain(functions).collect()
 }
 
