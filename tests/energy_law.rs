@@ -3,15 +3,16 @@ mod claims;
 mod common;
 
 use proptest::prelude::*;
+use sharpflow::data::Dataset;
 use sharpflow_theorems::evidence::{Data, Verdict};
 use sharpflow_theorems::instance::{FAMILIES, Instance};
-use sharpflow_theorems::records::{GrowthRecord, PERIOD_READINGS, Progress};
+use sharpflow_theorems::records::{Dynamics, GROWN, GrowthRecord, PERIOD_READINGS, Progress};
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
 
 /// The twins tried on an instance, whose runs are short enough; the claim is confirmed there.
-fn check(instance: &Instance, momentum: f64) -> Option<Vec<String>> {
-    let record = GrowthRecord::new(instance, momentum, &Progress::default()).unwrap().unwrap();
+fn check(instance: &Instance, dynamics: Dynamics) -> Option<Vec<String>> {
+    let record = GrowthRecord::new(instance, dynamics, &Progress::default()).unwrap().unwrap();
     let Judge::Growth(judge) = find("energy_law").unwrap().judge else { panic!("judged on other runs") };
     if record.runs.is_empty() {
         return None;
@@ -30,7 +31,7 @@ proptest! {
     #[test]
     fn confirmed_on_random_instances(instance in claims::instances()) {
         prop_assume!(instance.is_ok());
-        prop_assume!(check(&instance.unwrap(), 0.0).is_some());
+        prop_assume!(check(&instance.unwrap(), GROWN[0]).is_some());
     }
 }
 
@@ -50,19 +51,39 @@ fn confirmed_on_networks_with_either_sign_and_every_twin() {
         admitted("matrix_completion", |_| true),
         admitted("rms_norm", |_| true),
     ];
-    let mut tried: Vec<String> = instances.iter().filter_map(|instance| check(instance, 0.0)).flatten().collect();
+    let mut tried: Vec<String> = instances.iter().filter_map(|instance| check(instance, GROWN[0])).flatten().collect();
     tried.sort();
     tried.dedup();
-    assert_eq!(tried.len(), 9, "{tried:?}");
+    assert_eq!(tried.len(), 11, "{tried:?}");
 }
 
 /// Momentum's own part of κ, each of its constants told from its twins.
 #[test]
 fn confirmed_under_momentum() {
     let instances = [admitted("circle", |_| true), admitted("matrix_completion", |_| true)];
-    let runs = instances.iter().flat_map(|instance| [0.25, 0.5].map(|momentum| check(instance, momentum)));
+    let runs = instances
+        .iter()
+        .flat_map(|instance| [0.25, 0.5].map(|momentum| check(instance, Dynamics::HeavyBall { momentum })));
     let tried: Vec<String> = runs.flatten().flatten().collect();
     for what in ["32μ/(1-μ)² left out", "24 for 32", "32μ/(1-μ) for 32μ/(1-μ)²", "32μ/(1-μ)³ for 32μ/(1-μ)²"]
+    {
+        assert!(tried.iter().any(|twin| twin == what), "{what}: {tried:?}");
+    }
+}
+
+/// The C_b of scalar RMSprop in all its places, told from twins, with either sign of κ.
+#[test]
+fn confirmed_for_scalar_rmsprop() {
+    let instances = [
+        admitted("circle", |growth| growth > 0.3),
+        admitted("circle", |growth| growth < -0.3),
+        admitted("matrix_completion", |_| true),
+        Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap(),
+    ];
+    let runs =
+        instances.iter().flat_map(|instance| [1.0, 4.0].map(|decay| check(instance, Dynamics::Rmsprop { decay })));
+    let tried: Vec<String> = runs.flatten().flatten().collect();
+    for what in ["4C_b for 8C_b", "K = C_b + ‖G‖²", "K = 4C_b + ‖G‖²", "C_b = 2", "3q for 4q", "⟨G, ∇‖G‖²⟩ left out"]
     {
         assert!(tried.iter().any(|twin| twin == what), "{what}: {tried:?}");
     }
@@ -72,7 +93,7 @@ fn confirmed_under_momentum() {
 #[test]
 fn a_growth_that_is_hardly_known_confirms_nothing() {
     let instance = admitted("circle", |growth| growth < -0.3);
-    let mut record = GrowthRecord::new(&instance, 0.0, &Progress::default()).unwrap().unwrap();
+    let mut record = GrowthRecord::new(&instance, GROWN[0], &Progress::default()).unwrap().unwrap();
     let Judge::Growth(judge) = find("energy_law").unwrap().judge else { panic!("judged on other runs") };
     let finest = record.runs.iter().map(|run| run.rung).fold(f64::INFINITY, f64::min);
     let verdicts = [0.0, 0.02, 0.02, 0.02].map(|more: f64| {

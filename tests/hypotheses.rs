@@ -15,7 +15,8 @@ use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow_theorems::evidence::{Measurement, Verdict};
 use sharpflow_theorems::instance::{FAMILIES, Instance};
 use sharpflow_theorems::records::{
-    DEEP, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, LadderRecord, Progress, Run, Scope, SwingRecord,
+    DEEP, Dynamics, DynamicsRecord, ENERGIES, GROWN, GROWTH_ENERGY, GrowthRecord, LadderRecord, Progress, Run, Scope,
+    SwingRecord,
 };
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Judge;
@@ -127,9 +128,12 @@ fn short_swings_are_held_to_the_window_of_their_energy() {
 fn growing_swings_are_held_to_the_window_of_twice_the_largest_start() {
     let Judge::Growth(judge) = find("energy_law").unwrap().judge else { panic!("no growth") };
     let instance = regression();
-    for momentum in [0.0, 0.25] {
-        let mut record = GrowthRecord::new(&instance, momentum, &Progress::default()).unwrap().unwrap();
+    for (dynamics, momentum, least_stiffness) in
+        [(GROWN[0], 0.0, 4.0), (GROWN[1], 0.25, 4.0), (Dynamics::Rmsprop { decay: 1.0 }, 0.0, 2.0)]
+    {
+        let mut record = GrowthRecord::new(&instance, dynamics, &Progress::default()).unwrap().unwrap();
         let (near, edge) = window(2.0 * GROWTH_ENERGY);
+        let near = near * f64::sqrt(4.0 / least_stiffness);
         let slower = f64::sqrt((1.0 - momentum) / (1.0 + momentum));
         let (rung, window) = (record.runs[2].rung, (slower * near, slower * edge));
         for (name, reading, expected) in violations(rung, window, instance.loss.dimension()) {

@@ -6,7 +6,7 @@ use sharpflow_theorems::evidence::{InstanceEvidence, Measurement, Verdict};
 use sharpflow_theorems::hypotheses::of_identities;
 use sharpflow_theorems::instance::{Instance, Rejected};
 use sharpflow_theorems::records::{
-    DynamicsRecord, GrowthRecord, IdentityRecord, LadderRecord, MOMENTA, Progress, Scope, StableRecord, SwingRecord,
+    DynamicsRecord, GROWN, GrowthRecord, IdentityRecord, LadderRecord, Progress, Scope, StableRecord, SwingRecord,
     draws,
 };
 use sharpflow_theorems::registry::find;
@@ -51,11 +51,11 @@ pub fn measure_ladder(claim: &str, instance: &Instance) -> Measurement {
     }
 }
 
-/// What a claim about growth measures on one instance, with every momentum whose runs are short enough and stay within the hypotheses.
+/// What a claim about growth measures on one instance, with every dynamics whose runs are short enough and stay within the hypotheses.
 #[allow(dead_code, reason = "other claims have no use for it")]
 pub fn measure_growth(claim: &str, instance: &Instance) -> Vec<Measurement> {
     let Judge::Growth(judge) = find(claim).unwrap().judge else { panic!("{claim} is not judged on growth") };
-    let records = MOMENTA.map(|momentum| GrowthRecord::new(instance, momentum, &Progress::default()).unwrap().unwrap());
+    let records = GROWN.map(|dynamics| GrowthRecord::new(instance, dynamics, &Progress::default()).unwrap().unwrap());
     let runs = records.iter().filter(|record| !record.runs.is_empty());
     let measured = runs.filter_map(|record| judge(instance, record));
     measured.filter(|measured| decided(measured.clone()).verdict != Verdict::HypothesisFailed).collect()

@@ -6,17 +6,17 @@ use sharpflow::minimizers::EnergyLaw;
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::hypotheses::of_growth;
 use crate::instance::{Instance, integral};
-use crate::records::{GrowthRecord, GrowthRun, PERIOD_READINGS, Swung};
+use crate::records::{Dynamics, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung};
 use crate::theorem::{BEYOND, Judge, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "energy_law",
     title: "Energy law",
     strength: Strength::Beyond,
-    statement: "The energy e of a small swing obeys de/dτ = κe, κ = (16 + 6‖G‖² + 4q)/K - 2⟨G, ∇_Γ‖G‖²⟩/K², K = 4 + ‖G‖²: the \
-                oscillation dies out where κ < 0 and grows where κ > 0; heavy-ball momentum adds 32μ/(1-μ)² to κ, one step lasting \
-                ηλ/(1-μ)",
-    latex: r"\frac{d\log e}{d\tau}=\frac{16+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}+\frac{32\mu}{(1-\mu)^2}",
+    statement: "The energy e of a small swing obeys de/dτ = κe, κ = (8C_b + 6‖G‖² + 4q)/K - 2⟨G, ∇_Γ‖G‖²⟩/K², K = 2C_b + ‖G‖², with C_b = 2 \
+                and one step lasting ηλ for gradient descent, C_bη²/4 for scalar RMSprop: the oscillation dies out where κ < 0 and grows \
+                where κ > 0; heavy-ball momentum adds 32μ/(1-μ)² to κ, one step lasting ηλ/(1-μ)",
+    latex: r"\frac{d\log e}{d\tau}=\frac{8C_b+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}+\frac{32\mu}{(1-\mu)^2}",
     hypotheses: &[
         "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
         "the run stays near Γ and the edge, and its energy small",
@@ -26,39 +26,56 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judge: Judge::Growth(judge),
 };
 
-/// κ = (constant + square‖G‖² + quartic·q)/K − slope·⟨G, ∇_Γ‖G‖²⟩/K² + momentum·μ/(1−μ)^lag.
+/// κ = (constant·C_b + square‖G‖² + quartic·q)/K − slope·⟨G, ∇_Γ‖G‖²⟩/K² + momentum·μ/(1−μ)^lag, K = offset·C_b + ‖G‖².
 #[derive(Clone, Copy)]
 struct Rate {
     constant: f64,
     square: f64,
     quartic: f64,
     slope: f64,
+    offset: f64,
+    /// In place of C_b.
+    decay: Option<f64>,
     momentum: f64,
     lag: i32,
     sign: f64,
 }
 
-const LAW: Rate = Rate { constant: 16.0, square: 6.0, quartic: 4.0, slope: 2.0, momentum: 32.0, lag: 2, sign: 1.0 };
+const LAW: Rate = Rate {
+    constant: 8.0,
+    square: 6.0,
+    quartic: 4.0,
+    slope: 2.0,
+    offset: 2.0,
+    decay: None,
+    momentum: 32.0,
+    lag: 2,
+    sign: 1.0,
+};
 
 impl Rate {
-    fn of(self, law: &EnergyLaw, momentum: f64) -> f64 {
-        let stiffness = 4.0 + law.log_gradient_square;
-        let sum = self.constant + self.square * law.log_gradient_square + self.quartic * law.quartic;
+    fn of(self, law: &EnergyLaw, dynamics: Dynamics) -> f64 {
+        let (decay, momentum) = (self.decay.unwrap_or(dynamics.decay()), dynamics.momentum());
+        let stiffness = self.offset * decay + law.log_gradient_square;
+        let sum = self.constant * decay + self.square * law.log_gradient_square + self.quartic * law.quartic;
         let of_momentum = self.momentum * momentum / (1.0 - momentum).powi(self.lag);
         self.sign * (sum / stiffness - self.slope * law.slope_along_gradient / (stiffness * stiffness) + of_momentum)
     }
 }
 
-const TWINS: [(&str, Rate); 13] = [
+const TWINS: [(&str, Rate); 16] = [
     ("-κ", Rate { sign: -1.0, ..LAW }),
     ("2κ", Rate { sign: 2.0, ..LAW }),
-    ("8 for 16", Rate { constant: 8.0, ..LAW }),
-    ("24 for 16", Rate { constant: 24.0, ..LAW }),
+    ("4C_b for 8C_b", Rate { constant: 4.0, ..LAW }),
+    ("12C_b for 8C_b", Rate { constant: 12.0, ..LAW }),
     ("3‖G‖² for 6‖G‖²", Rate { square: 3.0, ..LAW }),
     ("q left out", Rate { quartic: 0.0, ..LAW }),
     ("3q for 4q", Rate { quartic: 3.0, ..LAW }),
     ("⟨G, ∇‖G‖²⟩ left out", Rate { slope: 0.0, ..LAW }),
     ("+2⟨G, ∇‖G‖²⟩/K²", Rate { slope: -2.0, ..LAW }),
+    ("K = C_b + ‖G‖²", Rate { offset: 1.0, ..LAW }),
+    ("K = 4C_b + ‖G‖²", Rate { offset: 4.0, ..LAW }),
+    ("C_b = 2", Rate { decay: Some(2.0), ..LAW }),
     ("32μ/(1-μ)² left out", Rate { momentum: 0.0, ..LAW }),
     ("24 for 32", Rate { momentum: 24.0, ..LAW }),
     ("32μ/(1-μ) for 32μ/(1-μ)²", Rate { lag: 1, ..LAW }),
@@ -77,7 +94,7 @@ const FALLS: f64 = 1.78;
 fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
     let path = &record.path;
     let end = path.last().map_or(f64::NAN, |place| place.tau);
-    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, record.momentum));
+    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, record.dynamics));
     // What log e gained, and by a law, from the first period to the last.
     let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
         (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
@@ -105,7 +122,7 @@ fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
         gained / predicted
     };
     (told.len() >= 2).then(|| Measurement {
-        instance: record.name(instance),
+        instance: record.dynamics.on(instance),
         hypotheses: of_growth(instance, record),
         statements: vec![follows("log e gained over ∫κ dτ", LAW)],
         twins: told.into_iter().map(|&(what, rate)| follows(what, rate)).collect(),

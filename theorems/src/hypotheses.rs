@@ -14,8 +14,8 @@ use sharpflow::sphere::Space;
 use crate::evidence::{Check, Constant, Hypothesis, Measurement, Name, Statement};
 use crate::instance::{Instance, InstanceLoss, Place, Regression, START_ENERGY};
 use crate::records::{
-    DEEP, Draw, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, GrowthRun, IdentityRecord, LadderRecord,
-    OtherRun, Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord, displacement_noise, slower,
+    DEEP, Draw, Dynamics, DynamicsRecord, ENERGIES, GROWTH_ENERGY, GrowthRecord, GrowthRun, IdentityRecord,
+    LadderRecord, OtherRun, Run, Scope, ShortRun, StableRecord, StableStep, SwingRecord, displacement_noise, slower,
 };
 
 /// Of the exact claims: the gradient is tangent and of degree −1.
@@ -138,7 +138,7 @@ pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypot
         failure: run.failure,
     };
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
-    let mut hypotheses = along("", instance, &runs, Window::of_energy(2.0 * GROWTH_ENERGY).under(record.momentum));
+    let mut hypotheses = along("", instance, &runs, Window::of_energy(2.0 * GROWTH_ENERGY).of(record.dynamics));
     hypotheses.push(largest("small swings: e over twice the largest of a start", &record.runs, energy, at));
     hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
     hypotheses
@@ -203,6 +203,12 @@ impl Window {
         // |h| reaches kick·√(2ε/K), K ≥ 4, and |δ| reaches √(8εe).
         let highest = EdgeStart::at_energy(1.0, energy, 0.0).kick;
         Self { near: 2.0 * highest / 2f64.sqrt(), edge: 2.0 * (8.0 * energy).sqrt() }
+    }
+
+    /// That of the same energy of another dynamics, K ≥ 2C_b.
+    fn of(self, dynamics: Dynamics) -> Self {
+        let window = self.under(dynamics.momentum());
+        Self { near: window.near * (2.0 / dynamics.decay()).sqrt(), ..window }
     }
 
     /// That of the same energy under momentum.

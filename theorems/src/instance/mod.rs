@@ -288,12 +288,12 @@ impl Instance {
         BEFORE.into_iter().fold(whole, |flow, part| flow.or_else(|_| self.flow_over(constants, part * tau)))
     }
 
-    /// The predicted path up to a τ within the horizon, at evenly spaced places.
+    /// The path that a flow predicts up to a time, at evenly spaced places.
     ///
     /// # Errors
     /// A flow that cannot be followed.
-    pub fn places(&self, horizon: f64, count: usize) -> Result<Vec<Place>, Rejected> {
-        places(&self.loss, self.rank, &self.flow_over(FlowConstants::SHARPNESS_REDUCTION, horizon)?, horizon, count)
+    pub fn places(&self, law: FlowConstants, horizon: f64, count: usize) -> Result<Vec<Place>, Rejected> {
+        places(&self.loss, self.rank, &self.flow_over(law, horizon)?, horizon, count)
     }
 
     /// How often its runs are read.

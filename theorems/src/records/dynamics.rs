@@ -1,15 +1,12 @@
-use std::array;
-
 use rayon::prelude::*;
-use sharpflow::arithmetic::Lanes;
-use sharpflow::descent::{Descent, EdgeStart, ScalarRmsprop, StepError, every};
+use sharpflow::descent::{Descent, EdgeStart, StepError, every};
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
-use super::momentum::{heavy_ball, remembering, slower};
-use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
+use super::relatives::{Dynamics, heavy_ball, remembering, rmsprop, slower};
+use super::starts::{Sight, Starts, watch_starts};
 use super::swing::watch;
 use super::{ENERGIES, Progress, ShortRun, SwingRecord, of_rung};
 use crate::instance::{Instance, LARGEST_ENERGY, START_ENERGY, STARTS, integral};
@@ -24,15 +21,6 @@ const LONGEST_RUN: f64 = 2e5;
 /// Energies of starts under momentum, which makes swings grow: the largest, and the least, still above what a start's own errors of
 /// order ε make of it.
 const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
-
-/// A relative of gradient descent with weight decay.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Dynamics {
-    /// Momentum μ.
-    HeavyBall { momentum: f64 },
-    /// β = 1 − C_b η², on the instance's space.
-    Rmsprop { decay: f64 },
-}
 
 /// Those that are run.
 pub const DYNAMICS: [Dynamics; 4] = [
@@ -82,31 +70,6 @@ impl Extent {
 }
 
 impl Dynamics {
-    /// μ; 0 without.
-    pub fn momentum(self) -> f64 {
-        match self {
-            Self::HeavyBall { momentum } => momentum,
-            Self::Rmsprop { .. } => 0.0,
-        }
-    }
-
-    /// How long a step lasts on the rung ε, in the dynamics' own time: ηλ/(1−μ) of it is ε; η² of it is 4ε/C_b, which gives δ the
-    /// slow oscillation that gradient descent has at ηλ = ε.
-    pub fn step_lasts(self, rung: f64) -> f64 {
-        match self {
-            Self::HeavyBall { .. } => rung,
-            Self::Rmsprop { decay } => 4.0 * rung / decay,
-        }
-    }
-
-    /// The flow it follows in that time.
-    pub fn flow(self) -> FlowConstants {
-        match self {
-            Self::HeavyBall { .. } => FlowConstants::SHARPNESS_REDUCTION,
-            Self::Rmsprop { decay } => FlowConstants { numerator: 0.5 * decay, offset: 2.0 * decay, slope: 1.0 },
-        }
-    }
-
     /// How far swings stay small by the energy law, in the time of gradient descent, and the energy that they start with.
     fn small_swings(self, instance: &Instance) -> (f64, f64) {
         let end = instance.plan.horizon.min(HORIZON);
@@ -183,14 +146,6 @@ impl OtherRun {
 }
 
 impl DynamicsRecord {
-    /// The instance and the dynamics.
-    pub fn name(&self, instance: &Instance) -> String {
-        match self.dynamics {
-            Dynamics::HeavyBall { momentum } => format!("{}, μ = {momentum}", instance.name),
-            Dynamics::Rmsprop { decay } => format!("{}, C_b = {decay}", instance.name),
-        }
-    }
-
     /// All dynamics on an instance, one without runs where its finest would not come far enough. `None` when stopped.
     ///
     /// # Errors
@@ -254,20 +209,7 @@ fn runs_of(
             Ok(observe(instance, &mut descent, rung, length, progress))
         }
         Dynamics::Rmsprop { decay } => {
-            let square = instance.geometry.log_gradient_square();
-            let edge = |start| {
-                let mut edge = EdgeStart::at_energy(rung, energy, phase(start));
-                // |h|_eq² = 2ε/(2C_b + ‖G‖²).
-                edge.kick *= ((4.0 + square) / (2.0 * decay + square)).sqrt();
-                edge
-            };
-            let space = instance.loss.space();
-            let starts = side_by_side(|start| edge(start).theta(&instance.start, &instance.geometry, space));
-            let learning_rate = dynamics.step_lasts(rung).sqrt();
-            let moment =
-                |start| (learning_rate * instance.geometry.sharpness / (2.0 + edge(start).edge_offset)).powi(2);
-            let moments = Lanes(array::from_fn(moment));
-            let mut descent = ScalarRmsprop::new(&instance.loss, learning_rate, decay, (&starts, space), moments)?;
+            let mut descent = rmsprop(instance, decay, (rung, energy))?;
             Ok(observe(instance, &mut descent, rung, length, progress))
         }
     }

@@ -3,7 +3,7 @@ use sharpflow::descent::{Descent, GradientDescent, StepError};
 use sharpflow::measure::{Reading, slow_period};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
-use super::momentum::{edge, heavy_ball, remembering, slower};
+use super::relatives::{Dynamics, edge, heavy_ball, remembering, rmsprop, slower};
 use super::starts::{Sight, Starts, side_by_side, watch_starts};
 use super::{Progress, of_rung};
 use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
@@ -12,8 +12,14 @@ use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral
 /// energy falls along the ladder like (ηλ)^¾.
 pub const LARGEST: f64 = 0.2;
 const FALLS: f64 = 0.75;
-/// Momenta of the runs: none, and some.
-pub const MOMENTA: [f64; 3] = [0.0, 0.25, 0.5];
+/// Those that are run.
+pub const GROWN: [Dynamics; 5] = [
+    Dynamics::HeavyBall { momentum: 0.0 },
+    Dynamics::HeavyBall { momentum: 0.25 },
+    Dynamics::HeavyBall { momentum: 0.5 },
+    Dynamics::Rmsprop { decay: 1.0 },
+    Dynamics::Rmsprop { decay: 4.0 },
+];
 /// Places of the window at which κ is taken.
 const PLACES: usize = 33;
 /// How far log e is predicted to move over a window, where the path is that long.
@@ -31,24 +37,23 @@ const LONGEST: [f64; 2] = [2e6, 5e5];
 /// Runs over which the energy of a small oscillation is predicted to change by a factor e³, or as much as the path allows.
 #[derive(Debug)]
 pub struct GrowthRecord {
-    /// μ.
-    pub momentum: f64,
+    pub dynamics: Dynamics,
     pub runs: Vec<GrowthRun>,
-    /// The path predicted over the window.
+    /// The path predicted over the window, by the time in which a step lasts its rung.
     pub path: Vec<Place>,
 }
 
 /// One run, read at an odd stride twelve times a slow period.
 #[derive(Debug)]
 pub struct GrowthRun {
-    /// ηλ/(1−μ), how long a step lasts.
+    /// ε: ηλ/(1−μ), or C_b η²/4 of RMSprop.
     pub rung: f64,
     pub start: usize,
     pub readings: Vec<Swung>,
     pub failure: Option<MinimizersError>,
 }
 
-/// A reading, its τ and its energy.
+/// A reading, its time and its energy.
 #[derive(Clone, Copy, Debug)]
 pub struct Swung {
     pub tau: f64,
@@ -58,7 +63,8 @@ pub struct Swung {
 
 /// What is run on an instance.
 struct Plan {
-    momentum: f64,
+    dynamics: Dynamics,
+    /// In the time in which a step lasts its rung.
     window: f64,
     rungs: Vec<f64>,
     /// On the coarsest rung.
@@ -67,45 +73,41 @@ struct Plan {
 
 impl Plan {
     /// `None` where the window needs a run that is too long.
-    fn of(instance: &Instance, momentum: f64) -> Option<Self> {
-        let rate = |law: &EnergyLaw| law.heavy_ball_rate(momentum);
+    fn of(instance: &Instance, dynamics: Dynamics) -> Option<Self> {
+        // By gradient descent's τ, which the path of the instance has.
+        let rate = |law: &EnergyLaw| dynamics.rate(law) / dynamics.speed(law);
         let end = instance.plan.horizon;
         // The first τ at which log e has moved far enough, in small steps.
         let parts = 512;
         let moved = |k: usize| integral(&instance.path, end * k as f64 / parts as f64, rate);
         let reached = (1..=parts).find(|&k| moved(k).abs() >= MOVES).unwrap_or(parts);
-        let mut window = end * reached as f64 / parts as f64;
+        let mut tau = end * reached as f64 / parts as f64;
         if reached == 1 {
             // κ is so large that it hardly changes.
-            window = window.min(MOVES / rate(&instance.path[0].law).abs());
+            tau = tau.min(MOVES / rate(&instance.path[0].law).abs());
         }
+        let window = integral(&instance.path, tau, |law| 1.0 / dynamics.speed(law));
         // T·ε = π√(ε/2), times what momentum makes of it.
+        let momentum = dynamics.momentum();
         let period = std::f64::consts::PI * slower(momentum);
         let within = |time: f64| 2.0 * (time / period).powi(2);
-        // Its two parts by their sizes: where they cancel each still acts within a period.
-        let sizes = |law: &EnergyLaw| law.rate().abs() + (law.heavy_ball_rate(momentum) - law.rate()).abs();
-        let of_window = instance.path.iter().enumerate().take_while(|(k, place)| *k == 0 || place.tau <= window);
+        // Momentum's part and the other by their sizes: where they cancel each still acts within a period.
+        let of_momentum = |law: &EnergyLaw| law.heavy_ball_rate(momentum) - law.rate();
+        let sizes = |law: &EnergyLaw| (dynamics.rate(law) - of_momentum(law)).abs() + of_momentum(law).abs();
+        let of_window = instance.path.iter().enumerate().take_while(|(k, place)| *k == 0 || place.tau <= tau);
         let fastest = of_window.map(|(_, place)| sizes(&place.law)).fold(0.0, f64::max);
         let top = [instance.plan.rungs[0] * remembering(momentum), within(window / PERIODS), within(CHANGES / fastest)]
             .into_iter()
             .fold(f64::INFINITY, f64::min);
         let rungs: Vec<f64> = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
         let longest = LONGEST[usize::from(instance.loss.regression().is_none())];
-        let growth = integral(&instance.path, window, rate).max(0.0);
+        let growth = integral(&instance.path, tau, rate).max(0.0);
         let energy = LARGEST * (-growth).exp();
-        (window / rungs[rungs.len() - 1] <= longest).then_some(Self { momentum, window, rungs, energy })
+        (window / rungs[rungs.len() - 1] <= longest).then_some(Self { dynamics, window, rungs, energy })
     }
 }
 
 impl GrowthRecord {
-    /// The instance, and the momentum if there is one.
-    pub fn name(&self, instance: &Instance) -> String {
-        match self.momentum {
-            0.0 => instance.name.clone(),
-            momentum => format!("{}, μ = {momentum}", instance.name),
-        }
-    }
-
     /// The runs of the `k`-th smallest ηλ.
     pub fn rung(&self, k: usize) -> impl Iterator<Item = &GrowthRun> {
         of_rung(&self.runs, |run| run.rung, k)
@@ -114,7 +116,7 @@ impl GrowthRecord {
     /// How many steps its runs take.
     pub fn steps(instance: &Instance) -> u64 {
         let steps = |plan: &Plan| plan.rungs.iter().map(|rung| (plan.window / rung).ceil() as u64).sum::<u64>();
-        MOMENTA.iter().filter_map(|&momentum| Plan::of(instance, momentum)).map(|plan| steps(&plan)).sum::<u64>()
+        GROWN.iter().filter_map(|&dynamics| Plan::of(instance, dynamics)).map(|plan| steps(&plan)).sum::<u64>()
             * STARTS as u64
     }
 
@@ -122,19 +124,19 @@ impl GrowthRecord {
     ///
     /// # Errors
     /// A path that cannot be followed, a start that is no start of gradient descent.
-    pub fn new(instance: &Instance, momentum: f64, progress: &Progress) -> Result<Option<Self>, Rejected> {
-        let Some(plan) = Plan::of(instance, momentum) else {
-            return Ok(Some(Self { momentum, runs: vec![], path: vec![] }));
+    pub fn new(instance: &Instance, dynamics: Dynamics, progress: &Progress) -> Result<Option<Self>, Rejected> {
+        let Some(plan) = Plan::of(instance, dynamics) else {
+            return Ok(Some(Self { dynamics, runs: vec![], path: vec![] }));
         };
         let rungs: Vec<f64> = plan.rungs.iter().rev().copied().collect();
-        let path = instance.places(plan.window, PLACES)?;
+        let path = instance.places(dynamics.flow_by_rungs(), plan.window, PLACES)?;
         let runs: Vec<Vec<GrowthRun>> = rungs
             .into_par_iter()
             .with_max_len(1)
             .map(|rung| runs_of(instance, (&plan, &path), rung, progress))
             .collect::<Result<_, StepError>>()?;
         let runs = runs.into_iter().flatten().collect();
-        Ok((!progress.stopped()).then_some(Self { momentum, runs, path }))
+        Ok((!progress.stopped()).then_some(Self { dynamics, runs, path }))
     }
 }
 
@@ -146,13 +148,21 @@ fn runs_of(
     progress: &Progress,
 ) -> Result<Vec<GrowthRun>, StepError> {
     let start = (rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS));
-    if plan.momentum == 0.0 {
-        let of = |k| edge(instance, 0.0, start, k).weights(&instance.start, &instance.geometry, LEARNING_RATE);
-        let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &side_by_side(of))?;
-        Ok(observe(instance, &mut descent, (plan, path), rung, progress))
-    } else {
-        let mut descent = heavy_ball(instance, plan.momentum, start)?;
-        Ok(observe(instance, &mut descent, (plan, path), rung, progress))
+    match plan.dynamics {
+        Dynamics::HeavyBall { momentum: 0.0 } => {
+            let of =
+                |k| edge(instance, plan.dynamics, start, k).weights(&instance.start, &instance.geometry, LEARNING_RATE);
+            let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &side_by_side(of))?;
+            Ok(observe(instance, &mut descent, (plan, path), rung, progress))
+        }
+        Dynamics::HeavyBall { momentum } => {
+            let mut descent = heavy_ball(instance, momentum, start)?;
+            Ok(observe(instance, &mut descent, (plan, path), rung, progress))
+        }
+        Dynamics::Rmsprop { decay } => {
+            let mut descent = rmsprop(instance, decay, start)?;
+            Ok(observe(instance, &mut descent, (plan, path), rung, progress))
+        }
     }
 }
 
@@ -163,7 +173,7 @@ fn observe(
     rung: f64,
     progress: &Progress,
 ) -> Vec<GrowthRun> {
-    let slower = slower(plan.momentum);
+    let slower = slower(plan.dynamics.momentum());
     let stride = (slower * slow_period(rung) / READINGS as f64) as u64 | 1;
     let new = |start| GrowthRun { rung, start, readings: Vec::new(), failure: None };
     let mut made: Vec<GrowthRun> = (0..STARTS).map(new).collect();
@@ -174,7 +184,11 @@ fn observe(
         Ok(_) if !due(step) => {}
         Ok(Sight { reading, .. }) => {
             let tau = step as f64 * rung;
-            made[start].readings.push(Swung { tau, energy: energy(path, (rung, slower), tau, &reading), reading });
+            made[start].readings.push(Swung {
+                tau,
+                energy: energy(path, (plan.dynamics, rung), tau, &reading),
+                reading,
+            });
         }
         Err(error) => made[start].failure = Some(error),
     });
@@ -182,15 +196,16 @@ fn observe(
 }
 
 /// e of a reading, δ measured from its centre −q h².
-fn energy(path: &[Place], (rung, slower): (f64, f64), tau: f64, reading: &Reading) -> f64 {
+fn energy(path: &[Place], (dynamics, rung): (Dynamics, f64), tau: f64, reading: &Reading) -> f64 {
     // q on the path, linear between its places.
     let next = path.partition_point(|place| place.tau < tau).clamp(1, path.len() - 1);
     let (a, b) = (&path[next - 1], &path[next]);
     let quartic = a.law.quartic + (b.law.quartic - a.law.quartic) * (tau - a.tau) / (b.tau - a.tau);
     let square = reading.displacement * reading.displacement;
     let offset = reading.edge_offset + quartic * square;
-    // What h² and δ² would be without momentum; e^{2x} = h²/h²_eq.
+    // What h² and δ² would be without momentum; e^{2x} = h²/h²_eq, and a reading's K is 4 + ‖G‖².
+    let slower = slower(dynamics.momentum());
     let (square, offset) = (square / (slower * slower), offset / slower);
-    let ratio = reading.edge_stiffness * square / (2.0 * rung);
+    let ratio = dynamics.stiffness(reading.edge_stiffness - 4.0) * square / (2.0 * rung);
     offset * offset / (8.0 * rung) + 0.5 * (ratio - 1.0 - ratio.ln())
 }

@@ -6,7 +6,7 @@ use sharpflow::measure::{Reading, Tracker, slow_period};
 use sharpflow::minimizers::{Geometry, MinimizersError};
 
 use super::Progress;
-use super::momentum::{remembering, slower};
+use super::relatives::{remembering, slower};
 use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
 use crate::instance::{Instance, LEARNING_RATE, Precise, STARTS};
 

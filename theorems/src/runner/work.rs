@@ -9,8 +9,8 @@ use crate::evidence::{Hypothesis, Measurement, Table};
 use crate::hypotheses::of_identities;
 use crate::instance::{Instance, Rejected};
 use crate::records::{
-    DynamicsRecord, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, MOMENTA, PortraitRecord, Progress,
-    SEEDS, Scope, StableError, StableRecord, SwingRecord, draws, held_out_run,
+    DynamicsRecord, GROWN, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, PortraitRecord, Progress, SEEDS,
+    Scope, StableError, StableRecord, SwingRecord, draws, held_out_run,
 };
 use crate::tables;
 use crate::theorem::{Judge, Theorem};
@@ -186,7 +186,7 @@ impl<'a> Work<'a> {
                 })
             }),
             Self::On(instance, Runs::Growth) => {
-                let records = MOMENTA.map(|momentum| GrowthRecord::new(instance, momentum, progress).map_err(rejected));
+                let records = GROWN.map(|dynamics| GrowthRecord::new(instance, dynamics, progress).map_err(rejected));
                 let records: Option<Vec<GrowthRecord>> = records.into_iter().collect::<Result<_, StudyError>>()?;
                 records.map(|records| {
                     judge(study, |claim| records.iter().flat_map(|r| of_growth(claim, instance, r)).collect())
@@ -241,7 +241,7 @@ fn of_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Vec
 }
 
 fn of_growth(claim: &Theorem, instance: &Instance, record: &GrowthRecord) -> Vec<Judged> {
-    let skipped = |why: &str| vec![Judged::Skipped(format!("{}: {why}", record.name(instance)))];
+    let skipped = |why: &str| vec![Judged::Skipped(format!("{}: {why}", record.dynamics.on(instance)))];
     match claim.judge {
         Judge::Growth(_) if record.runs.is_empty() => skipped("a ladder of small enough ηλ takes too long"),
         Judge::Growth(judge) => match judge(instance, record) {
@@ -257,7 +257,7 @@ fn of_dynamics(claim: &Theorem, instance: &Instance, record: &DynamicsRecord) ->
         Judge::Dynamics(about, _) if !about(record.dynamics) => vec![],
         Judge::Dynamics(..) if record.runs.is_empty() => vec![Judged::Skipped(format!(
             "{}: runs short enough do not come so far as to tell the flow from wrong ones",
-            record.name(instance)
+            record.dynamics.on(instance)
         ))],
         Judge::Dynamics(_, judge) => measured([judge(instance, record)]),
         _ => vec![],
