@@ -58,8 +58,12 @@ fn falls_are_compared_seed_by_seed() {
         _ => panic!("{} is no sign", statement.what),
     };
     let near = |found: &[f64], expected: [f64; 2]| {
-        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-14), "{found:?} {expected:?}");
+        assert!(
+            found.len() == 2 && found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-14),
+            "{found:?} {expected:?}"
+        );
     };
+    assert_eq!((found.statements.len(), found.twins.len()), (3, 2));
     // Falls of the error are 0.3 and 0.4, the controls' 0.1 and 0.05; of log λ₁ 2 and 3, the controls' 0.5 and 0.25.
     for (statement, expected) in found.statements.iter().zip([[0.3, 0.4], [0.2, 0.35], [1.0, 2.5]]) {
         near(&values(statement), expected);

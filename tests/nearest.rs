@@ -48,10 +48,10 @@ fn a_point_of_the_ellipse_is_nearest_up_to_the_centre_of_its_curvature() {
     }
 }
 
-/// ½((y + 2²⁰) − 2²⁰)² + ¼·2⁻³²·y on ℝ²: digits of y below 2⁻³² are lost, and the slope is never 0 on those that are left.
+/// ½((y + c) − c)² + ½·2⁻³²·y on ℝ², c = 3·2¹⁹: digits of y below 2⁻³² are lost, and the slope is never 0 on those that are left.
 struct Coarse;
 
-const LOST: f64 = (1u64 << 20) as f64;
+const LOST: f64 = (3u64 << 19) as f64;
 const UNIT: f64 = 1.0 / (1u64 << 32) as f64;
 
 impl Loss<f64> for Coarse {

@@ -109,8 +109,9 @@ mod tests {
 
     use super::*;
 
-    /// ηλ/(1−μ), and what the variables are moved by.
+    /// How long a step lasts: ηλ/(1−μ), or η².
     const RUNG: f64 = 5e-8;
+    /// By how much variables are moved for a difference.
     const BY: f64 = 1e-4;
 
     /// Against the eigenvalues of the step itself, linearized at its equilibrium with nothing eliminated.
@@ -133,7 +134,7 @@ mod tests {
         }
     }
 
-    /// The same of scalar RMSprop: C_b forgets v, and ‖∇L‖ = λ₁|h|.
+    /// The same of scalar RMSprop, v in its own variable δ; p's drift enters through K, as the note has it.
     #[test]
     fn the_rate_of_rmsprop_is_that_of_its_linearized_step() {
         for decay in [0.5, 1.0, 3.0] {
@@ -161,13 +162,13 @@ mod tests {
         }
     }
 
-    /// One step of heavy-ball momentum: [log|h|, s of the last step, δ of η/((1+μ)‖w‖²), and the gains of log‖w‖² and log λ₁ that momentum remembers].
+    /// One step of heavy-ball momentum: [log|h|, r of the last step, δ of η/((1+μ)‖w‖²), and the gains of log‖w‖² and log λ₁ that momentum remembers].
     fn heavy_ball(momentum: f64, law: EnergyLaw, rung: f64) -> (impl Fn([f64; 5]) -> [f64; 5], [f64; 5]) {
         let intrinsic_lr = rung * (1.0 - momentum);
-        let step = move |[x, s, delta, radial, along]: [f64; 5]| -> [f64; 5] {
+        let step = move |[x, last, delta, radial, along]: [f64; 5]| -> [f64; 5] {
             let square = (2.0 * x).exp();
             let stiff = (1.0 + momentum) * (2.0 + delta) * (1.0 + 0.5 * (law.quartic + 2.0) * square);
-            let ratio = stiff + intrinsic_lr - (1.0 + momentum) - momentum / (1.0 + s);
+            let ratio = stiff + intrinsic_lr - (1.0 + momentum) - momentum / (1.0 + last);
             let radial = momentum * radial - intrinsic_lr;
             let moved = (1.0 + ratio).powi(2) * square;
             let along = momentum * along - (1.0 + momentum) * (1.0 + 0.5 * delta) * square * law.log_gradient_square;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every mutant of cargo-mutants in one build, each against the tests that reach it.
+"""Every mutant of cargo-mutants in some files, all in one build, each against the tests that reach it.
 
     cargo install cargo-mutants
     python3 tests/mutants/run.py [--work DIR] [--budget SECONDS] [--jobs N] [--only TEXT]
@@ -7,8 +7,8 @@
 A build a mutant would take days. Here each function of a copy of the committed sources becomes a choice among its mutated bodies, made by
 $MUTANT when it runs; mutants that do not compile are found by `cargo check` and left out. All tests are run once, one by one, to see how long
 each takes and which functions it reaches; then each mutant is held against those that reach it, cheapest first, until one fails or hangs, or
-the budget is spent. Those that are left must stand in `explained.toml`, and whatever stands there must be left. What is done in DIR is not done
-again; a new commit needs a new DIR.
+those within the budget are through. Those that are left must stand in `explained.toml`, and whatever stands there must be left. What is done in
+DIR is not done again; a new commit needs a new DIR.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -125,6 +126,13 @@ class Sources:
                 "new": mutant["replacement"],
                 "function": self.sites.setdefault(site, len(self.sites) + 1),
             })
+        # Of several alike on a line, which.
+        alike = collections.Counter()
+        for mutant in sorted(self.mutants, key=lambda mutant: mutant["span"]):
+            place = (mutant["file"], mutant["line"], mutant["mutation"])
+            alike[place] += 1
+            if alike[place] > 1:
+                mutant["mutation"] += f" #{alike[place]}"
 
     def write(self, dead):
         """Writes all mutants but the dead ones; returns which lines of a file are whose."""
@@ -236,8 +244,8 @@ def parallel(jobs, items, work):
 
 
 def reached(programs, jobs, work):
-    """Every test with its seconds and the functions it reaches; all must pass."""
-    tests, found = [], []
+    """Every test with its seconds and the functions it reaches."""
+    tests, found, failed = [], [], []
     for name, (path, folder) in programs.items():
         listed = lambda *more: {line[:-6] for line in subprocess.run([path, "--list", *more], cwd=folder, capture_output=True, text=True).stdout.splitlines() if line.endswith(": test")}
         tests += [(name, test) for test in sorted(listed() - listed("--ignored"))]
@@ -248,11 +256,12 @@ def reached(programs, jobs, work):
         log.write_text("")
         status, seconds = run(programs[name], test, 600, MUTANT_TRACE=str(log))
         if status != 0:
-            print(f"fails without any mutant, and is left out: {test}", flush=True)
-            return
+            failed.append(test)
         found.append({"program": name, "test": test, "seconds": seconds, "functions": sorted({int(line) for line in log.read_text().split()})})
 
     parallel(jobs, tests, trace)
+    if failed:
+        sys.exit(f"these fail without any mutant: {failed}")
     return sorted(found, key=lambda test: test["seconds"])
 
 
@@ -277,7 +286,9 @@ def main():
     work, copy = asked.work.resolve(), asked.work.resolve() / "sources"
     os.environ["CARGO_TARGET_DIR"] = str(work / "target")
     state = work / "state.json"
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     if not state.exists():
+        shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(parents=True)
         subprocess.run(f"git -C '{ROOT}' archive HEAD | tar x -C '{copy}'", shell=True, check=True)
         sources = Sources(copy)
@@ -287,8 +298,10 @@ def main():
         tests = reached(programs, asked.jobs, work)
         print(f"{len(tests)} tests, {sum(test['seconds'] for test in tests):.0f} s one by one", flush=True)
         live = [mutant for mutant in sources.mutants if mutant["id"] not in dead]
-        state.write_text(json.dumps({"programs": programs, "tests": tests, "mutants": live}))
+        state.write_text(json.dumps({"commit": commit, "programs": programs, "tests": tests, "mutants": live}))
     known = json.loads(state.read_text())
+    if known["commit"] != commit:
+        sys.exit(f"{work} is of commit {known['commit']}, and this is {commit}")
     results = work / "results.jsonl"
     results.touch()
     done = {}
@@ -302,17 +315,20 @@ def main():
         before = done.get(mutant["name"])
         if before and (before["noticed"] or before["budget"] >= asked.budget):
             return
-        noticed, spent, passed = None, 0.0, []
+        noticed, hung, spent, passed = None, False, 0.0, []
         for test in order([test for test in known["tests"] if mutant["function"] in test["functions"]]):
             if passed and spent + test["seconds"] > asked.budget:
-                break
-            status, seconds = run(known["programs"][test["program"]], test["test"], 5 * test["seconds"] + 4, MUTANT=str(mutant["id"]))
-            spent += seconds
-            if status != 0:
-                noticed = test["test"]
-                break
+                continue
+            if before and test["test"] in before["passed"]:
+                spent += test["seconds"]
+            else:
+                status, seconds = run(known["programs"][test["program"]], test["test"], 5 * test["seconds"] + 4, MUTANT=str(mutant["id"]))
+                spent += seconds
+                if status != 0:
+                    noticed, hung = test["test"], status is None
+                    break
             passed.append(test["test"])
-        result = {"name": mutant["name"], "noticed": noticed, "passed": passed, "seconds": spent, "budget": asked.budget}
+        result = {"name": mutant["name"], "noticed": noticed, "hung": hung, "passed": passed, "seconds": spent, "budget": asked.budget}
         with writing:
             done[mutant["name"]] = result
             with results.open("a") as file:
@@ -320,17 +336,16 @@ def main():
 
     parallel(asked.jobs, mutants, hold)
     explained = tomllib.loads((Path(__file__).parent / "explained.toml").read_text())["explained"]
-    key = lambda mutant, mutation: (mutant["file"], mutant["line"], mutation)
-    reasons = {key(one, mutation): one["why"] for one in explained for mutation in one["mutations"]}
-    left = {key(mutant, mutant["mutation"]): mutant for mutant in mutants if not done[mutant["name"]]["noticed"]}
+    reasons = {(one["file"], one["line"], mutation): one["why"] for one in explained for mutation in one["mutations"]}
+    left = {(mutant["file"], mutant["line"], mutant["mutation"]): mutant for mutant in mutants if not done[mutant["name"]]["noticed"]}
     for place, mutant in left.items():
-        print(f"{'explained' if place in reasons else 'NOT NOTICED'}: {mutant['name']}" + (f": {reasons[place]}" if place in reasons else f"   {mutant['line']}"))
+        print(f"explained: {mutant['name']}: {reasons[place]}" if place in reasons else f"NOT NOTICED: {mutant['name']}: {place}")
     stale = [place for place in reasons if place not in left and not asked.only]
     for place in stale:
         print(f"EXPLAINED, BUT NOTICED OR GONE: {place}")
     unexplained = sum(place not in reasons for place in left)
-    noticed = sum(done[mutant["name"]]["noticed"] is not None for mutant in mutants)
-    print(f"{noticed} of {len(mutants)} noticed, {len(mutants) - noticed} not, of which {unexplained} are not explained")
+    hung = sum(done[mutant["name"]]["hung"] for mutant in mutants)
+    print(f"{len(mutants) - len(left)} of {len(mutants)} noticed, {hung} of which hang; {len(left)} not, of which {unexplained} are not explained")
     sys.exit(1 if unexplained or stale else 0)
 
 

@@ -108,7 +108,7 @@ fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
         };
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let values = of_rung(0, &excess);
-        // What the finest rung's ηλ leaves is less than the change from the rung before, threefold; where the error changes its sign just
+        // What the finest rung's ε leaves is less than the change from the rung before, threefold; where the error changes its sign just
         // there, the rung before that one shows it.
         let change = |k: usize| (average(&of_rung(k, &excess)) - average(&values)).abs();
         let bias = 3.0 * worst([change(1), change(2) / (1.0 + FALLS)]);
@@ -122,7 +122,7 @@ fn judge(instance: &Instance, record: &GrowthRecord) -> Option<Measurement> {
         gained / predicted
     };
     (told.len() >= 2).then(|| Measurement {
-        instance: record.dynamics.on(instance),
+        instance: record.dynamics.name_on(instance),
         hypotheses: of_growth(instance, record),
         statements: vec![follows("log e gained over ∫κ dτ", LAW)],
         twins: told.into_iter().map(|&(what, rate)| follows(what, rate)).collect(),

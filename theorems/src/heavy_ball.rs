@@ -52,7 +52,7 @@ fn judge(instance: &Instance, record: &DynamicsRecord) -> Measurement {
         Statement { what: what.into(), check: Check::Bound { ratios: record.swings.iter().map(ratio).collect() } }
     };
     Measurement {
-        instance: record.dynamics.on(instance),
+        instance: record.dynamics.name_on(instance),
         hypotheses: of_dynamics(instance, record),
         statements: vec![
             follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),

@@ -157,7 +157,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
     let swings: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
     let momentum = record.dynamics.momentum();
-    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 }.under(momentum));
+    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 }.of(record.dynamics));
     if !swings.is_empty() {
         hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0]).under(momentum)));
     }

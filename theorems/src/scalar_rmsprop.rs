@@ -29,7 +29,7 @@ fn judge(instance: &Instance, record: &DynamicsRecord) -> Measurement {
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let twin = |what, constants| follows(what, on, constants, point);
     Measurement {
-        instance: record.dynamics.on(instance),
+        instance: record.dynamics.name_on(instance),
         hypotheses: of_dynamics(instance, record),
         statements: vec![follows("raw iterate", on, law, |run, k| &run.thetas[k])],
         twins: vec![

@@ -3,7 +3,7 @@ use sharpflow::descent::{Descent, GradientDescent, StepError};
 use sharpflow::measure::{Reading, slow_period};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
-use super::relatives::{Dynamics, edge, heavy_ball, remembering, rmsprop, slower};
+use super::relatives::{Dynamics, GRADIENT_DESCENT, edge, heavy_ball, remembering, rmsprop, slower};
 use super::starts::{Sight, Starts, side_by_side, watch_starts};
 use super::{Progress, of_rung};
 use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
@@ -14,7 +14,7 @@ pub const LARGEST: f64 = 0.2;
 const FALLS: f64 = 0.75;
 /// Those that are run.
 pub const GROWN: [Dynamics; 5] = [
-    Dynamics::HeavyBall { momentum: 0.0 },
+    GRADIENT_DESCENT,
     Dynamics::HeavyBall { momentum: 0.25 },
     Dynamics::HeavyBall { momentum: 0.5 },
     Dynamics::Rmsprop { decay: 1.0 },
@@ -108,7 +108,7 @@ impl Plan {
 }
 
 impl GrowthRecord {
-    /// The runs of the `k`-th smallest ηλ.
+    /// The runs of the `k`-th smallest ε.
     pub fn rung(&self, k: usize) -> impl Iterator<Item = &GrowthRun> {
         of_rung(&self.runs, |run| run.rung, k)
     }
@@ -149,7 +149,7 @@ fn runs_of(
 ) -> Result<Vec<GrowthRun>, StepError> {
     let start = (rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS));
     match plan.dynamics {
-        Dynamics::HeavyBall { momentum: 0.0 } => {
+        GRADIENT_DESCENT => {
             let of =
                 |k| edge(instance, plan.dynamics, start, k).weights(&instance.start, &instance.geometry, LEARNING_RATE);
             let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &side_by_side(of))?;

@@ -19,8 +19,8 @@ pub use held_out::{Ending, HeldOutRecord, Path, SEEDS, SeedRecord, held_out_run}
 pub use identity::{FloatTrial, IdentityRecord};
 pub use ladder::{LadderRecord, Run, Swing};
 pub use portrait::{PortraitError, PortraitRecord};
-pub use relatives::Dynamics;
 pub(crate) use relatives::slower;
+pub use relatives::{Dynamics, GRADIENT_DESCENT};
 pub use stable::{Exit, MARGINS, Scope, StableError, StableRecord, StableRun, StableStep};
 pub(crate) use swing::displacement_noise;
 pub use swing::{DEEP, ENERGIES, ShortRun, SwingRecord};

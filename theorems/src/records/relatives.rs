@@ -19,11 +19,15 @@ pub enum Dynamics {
     Rmsprop { decay: f64 },
 }
 
+/// Gradient descent with weight decay itself.
+pub const GRADIENT_DESCENT: Dynamics = Dynamics::HeavyBall { momentum: 0.0 };
+
+// How far each is run, and what that tells, is for the records to say.
 impl Dynamics {
     /// The instance and the dynamics, as evidence names them.
-    pub fn on(self, instance: &Instance) -> String {
+    pub fn name_on(self, instance: &Instance) -> String {
         match self {
-            Self::HeavyBall { momentum: 0.0 } => instance.name.clone(),
+            GRADIENT_DESCENT => instance.name.clone(),
             Self::HeavyBall { momentum } => format!("{}, μ = {momentum}", instance.name),
             Self::Rmsprop { decay } => format!("{}, C_b = {decay}", instance.name),
         }
@@ -144,4 +148,27 @@ pub(super) fn rmsprop(
     let learning_rate = dynamics.step_lasts(rung).sqrt();
     let moment = |start| (learning_rate * instance.geometry.sharpness / (2.0 + edge(start).edge_offset)).powi(2);
     ScalarRmsprop::new(&instance.loss, learning_rate, decay, (&starts, space), Lanes(array::from_fn(moment)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::integral;
+    use sharpflow::arithmetic::distance;
+    use sharpflow::data::Dataset;
+
+    /// RMSprop comes in its time to where gradient descent comes in τ.
+    #[test]
+    fn the_speed_is_that_along_the_path() {
+        let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
+        for decay in [1.0, 4.0] {
+            let dynamics = Dynamics::Rmsprop { decay };
+            let place = &instance.path[instance.path.len() / 2];
+            let window = integral(&instance.path, place.tau, |law| 1.0 / dynamics.speed(law));
+            let there = instance.places(dynamics.flow_by_rungs(), window, 2).unwrap();
+            // The integral is linear between places an eighth of the horizon or less apart.
+            let missed = distance(&there[1].point, &place.point) / distance(&instance.start, &place.point);
+            assert!(missed < 1e-2 && (window / place.tau - 1.0).abs() > 0.1, "{decay}: {missed:e}");
+        }
+    }
 }

@@ -241,9 +241,9 @@ fn of_ladder(claim: &Theorem, instance: &Instance, record: &LadderRecord) -> Vec
 }
 
 fn of_growth(claim: &Theorem, instance: &Instance, record: &GrowthRecord) -> Vec<Judged> {
-    let skipped = |why: &str| vec![Judged::Skipped(format!("{}: {why}", record.dynamics.on(instance)))];
+    let skipped = |why: &str| vec![Judged::Skipped(format!("{}: {why}", record.dynamics.name_on(instance)))];
     match claim.judge {
-        Judge::Growth(_) if record.runs.is_empty() => skipped("a ladder of small enough ηλ takes too long"),
+        Judge::Growth(_) if record.runs.is_empty() => skipped("a ladder of small enough ε takes too long"),
         Judge::Growth(judge) => match judge(instance, record) {
             Some(measurement) => measured([measurement]),
             None => skipped("log e moves too little to tell κ from its twins"),
@@ -257,7 +257,7 @@ fn of_dynamics(claim: &Theorem, instance: &Instance, record: &DynamicsRecord) ->
         Judge::Dynamics(about, _) if !about(record.dynamics) => vec![],
         Judge::Dynamics(..) if record.runs.is_empty() => vec![Judged::Skipped(format!(
             "{}: runs short enough do not come so far as to tell the flow from wrong ones",
-            record.dynamics.on(instance)
+            record.dynamics.name_on(instance)
         ))],
         Judge::Dynamics(_, judge) => measured([judge(instance, record)]),
         _ => vec![],
