@@ -3,8 +3,12 @@ mod claims;
 mod common;
 
 use proptest::prelude::*;
+use sharpflow::flow::FlowConstants;
 use sharpflow_theorems::evidence::Verdict;
-use sharpflow_theorems::instance::Instance;
+use sharpflow_theorems::instance::{FAMILIES, Instance};
+use sharpflow_theorems::records::{Dynamics, DynamicsRecord, Progress};
+use sharpflow_theorems::registry::find;
+use sharpflow_theorems::theorem::Judge;
 
 proptest! {
     #![proptest_config(common::cases(2))]
@@ -42,4 +46,20 @@ fn confirmed_without_the_sphere() {
         let allowed = |verdict| matches!(verdict, Verdict::Confirmed | Verdict::HypothesisFailed);
         assert!(verdicts.all(|(verdict, _)| allowed(verdict)), "{decay}: {verdicts:?}");
     }
+}
+
+/// There the flow of twice the speed meets a crossing of eigenvalues before the runs end: the twin is told by what comes before.
+#[test]
+fn a_twin_that_meets_a_crossing_is_told() {
+    let family = FAMILIES.iter().find(|family| family.architecture == "rms_norm").unwrap();
+    let instance = family.instance(9).unwrap();
+    let records = DynamicsRecord::all(&instance, &Progress::default()).unwrap().unwrap();
+    let dynamics = Dynamics::Rmsprop { decay: 1.0 };
+    let record = records.iter().find(|record| record.dynamics == dynamics).unwrap();
+    let law = dynamics.flow();
+    let faster = FlowConstants { numerator: 2.0 * law.numerator, ..law };
+    assert!(instance.flow_over(law, record.horizon).is_ok() && instance.flow_over(faster, record.horizon).is_err());
+    let Judge::Dynamics(_, judge) = find("scalar_rmsprop").unwrap().judge else { panic!("no dynamics") };
+    let evidence = claims::decided(judge(&instance, record));
+    assert_eq!(evidence.verdict, Verdict::Confirmed, "{}", evidence.reason);
 }
