@@ -9,28 +9,13 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use folder::Folder;
+use folder::{Folder, assert_refused, text};
 use serde_json::Value;
 use sharpflow::data::Dataset;
 use sharpflow_theorems::registry::REGISTRY;
 
 /// The combining mark of η̃, which takes no column.
 const TILDE: char = '\u{303}';
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Fails with code 2 and one line that holds all of `said`.
-fn assert_refused(output: &Output, said: &[&str]) {
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    assert_eq!(error.lines().count(), 1, "{error}");
-    for part in said {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
-    }
-    assert!(!error.contains("panicked"));
-}
 
 #[test]
 fn list_and_explain_name_every_claim() {

@@ -4,25 +4,9 @@
 mod folder;
 
 use std::fs;
-use std::process::Output;
 
-use folder::Folder;
+use folder::{Folder, assert_refused, text};
 use serde_json::Value;
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Fails with code 2 and one line that holds all of `said`.
-fn assert_refused(output: &Output, said: &[&str]) {
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    assert_eq!(error.lines().count(), 1, "{error}");
-    for part in said {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
-    }
-    assert!(!error.contains("panicked"));
-}
 
 #[test]
 fn inspect_reads_built_in_and_own_networks() {

@@ -56,3 +56,21 @@ impl Drop for Folder {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+/// What a command wrote.
+#[allow(dead_code, reason = "not every suite uses it")]
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Fails with code 2 and one line that holds all of `said`.
+#[allow(dead_code, reason = "not every suite uses it")]
+pub fn assert_refused(output: &Output, said: &[&str]) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for part in said {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+    assert!(!error.contains("panicked"));
+}
