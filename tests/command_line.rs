@@ -309,4 +309,15 @@ fn a_users_file_is_read_by_every_claim_and_can_be_confirmed() {
     let twice = folder.run(&["verify", "effective_learning_rate", "effective_learning_rate", "--json"]);
     let evidence: Value = serde_json::from_slice(&twice.stdout).unwrap();
     assert_eq!(evidence["claims"].as_array().unwrap().len(), 1);
+    let option = folder.run(&[
+        "verify",
+        "--claims",
+        "effective_learning_rate,projected_gradient_descent",
+        "--json",
+        "--out",
+        "o",
+    ]);
+    let evidence: Value = serde_json::from_slice(&option.stdout).unwrap();
+    assert_eq!(evidence["claims"].as_array().unwrap().len(), 2);
+    assert_refused(&folder.run(&["verify", "--claims", "nothing"]), &["no claim \"nothing\""]);
 }

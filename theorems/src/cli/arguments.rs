@@ -54,6 +54,9 @@ pub(super) enum Profile {
 pub(super) struct VerifyArguments {
     /// Claims to judge, by name [default: all]
     pub claims: Vec<String>,
+    /// The same as an option, with commas between names
+    #[arg(long = "claims", value_name = "CLAIMS", value_delimiter = ',')]
+    pub more_claims: Vec<String>,
     /// Seed of all random draws (but those of held_out_error, which are fixed)
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

@@ -110,7 +110,7 @@ pub(super) fn source(input: &Input, copy: Option<&Path>) -> Result<Source, CliEr
 
 fn study(arguments: &VerifyArguments, input: Input, source: Source) -> Result<Study, CliError> {
     let mut claims: Vec<&'static Theorem> = Vec::new();
-    for id in &arguments.claims {
+    for id in arguments.claims.iter().chain(&arguments.more_claims) {
         let claim = claim_of(id)?;
         if claims.iter().all(|earlier| earlier.id != claim.id) {
             claims.push(claim);
