@@ -166,9 +166,9 @@ mod tests {
             let place = &instance.path[instance.path.len() / 2];
             let window = integral(&instance.path, place.tau, |law| 1.0 / dynamics.speed(law));
             let there = instance.places(dynamics.flow_by_rungs(), window, 2).unwrap();
-            // The integral is linear between places an eighth of the horizon or less apart.
+            // The trapezoid rule over eight parts errs by some (1/8)²/12 of a speed that changes by its own size.
             let missed = distance(&there[1].point, &place.point) / distance(&instance.start, &place.point);
-            assert!(missed < 1e-2 && (window / place.tau - 1.0).abs() > 0.1, "{decay}: {missed:e}");
+            assert!(missed < 2e-3 && (window / place.tau - 1.0).abs() > 0.1, "{decay}: {missed:e}");
         }
     }
 }
