@@ -82,7 +82,7 @@ fn every_fault_is_named_with_its_place() {
 #[test]
 fn data_without_a_regression_are_refused() {
     let of = |features: Mat<f64>, targets: Vec<f64>| {
-        LinearRegression::<f64>::new(&Dataset { features, targets }).map(|_| ()).unwrap_err()
+        LinearRegression::<f64>::new(&Dataset::new(features, targets)).map(|_| ()).unwrap_err()
     };
     let ramp = |n| Mat::from_fn(n, 2, |i, j| (i + j) as f64);
     assert!(matches!(of(ramp(4), vec![7.0; 4]), DataError::ConstantTargets { value: 7.0 }));
@@ -91,7 +91,7 @@ fn data_without_a_regression_are_refused() {
     assert!(matches!(short, DataError::Lengths { rows: 4, targets: 2 }), "{short}");
     let tiny = of(Mat::from_fn(4, 2, |i, j| 1e-200 * (i * i + j) as f64), vec![1.0, 2.0, 3.0, 5.0]);
     assert!(matches!(tiny, DataError::Range { what: "features", .. }), "{tiny}");
-    let single = Dataset { features: ramp(4), targets: vec![1e20, 2e20, 3e20, 5e20] };
+    let single = Dataset::new(ramp(4), vec![1e20, 2e20, 3e20, 5e20]);
     assert!(matches!(LinearRegression::<f32>::new(&single), Err(DataError::Range { what: "targets", .. })));
     assert!(LinearRegression::<f64>::new(&single).is_ok());
     let huge = Mat::from_fn(3, 2, |i, j| if (i, j) == (1, 1) { 1e300 } else { 1.0 });

@@ -72,7 +72,7 @@ proptest! {
         let start = minimizers.at_angle(angle, &normal_vector(d, seed)).unwrap();
         let mut geometry = Geometry::new(d);
         minimizers.geometry(&start, &mut geometry).unwrap();
-        let quartic = NumericMinimizers::through(&loss, &start).unwrap().quartic_coefficient(&start).unwrap();
+        let quartic = NumericMinimizers::through(&loss, &start).unwrap().energy_law(&start).unwrap().quartic;
         // Hypotheses of the theory, measured at the start: λ₁ simple, and first order leading at the top of the ladder.
         let top = (geometry.edge_stiffness() / (2.0 * quartic)).powi(2).min(1e-3);
         prop_assume!(geometry.relative_gap() > 4.0 * top.sqrt() && top > 1e-4);

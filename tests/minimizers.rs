@@ -162,7 +162,7 @@ fn the_quartic_coefficient_is_that_of_the_period_two_orbit() {
     let point = minimizers.minimum_norm_direction().to_vec();
     let mut geometry = Geometry::new(9);
     minimizers.geometry(&point, &mut geometry).unwrap();
-    let quartic = NumericMinimizers::through(&loss, &point).unwrap().quartic_coefficient(&point).unwrap();
+    let quartic = NumericMinimizers::through(&loss, &point).unwrap().energy_law(&point).unwrap().quartic;
     assert!(quartic < 0.0, "{quartic}");
     let measured = |delta: f64| {
         let mut start = point.clone();
@@ -186,7 +186,7 @@ fn the_quartic_coefficient_is_that_of_the_period_two_orbit() {
 fn without_interpolation_the_routes_still_agree() {
     // Ten samples of three features, each feature twice: rank 3, a kernel of dimension 3, and no interpolation.
     let narrow = Dataset::random(10, 3, 5);
-    let data = Dataset { features: Mat::from_fn(10, 6, |i, j| narrow.features[(i, j % 3)]), targets: narrow.targets };
+    let data = Dataset::new(Mat::from_fn(10, 6, |i, j| narrow.features[(i, j % 3)]), narrow.targets);
     let loss = LinearRegression::<f64>::new(&data).unwrap();
     let minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
     assert!(!minimizers.interpolates());

@@ -23,7 +23,7 @@ proptest! {
 fn a_target_that_is_the_solution_is_no_twin() {
     let random = Dataset::random(8, 4, 3);
     let features = Mat::from_fn(8, 6, |i, j| if j < 4 { random.features[(i, j)] } else { 0.0 });
-    let data = Dataset { features, targets: random.targets };
+    let data = Dataset::new(features, random.targets);
     let instance = Instance::new("zeros".into(), &data, 1.1, 3).unwrap();
     let measured = claims::measure_ladder("minimum_norm_convergence", &instance);
     let twins: Vec<_> = measured.twins.iter().map(|twin| twin.what.as_ref()).collect();

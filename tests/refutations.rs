@@ -143,7 +143,7 @@ fn a_double_sharpness_is_not_admitted() {
         (true, _) => -1.0,
         _ => 0.0,
     });
-    let data = Dataset { features, targets: vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0] };
+    let data = Dataset::new(features, vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0]);
     let rejected = Instance::new("double".into(), &data, 1.0, 0).map(|_| ()).unwrap_err();
     assert!(matches!(rejected, Rejected::Minimizers(MinimizersError::NotSimple { .. })), "{rejected}");
 }

@@ -57,9 +57,11 @@ impl Digits {
         }
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.shuffle(&mut generator(seed, Stream::Data));
-        let take = |chosen: &[usize]| Dataset {
-            features: Mat::from_fn(chosen.len(), PIXELS, |i, j| self.images[chosen[i]].0[j]),
-            targets: chosen.iter().map(|&i| self.images[i].1).collect(),
+        let take = |chosen: &[usize]| {
+            Dataset::new(
+                Mat::from_fn(chosen.len(), PIXELS, |i, j| self.images[chosen[i]].0[j]),
+                chosen.iter().map(|&i| self.images[i].1).collect(),
+            )
         };
         Ok(DigitsSplit { training: take(&order[..n]), held_out: take(&order[n..]) })
     }

@@ -14,8 +14,11 @@
 //! # Ok::<(), sharpflow::data::DataError>(())
 //! ```
 
-mod csv_file;
+mod decimal;
 mod digits;
+mod header;
+mod principal_components;
+mod table;
 
 use std::io;
 use std::path::PathBuf;
@@ -27,6 +30,10 @@ use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
 pub use digits::{Digits, DigitsSplit};
+pub use principal_components::{PrincipalComponents, RankError};
+pub use table::{Header, TableOptions, TableReading};
+
+use crate::arithmetic::{Quad, Real};
 
 /// The generator behind every seed of this library, as evidence names it.
 pub const GENERATOR: &str = "ChaCha12 (rand)";
@@ -78,14 +85,18 @@ pub enum DataError {
     Ragged { path: PathBuf, line: u64, found: usize, expected: usize },
     #[error("{}: line {line}, column {column}{}: {text:?} is not a number", path.display(), named(name))]
     NotANumber { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
+    #[error("{}: line {line}, column {column}{}: {text:?} has a decimal comma; numbers need a decimal point", path.display(), named(name))]
+    DecimalComma { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
     #[error("{}: line {line}, column {column}{}: {value} is not finite", path.display(), named(name))]
     NotFinite { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
-    #[error("{}: no target column {target:?}; there are {}", path.display(), available)]
+    #[error("{}: no column {target:?}; there are {}", path.display(), available)]
     NoSuchColumn { path: PathBuf, target: String, available: String },
     #[error("{}: more than one column is named {target:?}; give the target's place", path.display())]
     AmbiguousColumn { path: PathBuf, target: String },
-    #[error("{}: the target is the only column (columns are separated by commas)", path.display())]
-    NoFeatures { path: PathBuf },
+    #[error("{}: the target is the only column (columns were separated by {delimiter:?}; --delimiter names another)", path.display())]
+    NoFeatures { path: PathBuf, delimiter: char },
+    #[error("{}: the target {target:?} is dropped", path.display())]
+    TargetDropped { path: PathBuf, target: String },
     #[error("the targets are constant (all {value}): there is nothing to fit")]
     ConstantTargets { value: f64 },
     #[error("{rows} rows are too few: regression with batch normalization needs at least 3")]
@@ -98,6 +109,8 @@ pub enum DataError {
     Overflow { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
     #[error("the centred {what} reach {largest:e}, too small or too large for the arithmetic to square; rescale them")]
     Range { what: &'static str, largest: f64 },
+    #[error(transparent)]
+    Rank(#[from] RankError),
     #[error("{asked} training images of {available} leave none to hold out, or are fewer than 3")]
     BadSplit { asked: usize, available: usize },
 }
@@ -111,32 +124,84 @@ fn named(name: &Option<String>) -> String {
 pub struct Dataset {
     pub features: Mat<f64>,
     pub targets: Vec<f64>,
+    decimals: Option<Decimals>,
 }
 
-/// A data set with its means taken out: columns of `features` and `targets` sum to 0 up to rounding.
+/// What decimals that were read have beyond their doubles.
+#[derive(Clone, Debug)]
+struct Decimals {
+    /// Decimal − double, n×d and n.
+    features: Mat<f64>,
+    targets: Vec<f64>,
+    /// Which columns, the features' and last the target's, hold numbers that were rounded before they were written.
+    rounded: Vec<bool>,
+}
+
+/// A data set with its means taken out, in double-double: columns of `features` and `targets` sum to 0.
 #[derive(Clone, Debug)]
 pub struct Centred {
-    pub features: Mat<f64>,
-    pub targets: Vec<f64>,
-    pub feature_means: Vec<f64>,
-    pub target_mean: f64,
+    /// n×d.
+    pub features: Mat<Quad>,
+    /// Length n.
+    pub targets: Vec<Quad>,
+    /// For each feature a bound on the norm of its column's error: what the values were rounded by, and what centring left.
+    pub noise: Vec<f64>,
 }
 
 impl Dataset {
+    /// These numbers.
+    pub fn new(features: Mat<f64>, targets: Vec<f64>) -> Self {
+        Self { features, targets, decimals: None }
+    }
+
+    fn of_decimals(features: Mat<Quad>, targets: Vec<Quad>, rounded: Vec<bool>) -> Self {
+        let (n, d) = (features.nrows(), features.ncols());
+        let decimals = Decimals {
+            features: Mat::from_fn(n, d, |i, j| features[(i, j)].1),
+            targets: targets.iter().map(|y| y.1).collect(),
+            rounded,
+        };
+        Self {
+            features: Mat::from_fn(n, d, |i, j| features[(i, j)].0),
+            targets: targets.iter().map(|y| y.0).collect(),
+            decimals: Some(decimals),
+        }
+    }
+
     /// Standard normal features and targets, drawn by the seed.
     pub fn random(n: usize, d: usize, seed: u64) -> Self {
         let mut generator = generator(seed, Stream::Data);
         let mut normal = || StandardNormal.sample(&mut generator);
         let features = Mat::from_fn(n, d, |_, _| normal());
         let targets = (0..n).map(|_| normal()).collect();
-        Self { features, targets }
+        Self::new(features, targets)
     }
 
-    /// Takes the means out.
+    /// Takes the means out, in double-double, so that no constant added to a column is seen: differences from the first value are
+    /// known to 2⁻¹⁰² of themselves, and so is their mean. `proofs-notes/rank.md` derives the noise.
     ///
     /// # Errors
     /// Fewer than 3 rows (the rank of the Hessian would be 0), constant targets, entries whose squares overflow.
     pub fn centred(&self) -> Result<Centred, DataError> {
+        let (n, d) = (self.features.nrows(), self.features.ncols());
+        let mut features = Mat::from_fn(n, d, |_, _| Quad::from_f64(0.0));
+        let mut noise = vec![0.0; d];
+        let targets = self.centre_each(|j, column, known_to| {
+            column.iter().enumerate().for_each(|(i, &x)| features[(i, j)] = x);
+            noise[j] = known_to;
+        })?;
+        Ok(Centred { features, targets, noise })
+    }
+
+    /// The means of the features, and of the targets.
+    pub fn means(&self) -> (Vec<f64>, f64) {
+        let n = self.targets.len();
+        let of_feature = |j: usize| centre(n, |i| self.feature(i, j)).0;
+        ((0..self.features.ncols()).map(of_feature).collect(), centre(n, |i| self.target(i)).0)
+    }
+
+    /// The centred targets; `visit` is handed every centred feature, by its place, with a bound on the norm of its error.
+    pub(crate) fn centre_each(&self, mut visit: impl FnMut(usize, &[Quad], f64)) -> Result<Vec<Quad>, DataError> {
         let (n, d) = (self.features.nrows(), self.features.ncols());
         if n != self.targets.len() {
             let targets = self.targets.len();
@@ -144,10 +209,6 @@ impl Dataset {
         }
         if n < 3 {
             return Err(DataError::TooFewRows { rows: n });
-        }
-        let first = self.targets[0];
-        if self.targets.iter().all(|&y| y == first) {
-            return Err(DataError::ConstantTargets { value: first });
         }
         // The Gram matrix sums n·d squares; anything above this could overflow it.
         let limit = (f64::MAX / (n * d) as f64).sqrt() / 4.0;
@@ -159,14 +220,37 @@ impl Dataset {
             let feature = column;
             return Err(DataError::TooLarge { feature, value });
         }
-        let mean = |sum: f64| sum / n as f64;
-        let feature_means: Vec<f64> = (0..d).map(|j| mean(column_of(j).sum())).collect();
-        let target_mean = mean(self.targets.iter().sum());
-        Ok(Centred {
-            features: Mat::from_fn(n, d, |i, j| self.features[(i, j)] - feature_means[j]),
-            targets: self.targets.iter().map(|y| y - target_mean).collect(),
-            feature_means,
-            target_mean,
-        })
+        let first = self.target(0);
+        if (0..n).all(|i| self.target(i) == first) {
+            return Err(DataError::ConstantTargets { value: first.to_f64() });
+        }
+        for j in 0..d {
+            let (_, centred) = centre(n, |i| self.feature(i, j));
+            let size = column_of(j).map(|x| x * x).sum::<f64>().sqrt();
+            let is_rounded = match &self.decimals {
+                Some(decimals) => decimals.rounded[j],
+                None => column_of(j).any(|x| x.round() != x),
+            };
+            visit(j, &centred, size * if is_rounded { f64::UNIT_ROUNDOFF } else { Quad::UNIT_ROUNDOFF });
+        }
+        Ok(centre(n, |i| self.target(i)).1)
     }
+
+    fn feature(&self, i: usize, j: usize) -> Quad {
+        Quad(self.features[(i, j)], self.decimals.as_ref().map_or(0.0, |low| low.features[(i, j)]))
+    }
+
+    fn target(&self, i: usize) -> Quad {
+        Quad(self.targets[i], self.decimals.as_ref().map_or(0.0, |low| low.targets[i]))
+    }
+}
+
+/// A column's mean, and the column without it.
+fn centre(n: usize, at: impl Fn(usize) -> Quad) -> (f64, Vec<Quad>) {
+    let first = at(0);
+    let mut differences: Vec<Quad> = (0..n).map(|i| at(i) - first).collect();
+    let sum = differences.iter().fold(Quad::from_f64(0.0), |sum, &x| sum + x);
+    let mean = sum / Quad::from_f64(n as f64);
+    differences.iter_mut().for_each(|x| *x -= mean);
+    ((first + mean).to_f64(), differences)
 }

@@ -1,7 +1,7 @@
 use faer::{Mat, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Real, Scalar, apply, apply_there_and_back, dot, norm, sum_of, vectorized};
+use crate::arithmetic::{Base, Quad, Real, Scalar, apply, apply_there_and_back, dot, norm, sum_of, vectorized};
 use crate::data::{DataError, Dataset};
 
 /// Linear regression with batch normalization: L(w) = (1/n)‖s√n·Xw/‖Xw‖ − y‖² = 2s²(1 − cos∠(Xw, y)), s² = ‖y‖²/n.
@@ -17,18 +17,26 @@ pub struct LinearRegression<T> {
     /// Xᵀŷ, length D, for the unit targets ŷ.
     correlations: Vec<T>,
     target_variance: T,
+    /// For each feature a bound on the norm of its column's error.
+    noise: Vec<f64>,
 }
 
 impl<T: Real> LinearRegression<T> {
-    /// Centres a data set's columns and targets (in `f64`, then rounds to `T`).
+    /// Centres a data set's columns and targets (in double-double, then rounds to `f64` and to `T`).
     ///
     /// # Errors
     /// Fewer than three rows, lengths that differ, constant targets; numbers too large or too small to square in `T`.
     pub fn new(data: &Dataset) -> Result<Self, DataError> {
-        let centred = data.centred()?;
-        let features = centred.features.as_ref();
-        let samples = Mat::from_fn(features.ncols(), features.nrows(), |j, i| T::from_f64(features[(i, j)]));
-        let targets: Vec<T> = centred.targets.iter().map(|&y| T::from_f64(y)).collect();
+        let (n, d) = (data.features.nrows(), data.features.ncols());
+        let rounded = |x: Quad| T::from_f64(x.to_f64());
+        let mut samples = Mat::from_fn(d, n, |_, _| T::from_f64(0.0));
+        let mut noise = vec![0.0; d];
+        let centred_targets = data.centre_each(|j, column, known_to| {
+            column.iter().enumerate().for_each(|(i, &x)| samples[(j, i)] = rounded(x));
+            let size = column.iter().map(|x| x.to_f64().powi(2)).sum::<f64>().sqrt();
+            noise[j] = known_to + size * T::UNIT_ROUNDOFF.max(f64::UNIT_ROUNDOFF);
+        })?;
+        let targets: Vec<T> = centred_targets.into_iter().map(rounded).collect();
         let square = dot(&targets, &targets);
         let length = square.sqrt();
         let entries = samples.col_iter().flat_map(|column| column.iter().copied());
@@ -49,6 +57,7 @@ impl<T: Real> LinearRegression<T> {
             target_variance: square / T::from_f64(targets.len() as f64),
             samples,
             targets,
+            noise,
         })
     }
 }
@@ -62,6 +71,11 @@ impl<T: Base> LinearRegression<T> {
     /// y, length n, centred.
     pub fn targets(&self) -> &[T] {
         &self.targets
+    }
+
+    /// For each feature a bound on ‖x̃ − x‖: what its values were rounded by when they were read, centred and stored.
+    pub fn noise(&self) -> &[f64] {
+        &self.noise
     }
 
     /// s² = ‖y‖²/n.

@@ -1,7 +1,10 @@
+use faer::Mat;
+
 use super::numeric::Frame;
 use super::{MinimizersError, NumericMinimizers};
 use crate::arithmetic::{Float, add_scaled, dot, norm, scale};
-use crate::loss::Loss;
+use crate::dense::Eigen;
+use crate::loss::{Derivatives, Loss};
 use crate::sphere::Space;
 
 /// What decides at a point of Γ whether the oscillation at the edge of stability dies out.
@@ -9,7 +12,8 @@ use crate::sphere::Space;
 pub struct EnergyLaw {
     /// ‖G‖².
     pub log_gradient_square: f64,
-    /// q, as [`NumericMinimizers::quartic_coefficient`] has it.
+    /// q = ∇⁴L(v₁, v₁, v₁, v₁)/(3λ₁) − Σ_k ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k) over the normal eigenpairs (λ_k, u_k): an oscillation of
+    /// amplitude h along v₁ centres δ = η̃λ₁ − 2 at −q h².
     pub quartic: f64,
     /// ⟨G, ∇_Γ‖G‖²⟩.
     pub slope_along_gradient: f64,
@@ -36,36 +40,42 @@ impl EnergyLaw {
     }
 }
 
-impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
-    /// The quantities of the energy law at a point of Γ. `proofs-notes/energy_law.md` derives the second derivative of log λ₁
-    /// along Γ: with Ĝ = G/‖G‖, the geodesic p(s) of velocity Ĝ has p̈ = −p − Σ_k ⟨∇³L[Ĝ, Ĝ], u_k⟩u_k/λ_k over the normal pairs,
-    /// and λ̈₁ = ∇⁴L[v₁, v₁, Ĝ, Ĝ] + ∇³L[v₁, v₁, p̈] + 2Σ_{k≠1} ⟨∇³L[Ĝ, v₁], u_k⟩²/(λ₁ − λ_k) over all pairs of ∇²L.
-    ///
-    /// # Errors
-    /// No eigenpairs.
-    pub fn energy_law(&mut self, point: &[T]) -> Result<EnergyLaw, MinimizersError> {
-        let (rank, space) = (self.rank, self.space);
-        let quartic = self.quartic_coefficient(point)?;
-        let (derivatives, Frame { eigen, .. }) = self.frame(point)?;
-        let top = eigen.vector(0);
-        let sharpness = eigen.values[0];
+impl EnergyLaw {
+    /// The quantities of the energy law at a point of Γ, from the normal eigenpairs (λ_k, u_k) of ∇²L there, v₁ first.
+    /// `proofs-notes/energy_law.md` derives the second derivative of log λ₁ along Γ: with Ĝ = G/‖G‖, the geodesic p(s) of velocity Ĝ has
+    /// p̈ = −p − Σ_k ⟨∇³L[Ĝ, Ĝ], u_k⟩u_k/λ_k, and λ̈₁ = ∇⁴L[v₁, v₁, Ĝ, Ĝ] + ∇³L[v₁, v₁, p̈] + 2Σ_{k≠1} ⟨∇³L[Ĝ, v₁], u_k⟩²/(λ₁ − λ_k) over all
+    /// pairs of ∇²L, those of the value 0 included.
+    pub fn at<L: Loss<T>, T: Float>(
+        derivatives: &mut Derivatives<'_, L, T>,
+        space: Space,
+        point: &[T],
+        normal: &Eigen<T>,
+    ) -> Self {
+        let normals: Vec<Vec<T>> = (0..normal.values.len()).map(|k| normal.vector(k)).collect();
+        let (top, sharpness) = (&normals[0], normal.values[0]);
         let mut scratch = vec![T::from_f64(0.0); point.len()];
-        derivatives.third_derivative(point, &top, &mut scratch);
+        derivatives.fourth_derivative(point, top, &mut scratch);
+        let quartic = dot(&scratch, top).to_f64() / 3.0;
+        derivatives.third_derivative(point, top, &mut scratch);
         let slope_of_sharpness = scratch.clone();
-        let mut gradient = scratch.clone();
+        let response = normals.iter().zip(&normal.values).map(|(u, value)| {
+            let along = dot(&slope_of_sharpness, u).to_f64();
+            along * along / value.to_f64()
+        });
+        let quartic = (quartic - response.sum::<f64>()) / sharpness.to_f64();
+        let mut gradient = slope_of_sharpness.clone();
         scale(&mut gradient, T::from_f64(1.0) / sharpness);
-        for k in 0..rank {
-            let normal = eigen.vector(k);
-            let along = dot(&gradient, &normal);
-            add_scaled(&mut gradient, -along, &normal);
+        for u in &normals {
+            let along = dot(&gradient, u);
+            add_scaled(&mut gradient, -along, u);
         }
         space.make_tangent(point, &mut gradient);
         let square = dot(&gradient, &gradient);
-        let mut law = EnergyLaw { log_gradient_square: square.to_f64(), quartic, slope_along_gradient: 0.0 };
+        let mut law = Self { log_gradient_square: square.to_f64(), quartic, slope_along_gradient: 0.0 };
         let length = norm(&gradient);
         // G = 0: its direction is none, and the slope vanishes with its square.
         if length.to_f64() <= T::UNIT_ROUNDOFF {
-            return Ok(law);
+            return law;
         }
         scale(&mut gradient, T::from_f64(1.0) / length);
         // ∇⁴L[a, a, a, a] at four combinations of v₁ and Ĝ gives ∇⁴L[v₁, v₁, Ĝ, Ĝ].
@@ -76,7 +86,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
         let combination =
             |sign: f64| -> Vec<T> { top.iter().zip(&gradient).map(|(&v, &g)| v + T::from_f64(sign) * g).collect() };
         let mixed =
-            (fourth(&combination(1.0)) + fourth(&combination(-1.0)) - 2.0 * fourth(&top) - 2.0 * fourth(&gradient))
+            (fourth(&combination(1.0)) + fourth(&combination(-1.0)) - 2.0 * fourth(top) - 2.0 * fourth(&gradient))
                 / 12.0;
         derivatives.third_derivative(point, &gradient, &mut scratch);
         // p̈ has the part −p on the sphere alone.
@@ -84,22 +94,39 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
             Space::Sphere => -dot(&slope_of_sharpness, point).to_f64(),
             Space::Euclidean => 0.0,
         };
-        for k in 0..rank {
-            let normal = eigen.vector(k);
-            let part = dot(&scratch, &normal) / eigen.values[k];
-            of_acceleration -= (part * dot(&slope_of_sharpness, &normal)).to_f64();
+        for (u, &value) in normals.iter().zip(&normal.values) {
+            let part = dot(&scratch, u) / value;
+            of_acceleration -= (part * dot(&slope_of_sharpness, u)).to_f64();
         }
-        derivatives.mixed_third_derivative(point, &gradient, &top, &mut scratch);
-        let of_turning: f64 = (1..point.len())
-            .map(|k| {
-                let along = dot(&scratch, &eigen.vector(k));
-                (along * along / (sharpness - eigen.values[k])).to_f64()
-            })
-            .sum();
+        derivatives.mixed_third_derivative(point, &gradient, top, &mut scratch);
+        let mut of_turning = 0.0;
+        for (k, (u, &value)) in normals.iter().zip(&normal.values).enumerate() {
+            let along = dot(&scratch, u);
+            add_scaled(&mut scratch, -along, u);
+            if k > 0 {
+                of_turning += (along * along / (sharpness - value)).to_f64();
+            }
+        }
+        // What is left lies where ∇²L vanishes.
+        of_turning += (dot(&scratch, &scratch) / sharpness).to_f64();
         let second = (mixed + of_acceleration + 2.0 * of_turning) / sharpness.to_f64();
         // Hess log λ₁(Ĝ, Ĝ) = λ̈₁/λ₁ − (λ̇₁/λ₁)², and ∇_Γ‖G‖² = 2 Hess log λ₁ G.
         law.slope_along_gradient = 2.0 * square.to_f64() * (second - square.to_f64());
-        Ok(law)
+        law
+    }
+}
+
+impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
+    /// [`EnergyLaw::at`] a point of Γ, with eigenpairs of the dense Hessian.
+    ///
+    /// # Errors
+    /// No eigenpairs.
+    pub fn energy_law(&mut self, point: &[T]) -> Result<EnergyLaw, MinimizersError> {
+        let (rank, space) = (self.rank, self.space);
+        let (derivatives, Frame { eigen, .. }) = self.frame(point)?;
+        let vectors = Mat::from_fn(point.len(), rank, |i, k| eigen.vectors[(i, k)]);
+        let normal = Eigen { values: eigen.values[..rank].to_vec(), vectors };
+        Ok(EnergyLaw::at(derivatives, space, point, &normal))
     }
 }
 

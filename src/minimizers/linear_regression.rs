@@ -1,9 +1,9 @@
 use faer::Mat;
 
-use super::rank::spectral_rank;
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, add_scaled, apply, dot, norm, scale};
-use crate::dense::{Svd, column, symmetric_eigen, thin_svd};
+use crate::arithmetic::{Float, Quad, Real, add_scaled, apply, dot, norm, scale};
+use crate::data::PrincipalComponents;
+use crate::dense::{Eigen, column, graded_svd};
 use crate::loss::LinearRegression;
 use crate::sphere::{geodesic_distance, make_tangent, project};
 
@@ -19,66 +19,67 @@ pub struct LinearRegressionMinimizers<T> {
     rank: usize,
     correlation: T,
     interpolates: bool,
-    /// Orthonormal basis of range(Xᵀ) ⊖ w*, the normal space of Γ in S (the same at every point).
+    /// The normal eigenvectors of ∇²L, D×(r−1): an orthonormal basis of range(Xᵀ) ⊖ w*, the normal space of Γ in S. They are the same at
+    /// every point, v₁ first.
     normal: Mat<T>,
     coefficients: Vec<T>,
-    top: Vec<T>,
-    least_sharpness: T,
-    least_next_sharpness: T,
+    /// The nonzero eigenvalues of ∇²L at ŵ*, descending, those of the columns of `normal`.
+    least_eigenvalues: Vec<T>,
 }
 
 impl<T: Float> LinearRegressionMinimizers<T> {
-    /// Decomposes the data.
+    /// Decomposes the data, in double-double where that takes no longer than seconds.
     ///
     /// # Errors
     /// Rank below 2, an ambiguous rank, targets uncorrelated with the features.
     pub fn new(loss: &LinearRegression<T>) -> Result<Self, MinimizersError> {
+        let wide = |x: T| Quad::from_f64(x.to_f64());
         let (n, d) = (loss.features().nrows(), loss.features().ncols());
-        let svd = thin_svd(loss.features())?;
-        let rank = spectral_rank(&svd.values, 8.0 * n.max(d) as f64 * T::UNIT_ROUNDOFF)?;
+        let targets: Vec<Quad> = loss.targets().iter().map(|&y| wide(y)).collect();
+        let features = Mat::from_fn(n, d, |i, j| wide(loss.features()[(i, j)]));
+        let components = PrincipalComponents::new(centred(features).as_ref(), loss.noise())?;
+        let rank = components.rank();
         if rank < 2 {
             return Err(MinimizersError::Flat { rank });
         }
-        let size = norm(loss.targets());
+        let size = norm(&targets);
         // The fit in the left singular basis: b = Uᵀy, ‖f‖ = ‖b‖, w* = V Σ⁻¹ b.
-        let mut fit: Vec<T> = (0..rank).map(|k| dot(&column(&svd.left, k), loss.targets())).collect();
-        let correlation = norm(&fit) / size;
-        let condition = (svd.values[0] / svd.values[rank - 1]).to_f64();
-        let noise = 8.0 * n.max(d) as f64 * T::UNIT_ROUNDOFF * condition;
-        if !(correlation.to_f64() > noise) {
-            let correlation = correlation.to_f64();
+        let left = |k: usize| column(&components.left, k);
+        let mut fit: Vec<Quad> = (0..rank).map(|k| dot(&left(k), &targets)).collect();
+        let correlation = (norm(&fit) / size).to_f64();
+        // How much the numbers' errors turn the range of X, and y.
+        let noise = components.uncertainty + 8.0 * n as f64 * T::UNIT_ROUNDOFF;
+        if !(correlation > noise) {
             return Err(MinimizersError::NoFit { correlation });
         }
-        let residual = (0..n).map(|i| {
-            let fitted = (0..rank).fold(T::from_f64(0.0), |sum, k| sum + svd.left[(i, k)] * fit[k]);
-            (loss.targets()[i] - fitted).to_f64().powi(2)
-        });
-        let interpolates = residual.sum::<f64>().sqrt() <= noise * size.to_f64();
+        let mut residual = targets.clone();
+        (0..rank).for_each(|k| add_scaled(&mut residual, -fit[k], &left(k)));
+        let interpolates = (norm(&residual) / size).to_f64() <= noise;
 
         // w*, in the right singular basis and in ℝᴰ.
-        let mut solution: Vec<T> = fit.iter().zip(&svd.values).map(|(&b, &s)| b / s).collect();
-        let mut minimum_norm_direction = vec![T::from_f64(0.0); d];
-        for (k, &c) in solution.iter().enumerate() {
-            add_scaled(&mut minimum_norm_direction, c, &column(&svd.right, k));
-        }
-        let minimum_norm = project(&mut minimum_norm_direction);
-        project(&mut solution);
+        let mut solution: Vec<Quad> = fit.iter().zip(&components.values).map(|(&b, &s)| b / s).collect();
+        let minimum_norm = project(&mut solution);
         project(&mut fit);
-        let normal = normal_basis(&svd, &solution)?;
-        let (top, mu) = top_direction(&svd, &fit)?;
+        let solution: Vec<f64> = solution.iter().map(|x| x.to_f64()).collect();
+        let (eigenvalues, eigenvectors) = normal_eigenpairs(&components.values, &fit)?;
         // λ₁ = 2μ₁/(nRc²) with c = cos φ/‖w*‖.
-        let per_mu = T::from_f64(2.0 / n as f64) * minimum_norm * minimum_norm / correlation;
+        let per_mu = 2.0 / n as f64 * (minimum_norm * minimum_norm).to_f64() / correlation;
+        let lift = |of: &[f64]| -> Vec<T> {
+            let mut lifted = vec![0.0; d];
+            of.iter().enumerate().for_each(|(k, &c)| add_scaled(&mut lifted, c, components.right.col_as_slice(k)));
+            project(&mut lifted);
+            lifted.iter().map(|&x| T::from_f64(x)).collect()
+        };
+        let normal: Vec<Vec<T>> = eigenvectors.iter().map(|vector| lift(vector)).collect();
         Ok(Self {
-            minimum_norm_direction,
-            minimum_norm,
+            minimum_norm_direction: lift(&solution),
+            minimum_norm: T::from_f64(minimum_norm.to_f64()),
             rank,
-            correlation,
+            correlation: T::from_f64(correlation),
             interpolates,
-            coefficients: vec![T::from_f64(0.0); normal.ncols()],
-            normal,
-            top,
-            least_sharpness: per_mu * mu[0],
-            least_next_sharpness: per_mu * mu[1],
+            coefficients: vec![T::from_f64(0.0); normal.len()],
+            normal: Mat::from_fn(d, normal.len(), |i, k| normal[k][i]),
+            least_eigenvalues: eigenvalues.iter().map(|&mu| T::from_f64(per_mu * mu)).collect(),
         })
     }
 
@@ -143,6 +144,13 @@ impl<T: Float> LinearRegressionMinimizers<T> {
         Ok(point)
     }
 
+    /// The normal eigenpairs of ∇²L at a point of Γ, r − 1 of them: eigenvalues, descending, and eigenvectors as columns.
+    pub fn normal_eigenpairs(&self, point: &[T]) -> Eigen<T> {
+        let cosine = dot(point, &self.minimum_norm_direction);
+        let values = self.least_eigenvalues.iter().map(|&value| value / (cosine * cosine)).collect();
+        Eigen { values, vectors: self.normal.clone() }
+    }
+
     /// The error that says Γ is a single point.
     pub fn single_point(&self) -> MinimizersError {
         MinimizersError::SinglePoint { rank: self.rank, dimension: self.dimension() }
@@ -177,9 +185,9 @@ impl<T: Float> Minimizers<T> for LinearRegressionMinimizers<T> {
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
         let cosine = dot(point, &self.minimum_norm_direction);
         let square = cosine * cosine;
-        geometry.sharpness = self.least_sharpness / square;
-        geometry.next_sharpness = self.least_next_sharpness / square;
-        geometry.direction.copy_from_slice(&self.top);
+        geometry.sharpness = self.least_eigenvalues[0] / square;
+        geometry.next_sharpness = self.least_eigenvalues.get(1).map_or(T::from_f64(0.0), |&value| value / square);
+        geometry.direction.copy_from_slice(self.normal.col_as_slice(0));
         // G = −2(ŵ* − cos φ·p)/cos φ.
         let minus_two = T::from_f64(-2.0);
         let slopes = geometry.log_gradient.iter_mut();
@@ -190,35 +198,28 @@ impl<T: Float> Minimizers<T> for LinearRegressionMinimizers<T> {
     }
 }
 
-/// V·Z with Z an orthonormal basis of the complement of the unit vector `solution` in ℝʳ: the columns 1.. of the
-/// Householder reflection that takes e₀ to ∓`solution`.
-fn normal_basis<T: Float>(svd: &Svd<T>, solution: &[T]) -> Result<Mat<T>, MinimizersError> {
-    let (d, rank) = (svd.right.nrows(), solution.len());
-    let one = T::from_f64(1.0);
-    let mut mirror = solution.to_vec();
-    let sign = if solution[0].to_f64() < 0.0 { -one } else { one };
-    mirror[0] += sign;
-    let factor = T::from_f64(2.0) / dot(&mirror, &mirror);
-    let mut image = vec![T::from_f64(0.0); d];
-    for (k, &m) in mirror.iter().enumerate() {
-        add_scaled(&mut image, m, &column(&svd.right, k));
+/// Columns without their means: rounding to `T` left some.
+fn centred(mut features: Mat<Quad>) -> Mat<Quad> {
+    let n = features.nrows();
+    for j in 0..features.ncols() {
+        let sum = (0..n).fold(Quad::from_f64(0.0), |sum, i| sum + features[(i, j)]);
+        let mean = sum / Quad::from_f64(n as f64);
+        (0..n).for_each(|i| features[(i, j)] -= mean);
     }
-    Ok(Mat::from_fn(d, rank - 1, |i, j| svd.right[(i, j + 1)] - factor * mirror[j + 1] * image[i]))
+    features
 }
 
-/// v₁ and the two largest eigenvalues μ of Xᵀ(I − f̂f̂ᵀ)X, from Σ(I − b̂b̂ᵀ)Σ in the right singular basis.
-fn top_direction<T: Float>(svd: &Svd<T>, fit: &[T]) -> Result<(Vec<T>, [T; 2]), MinimizersError> {
+/// The nonzero eigenvalues μ of Xᵀ(I − f̂f̂ᵀ)X, descending, with their eigenvectors in the right singular basis: squares of the singular values
+/// of (I − f̂f̂ᵀ)X, which do not cancel, and its right singular vectors. They span range(Xᵀ) ⊖ w*.
+fn normal_eigenpairs(values: &[Quad], fit: &[Quad]) -> Result<(Vec<f64>, Vec<Vec<f64>>), MinimizersError> {
     let rank = fit.len();
-    let zero = T::from_f64(0.0);
-    let reduced = Mat::from_fn(rank, rank, |i, j| {
-        let identity = T::from_f64(if i == j { 1.0 } else { 0.0 });
-        svd.values[i] * (identity - fit[i] * fit[j]) * svd.values[j]
+    let zero = Quad::from_f64(0.0);
+    // (I − b̂b̂ᵀ)Σ: a column is e_k without its part along b̂, times σ_k.
+    let factor = Mat::from_fn(rank, rank, |i, k| {
+        let along = if i == k { Quad::from_f64(1.0) } else { zero };
+        (along - fit[i] * fit[k]) * values[k]
     });
-    let eigen = symmetric_eigen(reduced.as_ref())?;
-    let mut top = vec![zero; svd.right.nrows()];
-    for k in 0..rank {
-        add_scaled(&mut top, eigen.vectors[(k, 0)], &column(&svd.right, k));
-    }
-    project(&mut top);
-    Ok((top, [eigen.values[0], eigen.values[1]]))
+    let svd = graded_svd(factor.as_ref(), rank - 1)?;
+    let vectors = (0..rank - 1).map(|k| (0..rank).map(|i| svd.right[(i, k)].to_f64()).collect());
+    Ok((svd.values.iter().map(|value| value.to_f64().powi(2)).collect(), vectors.collect()))
 }

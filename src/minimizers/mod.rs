@@ -31,6 +31,7 @@ mod rank;
 use thiserror::Error;
 
 use crate::arithmetic::{Float, Real, dot};
+use crate::data::RankError;
 use crate::dense::DenseError;
 use crate::sharpness::SharpnessError;
 use crate::sphere::Space;
@@ -123,6 +124,8 @@ pub enum MinimizersError {
     Dense(#[from] DenseError),
     #[error(transparent)]
     Sharpness(#[from] SharpnessError),
+    #[error(transparent)]
+    Rank(#[from] RankError),
     #[error("the loss has no curvature at its minimum (the features have rank {rank}, and 2 is the least)")]
     Flat { rank: usize },
     #[error("the targets are uncorrelated with every feature (R = {correlation:e}): no direction minimizes the loss")]

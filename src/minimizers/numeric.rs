@@ -80,26 +80,6 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         let rank = rank_of(&frame.eigen)?;
         if rank == expected { Ok((derivatives, frame)) } else { Err(MinimizersError::RankChanged { rank, expected }) }
     }
-
-    /// q = ∇⁴L(v₁, v₁, v₁, v₁)/(3λ₁) − Σ_k ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k) at a point of Γ, over the normal eigenpairs (λ_k, u_k): an
-    /// oscillation of amplitude h along v₁ centres δ = η̃λ₁ − 2 at −q h².
-    ///
-    /// # Errors
-    /// No eigenpairs.
-    pub fn quartic_coefficient(&mut self, point: &[T]) -> Result<f64, MinimizersError> {
-        let rank = self.rank;
-        let (derivatives, Frame { eigen, .. }) = self.frame(point)?;
-        let top = eigen.vector(0);
-        let mut derivative = vec![T::from_f64(0.0); point.len()];
-        derivatives.fourth_derivative(point, &top, &mut derivative);
-        let quartic = dot(&derivative, &top).to_f64() / 3.0;
-        derivatives.third_derivative(point, &top, &mut derivative);
-        let response = (0..rank).map(|k| {
-            let along = dot(&derivative, &eigen.vector(k)).to_f64();
-            along * along / eigen.values[k].to_f64()
-        });
-        Ok((quartic - response.sum::<f64>()) / eigen.values[0].to_f64())
-    }
 }
 
 impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {

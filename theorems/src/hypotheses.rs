@@ -1,13 +1,14 @@
 //! Hypotheses that several claims share, measured on their records.
 
 use sharpflow::arithmetic::Real;
+use sharpflow::dense::{DenseError, symmetric_eigen};
 use sharpflow::descent::EdgeStart;
 use sharpflow::enclosure::SphereBounds;
 use sharpflow::identities::{Identity, Variant};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::{Reading, worst};
-use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::minimizers::MinimizersError;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::Space;
 
@@ -314,8 +315,8 @@ fn largest<R>(what: impl Into<Name>, of: &[R], ratio: impl Fn(&R) -> f64, place:
     Hypothesis { what: what.into(), measured, bound: 1.0, place: at.map_or(String::new(), place) }
 }
 
-/// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression the one that knows only derivatives,
-/// on a network the one that knows only Hessian–vector products.
+/// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression all eigenvalues by derivatives alone,
+/// on a network λ₁ by Hessian–vector products alone.
 fn rank_hypothesis(instance: &Instance) -> Hypothesis {
     let dimension = instance.loss.dimension();
     let mut hypothesis = Hypothesis {
@@ -330,7 +331,7 @@ fn rank_hypothesis(instance: &Instance) -> Hypothesis {
         instance.loss.space().restrict(&mut unit);
         let measured = match &instance.loss {
             InstanceLoss::Regression(regression) => {
-                of_derivatives(regression, instance, &unit, place).map_err(|e| e.to_string())
+                of_derivatives(regression, instance, &unit).map_err(|e| e.to_string())
             }
             InstanceLoss::Network(_) => of_products(instance, &unit, place).map_err(|e| e.to_string()),
         };
@@ -345,18 +346,17 @@ fn rank_hypothesis(instance: &Instance) -> Hypothesis {
     hypothesis
 }
 
-fn of_derivatives(
-    regression: &Regression,
-    instance: &Instance,
-    point: &[f64],
-    place: &Place,
-) -> Result<f64, MinimizersError> {
-    let mut other = Geometry::new(point.len());
-    NumericMinimizers::of_rank(&regression.loss, instance.rank()).geometry(point, &mut other)?;
+/// All eigenvalues of ∇²L, by derivatives alone in double-double, against those of the closed form and zeros.
+fn of_derivatives(regression: &Regression, instance: &Instance, point: &[f64]) -> Result<f64, DenseError> {
+    let hessian = instance.loss.precise_hessian(point);
+    let found = symmetric_eigen(hessian.as_ref())?.values;
+    let known = regression.minimizers.normal_eigenpairs(point).values;
+    let expected = known.iter().copied().chain(std::iter::repeat(0.0));
+    let apart = worst(found.iter().zip(expected).map(|(found, expected)| (found - expected).abs()));
     let conditioning = regression.loss.conditioning(point);
-    // Entries of ∇²L are sums of terms of the size of `curvature`, with the gradient's relative error each.
-    let relative = conditioning.rounding * conditioning.condition / place.geometry.sharpness;
-    Ok((other.sharpness / place.geometry.sharpness - 1.0).abs() / (3.0 * relative))
+    // Entries of ∇²L are sums of terms of the size of `curvature`, with the relative error that the gradient would have in doubles, of which
+    // p and the data are made.
+    Ok(apart / (3.0 * conditioning.rounding * conditioning.condition))
 }
 
 /// Krylov's residual bounds the distance to an eigenvalue; dense eigenvalues of D×D err by D·u of the largest.

@@ -1,16 +1,14 @@
 //! Gradient descent with weight decay finds the minimum-norm interpolant, the flattest point of Γ.
 
-use faer::Mat;
 use sharpflow::arithmetic::distance;
-use sharpflow::data::Dataset;
-use sharpflow::loss::{LinearRegression, Loss};
+use sharpflow::dense::symmetric_eigen;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
-use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
+use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::project;
 
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::hypotheses::of_ladder;
-use crate::instance::{Instance, Regression, Rejected, convergence_window};
+use crate::instance::{Instance, Regression, convergence_window};
 use crate::records::LadderRecord;
 use crate::theorem::{Judge, PAPER, Theorem};
 
@@ -27,7 +25,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judge: Judge::Regression(judge),
 };
 
-const OTHER_NORM: &str = "to the least norm of weighted features";
+const OTHER_NORM: &str = "to the least norm of weighted directions";
 
 fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) -> Option<Measurement> {
     if !instance.plan.to_convergence {
@@ -43,7 +41,7 @@ fn judge(instance: &Instance, regression: &Regression, record: &LadderRecord) ->
             floor: f64::EPSILON,
         },
     };
-    let other_norm = weighted_solution(regression);
+    let other_norm = other_norm(instance, regression);
     let solution = regression.minimizers.minimum_norm_direction();
     let correlations = correlations(regression);
     // A target so near w* that the coarsest runs could not tell them apart is no twin on these data.
@@ -91,14 +89,11 @@ fn flattest(
     compare: fn(f64, f64) -> f64,
 ) -> Statement {
     const PLACES: usize = 8;
-    let ratios = || -> Result<Vec<f64>, Rejected> {
+    let ratios = || -> Result<Vec<f64>, MinimizersError> {
         let mut minimizers = regression.minimizers.clone();
-        let mut numeric = NumericMinimizers::through(&regression.loss, &instance.start)?;
-        let mut geometry = Geometry::new(regression.loss.dimension());
-        let mut sharpness = |angle: f64| -> Result<f64, Rejected> {
+        let mut sharpness = |angle: f64| -> Result<f64, MinimizersError> {
             let point = minimizers.at_angle(angle, &instance.start)?;
-            numeric.geometry(&point, &mut geometry)?;
-            Ok(geometry.sharpness)
+            Ok(symmetric_eigen(instance.loss.precise_hessian(&point).as_ref())?.values[0])
         };
         let least = sharpness(0.0)?;
         (1..=PLACES).map(|k| Ok(compare(least, sharpness(regression.angle * k as f64 / PLACES as f64)?))).collect()
@@ -110,20 +105,10 @@ fn flattest(
     Statement { what: what.into(), check }
 }
 
-/// The direction of the solution of least norm after the features are scaled by 1 to 2, evenly: on Γ, not its flattest point.
-fn weighted_solution(regression: &Regression) -> Result<Vec<f64>, Rejected> {
-    let features = regression.loss.features();
-    let (n, d) = (features.nrows(), features.ncols());
-    let weight = |j: usize| 1.0 + j as f64 / (d - 1) as f64;
-    let weighted = Dataset {
-        features: Mat::from_fn(n, d, |i, j| features[(i, j)] * weight(j)),
-        targets: regression.loss.targets().to_vec(),
-    };
-    let minimizers = LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(&weighted)?)?;
-    let solution = minimizers.minimum_norm_direction().iter();
-    let mut unweighted: Vec<f64> = solution.enumerate().map(|(j, w)| w * weight(j)).collect();
-    project(&mut unweighted);
-    Ok(unweighted)
+/// The point of Γ of least norm in which the directions (ŵ* + k)/√2 and (ŵ* − k)/√2, k the start's kernel direction, weigh 1 and 2:
+/// (1 + t)² + 4(1 − t)² is least at t = tan φ = 3/5.
+fn other_norm(instance: &Instance, regression: &Regression) -> Result<Vec<f64>, MinimizersError> {
+    regression.minimizers.clone().at_angle(0.6f64.atan(), &instance.start)
 }
 
 /// Π(Xᵀy).

@@ -1,5 +1,6 @@
 //! What an instance is of: a linear regression, whose Γ has a closed form, or a network.
 
+use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
@@ -80,6 +81,13 @@ impl InstanceLoss {
         let mut evaluator = Evaluator::new(&loss);
         let (value, gradient) = evaluator.evaluate(w);
         (value, gradient.to_vec())
+    }
+
+    /// ∇²L(w) in double-double, rounded to doubles.
+    pub fn precise_hessian(&self, w: &[f64]) -> Mat<f64> {
+        let wide: Vec<Quad> = w.iter().map(|&x| Quad::from_f64(x)).collect();
+        let hessian = Derivatives::new(&Precise(self)).hessian(&wide);
+        Mat::from_fn(w.len(), w.len(), |i, j| hessian[(i, j)].to_f64())
     }
 
     /// |⟨∇L(θ), θ⟩| over what rounding explains; `sharpness` is λ₁ near θ.

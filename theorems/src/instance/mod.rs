@@ -200,14 +200,16 @@ impl Instance {
     /// # Errors
     /// What is measured at the start puts the instance outside the theory, or its runs beyond the limit.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
-        let Prepared { name, loss, minimizers, start, geometry } = Prepared::new(name, data, angle, seed)?;
-        let rank = NumericMinimizers::through(&loss, &start)?.rank();
+        let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
+            Prepared::new(name, data, angle, seed)?;
+        // ∇²L vanishes along Γ, and along w itself.
+        let rank = minimizers.rank() - 1;
         let mut notes = vec![];
         if !minimizers.interpolates() {
             let correlation = minimizers.correlation();
             notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
         }
-        let precise = LinearRegression::new(data)?;
+        let precise = LinearRegression::new(&scores)?;
         let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise, minimizers, angle }));
         Self::admit(name, loss, rank, (start, geometry), OF_REGRESSIONS, notes)
     }

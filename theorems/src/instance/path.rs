@@ -2,8 +2,9 @@
 
 use sharpflow::arithmetic::distance;
 use sharpflow::flow::{Flow, FlowConstants, integrate};
-use sharpflow::loss::Loss;
+use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers};
+use sharpflow::sphere::Space;
 
 use super::{
     APART, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES,
@@ -33,6 +34,7 @@ pub(super) fn places(
 ) -> Result<Vec<Place>, Rejected> {
     let mut minimizers = loss.minimizers(rank);
     let mut numeric = loss.numeric_minimizers(rank);
+    let mut derivatives = Derivatives::new(loss);
     (0..count)
         .map(|k| {
             let tau = horizon * k as f64 / (count - 1) as f64;
@@ -42,7 +44,13 @@ pub(super) fn places(
             minimizers.nearest(&point, &mut nearest)?;
             let mut geometry = Geometry::new(loss.dimension());
             minimizers.geometry(&nearest, &mut geometry)?;
-            let law = numeric.energy_law(&nearest)?;
+            let law = match loss.regression() {
+                Some(regression) => {
+                    let normal = regression.minimizers.normal_eigenpairs(&nearest);
+                    EnergyLaw::at(&mut derivatives, Space::Sphere, &nearest, &normal)
+                }
+                None => numeric.energy_law(&nearest)?,
+            };
             Ok(Place { tau, point: nearest, geometry, law })
         })
         .collect()

@@ -2,9 +2,11 @@
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use sharpflow::data::{Dataset, Stream, generator};
+use sharpflow::arithmetic::dot;
+use sharpflow::data::{DataError, Dataset, PrincipalComponents, Stream, generator};
 use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
+use sharpflow::sphere::project;
 
 use super::Rejected;
 
@@ -29,12 +31,17 @@ pub mod digits {
     }
 }
 
-/// A linear regression with its Γ and a point of Γ to start at.
+/// A linear regression in its principal components, with its Γ and a point of Γ to start at.
+///
+/// The loss depends on Xw alone, and gradient descent on no choice of orthogonal axes: in the coordinates Vᵀw of the range of Xᵀ and one for
+/// the kernel, along which the start lies, everything measured is the same but for rounding, and D is at most the number of samples.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The data set, as evidence names it.
     pub name: String,
-    /// The loss.
+    /// UΣ, and a column of zeros for the kernel, with the centred targets.
+    pub scores: Dataset,
+    /// Of those.
     pub loss: LinearRegression<f64>,
     /// Γ.
     pub minimizers: LinearRegressionMinimizers<f64>,
@@ -42,6 +49,9 @@ pub struct Prepared {
     pub start: Vec<f64>,
     /// λ₁, v₁ and G at the start.
     pub geometry: Geometry<f64>,
+    components: PrincipalComponents,
+    /// The direction of the kernel, in the features' own coordinates, along which the start lies.
+    kernel: Vec<f64>,
 }
 
 impl Prepared {
@@ -50,17 +60,33 @@ impl Prepared {
     /// # Errors
     /// Data without a regression; a Γ that is a single point; an angle off Γ; λ₁ not simple.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
-        let loss = LinearRegression::<f64>::new(data)?;
+        let (components, targets) = data.principal_components().map_err(|error| match error {
+            DataError::Rank(error) => Rejected::Minimizers(error.into()),
+            error => Rejected::Data(error),
+        })?;
+        let scores = components.scores(&targets);
+        let loss = LinearRegression::<f64>::new(&scores)?;
         let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
         if minimizers.manifold_dimension() == 0 {
             return Err(minimizers.single_point().into());
         }
         let mut generator = generator(seed, Stream::Direction);
-        let towards: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        let start = minimizers.at_angle(angle, &towards)?;
+        let towards: Vec<f64> = (0..data.features.ncols()).map(|_| StandardNormal.sample(&mut generator)).collect();
+        let mut kernel = components.coordinates(&towards).1;
+        project(&mut kernel);
+        let mut axis = vec![0.0; loss.dimension()];
+        axis[components.rank()] = 1.0;
+        let start = minimizers.at_angle(angle, &axis)?;
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
-        Ok(Self { name, loss, minimizers, start, geometry })
+        Ok(Self { name, scores, loss, minimizers, start, geometry, components, kernel })
+    }
+
+    /// The coordinates of a centred sample, whose product with weights in coordinates is that of the sample with the weights.
+    pub fn coordinates(&self, sample: &[f64]) -> Vec<f64> {
+        let (mut coordinates, _) = self.components.coordinates(sample);
+        coordinates.push(dot(sample, &self.kernel));
+        coordinates
     }
 }
 

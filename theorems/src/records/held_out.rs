@@ -1,4 +1,4 @@
-use sharpflow::arithmetic::apply;
+use sharpflow::arithmetic::{apply, dot};
 use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeStart, GradientDescent, every, run};
 use sharpflow::loss::LinearRegression;
@@ -64,18 +64,13 @@ impl HeldOutRecord {
 /// The instance has no Γ to start at (or loses it).
 pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>, Rejected> {
     let (name, split) = digits::split(seed)?;
-    let centred = split.training.centred()?;
-    let Prepared { loss, minimizers, start, geometry, .. } = Prepared::new(name, &split.training, digits::ANGLE, seed)?;
+    let prepared = Prepared::new(name, &split.training, digits::ANGLE, seed)?;
+    let Prepared { loss, minimizers, start, geometry, .. } = &prepared;
     let edge = EdgeStart { intrinsic_lr: INTRINSIC_LR, kick: 1.0, edge_offset: 0.0 };
-    let weights = edge.weights(&start, &geometry, LEARNING_RATE);
-    let prediction = Prediction {
-        loss: &loss,
-        held_out: &split.held_out,
-        feature_means: &centred.feature_means,
-        target_mean: centred.target_mean,
-    };
+    let weights = edge.weights(start, geometry, LEARNING_RATE);
+    let prediction = Prediction::new(&prepared, &split.training, &split.held_out);
     let path = |intrinsic_lr: f64| -> Result<Option<Path>, Rejected> {
-        let mut descent = GradientDescent::new(&loss, LEARNING_RATE, intrinsic_lr, &weights)?;
+        let mut descent = GradientDescent::new(loss, LEARNING_RATE, intrinsic_lr, &weights)?;
         let mut tracker = Tracker::new(minimizers.clone());
         let mut along = Vec::new();
         let steps = (HORIZON / INTRINSIC_LR) as u64;
@@ -105,28 +100,35 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
 /// What the trained regression says of images it has not seen: ȳ + s√n·⟨x − x̄, w⟩/‖Xw‖, statistics of the training images.
 struct Prediction<'a> {
     loss: &'a LinearRegression<f64>,
-    held_out: &'a Dataset,
-    feature_means: &'a [f64],
+    /// x − x̄ in the regression's coordinates, an image each.
+    images: Vec<Vec<f64>>,
+    targets: &'a [f64],
     target_mean: f64,
 }
 
-impl Prediction<'_> {
+impl<'a> Prediction<'a> {
+    fn new(prepared: &'a Prepared, training: &Dataset, held_out: &'a Dataset) -> Self {
+        let (feature_means, target_mean) = training.means();
+        let centred = |i: usize| -> Vec<f64> {
+            feature_means.iter().enumerate().map(|(j, mean)| held_out.features[(i, j)] - mean).collect()
+        };
+        let images = (0..held_out.targets.len()).map(|i| prepared.coordinates(&centred(i))).collect();
+        Self { loss: &prepared.loss, images, targets: &held_out.targets, target_mean }
+    }
+
     fn ending(&self, weights: &[f64], sharpness: f64, training_loss: f64) -> Ending {
         let loss = self.loss;
         let mut output = vec![0.0; loss.targets().len()];
         apply(loss.features(), weights, &mut output);
         let length = output.iter().map(|u| u * u).sum::<f64>().sqrt();
         let gain = (loss.target_variance() * output.len() as f64).sqrt() / length;
-        let held_out = self.held_out;
         let (mut error, mut right) = (0.0, 0);
-        for (i, &target) in held_out.targets.iter().enumerate() {
-            let terms = weights.iter().zip(self.feature_means).enumerate();
-            let projection: f64 = terms.map(|(j, (w, mean))| w * (held_out.features[(i, j)] - mean)).sum();
-            let predicted = self.target_mean + gain * projection;
+        for (image, &target) in self.images.iter().zip(self.targets) {
+            let predicted = self.target_mean + gain * dot(image, weights);
             error += (predicted - target).powi(2);
             right += usize::from(predicted * target > 0.0);
         }
-        let images = held_out.targets.len() as f64;
+        let images = self.targets.len() as f64;
         Ending {
             sharpness,
             training_error: training_loss / loss.target_variance(),
@@ -144,17 +146,12 @@ mod tests {
     #[test]
     fn on_its_training_images_the_prediction_errs_by_the_training_loss() {
         let (name, split) = digits::split(0).unwrap();
-        let centred = split.training.centred().unwrap();
-        let Prepared { loss, start, .. } = Prepared::new(name, &split.training, 0.4, 0).unwrap();
-        let prediction = Prediction {
-            loss: &loss,
-            held_out: &split.training,
-            feature_means: &centred.feature_means,
-            target_mean: centred.target_mean,
-        };
+        let prepared = Prepared::new(name, &split.training, 0.4, 0).unwrap();
+        let Prepared { loss, start, .. } = &prepared;
+        let prediction = Prediction::new(&prepared, &split.training, &split.training);
         // Off Γ, so that the error is no rounding.
         let weights: Vec<f64> = start.iter().enumerate().map(|(j, w)| 3.0 * w + 0.3 * (j as f64).sin()).collect();
-        let value = sharpflow::loss::Evaluator::<_, f64>::new(&loss).evaluate(&weights).0;
+        let value = sharpflow::loss::Evaluator::<_, f64>::new(loss).evaluate(&weights).0;
         let ending = prediction.ending(&weights, 1.0, value);
         assert!(value > 1e-3);
         assert!((ending.held_out_error / value - 1.0).abs() < 1e-9, "{} {value}", ending.held_out_error);

@@ -7,9 +7,11 @@ mod setup;
 use std::io;
 use std::path::PathBuf;
 
+use faer::Mat;
 use serde::Serialize;
-use sharpflow::arithmetic::{distance, norm};
+use sharpflow::arithmetic::{Quad, Real, distance, norm};
 use sharpflow::data::DataError;
+use sharpflow::dense::symmetric_eigen;
 use sharpflow::descent::{GradientDescent, StepError, run};
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
 use sharpflow::loss::{Derivatives, LinearRegression, Loss};
@@ -189,6 +191,7 @@ struct Reader<'a> {
     setup: &'a Setup,
     tracker: Tracker<LinearRegressionMinimizers<f64>, f64>,
     derivatives: Derivatives<'a, LinearRegression<f64>, f64>,
+    precise: Derivatives<'a, LinearRegression<Quad>, Quad>,
     flow: Flow<f64>,
     predicted: Vec<f64>,
     geometry: Geometry<f64>,
@@ -212,6 +215,7 @@ fn follow(
         setup,
         tracker: Tracker::new(minimizers.clone()),
         derivatives: Derivatives::new(&setup.loss),
+        precise: Derivatives::new(&setup.precise),
         flow: integrate(&mut minimizers, law, &setup.start, end, TOLERANCE)?,
         predicted: vec![0.0; dimension],
         geometry: Geometry::new(dimension),
@@ -273,9 +277,24 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// λ₁ at θ of the latest reading; in double-double where the data are so conditioned that doubles leave less than half its digits.
+    fn sharpness(&mut self, near: f64) -> Result<f64, SharpnessError> {
+        const HALF: f64 = 1e-8;
+        let theta = self.tracker.theta();
+        let conditioning = self.setup.loss.conditioning(theta);
+        if 3.0 * conditioning.rounding * conditioning.condition <= HALF * near {
+            return Ok(spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value);
+        }
+        let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
+        let hessian = self.precise.hessian(&wide);
+        let rounded = Mat::from_fn(theta.len(), theta.len(), |i, j| hessian[(i, j)].to_f64());
+        Ok(symmetric_eigen(rounded.as_ref())?.values[0])
+    }
+
     /// The row of the latest reading.
     fn row(&mut self, state: &State<'_>, reading: &Reading) -> Result<Row, Lost> {
         let tau = state.step as f64 * self.setup.descent_intrinsic_lr();
+        let sharpness = self.sharpness(reading.sharpness)?;
         let (theta, point) = (self.tracker.theta(), self.tracker.point());
         self.flow.at(tau, &mut self.predicted);
         self.minimizers.geometry(&self.predicted, &mut self.geometry)?;
@@ -286,7 +305,7 @@ impl Reader<'_> {
             weight_norm: norm(state.weights),
             effective_learning_rate: state.effective_learning_rate,
             edge: reading.edge_offset + 2.0,
-            sharpness: spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value,
+            sharpness,
             sharpness_on_gamma: reading.sharpness,
             sharpness_predicted: self.geometry.sharpness,
             displacement: reading.displacement,

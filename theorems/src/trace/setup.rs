@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sharpflow::arithmetic::scale;
+use sharpflow::arithmetic::{Quad, scale};
 use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeStart, StepError};
 use sharpflow::loss::LinearRegression;
@@ -55,6 +55,8 @@ pub struct Request {
 pub struct Setup {
     pub name: String,
     pub loss: LinearRegression<f64>,
+    /// The same in double-double.
+    pub precise: LinearRegression<Quad>,
     pub minimizers: LinearRegressionMinimizers<f64>,
     /// p(θ₀).
     pub start: Vec<f64>,
@@ -76,7 +78,7 @@ impl Setup {
     pub fn new(request: &Request) -> Result<Self, TraceError> {
         check(request)?;
         let (name, data) = load(&request.source, request.seed)?;
-        let Prepared { name, loss, minimizers, start, geometry } =
+        let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
             Prepared::new(name, &data, request.angle, request.seed)?;
         let edge =
             EdgeStart { intrinsic_lr: request.intrinsic_lr, kick: request.kick, edge_offset: request.edge_offset };
@@ -117,6 +119,7 @@ impl Setup {
             decay: request.decay,
             name,
             loss,
+            precise: LinearRegression::new(&scores)?,
             minimizers,
             start,
             steps,

@@ -1,5 +1,7 @@
 //! Decompositions of dense matrices by faer, always sequential: the same bits whatever the threads around them.
 
+mod graded;
+
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
@@ -7,7 +9,9 @@ use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
 use thiserror::Error;
 
-use crate::arithmetic::Float;
+use crate::arithmetic::{Float, Real};
+
+pub use graded::graded_svd;
 
 /// Why a decomposition has no result.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -101,7 +105,7 @@ pub fn thin_svd<T: Float>(matrix: MatRef<'_, T>) -> Result<Svd<T>, DenseError> {
     Ok(Svd { left, values: (0..size).map(|k| values.column_vector()[k]).collect(), right })
 }
 
-fn check_finite<T: Float>(matrix: MatRef<'_, T>) -> Result<(), DenseError> {
+fn check_finite<T: Real>(matrix: MatRef<'_, T>) -> Result<(), DenseError> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     for column in 0..columns {
         for row in 0..rows {

@@ -1,0 +1,78 @@
+//! Decimal numbers as text, read to double-double.
+
+use crate::arithmetic::Quad;
+
+/// The most significant digits of a decimal that is taken as meant: doubles tell all of 15 digits apart, and are printed with up to 17.
+const EXACT_DIGITS: usize = 15;
+/// Digits that are accumulated: 10³¹ < 2¹⁰⁶.
+const KEPT_DIGITS: usize = 31;
+
+/// The value of a decimal, to double-double; `None` where it is none that a double can hold.
+///
+/// A double alone loses the digits of 5 412 345.67 beyond the ninth place after the point, and centring would find them missing.
+pub(super) fn parse(text: &str) -> Option<Quad> {
+    let double: f64 = text.parse().ok()?;
+    // Infinities and NaN, zeros, and what lies at the ends of the range have no second part.
+    if !(double.abs() > 1e-250 && double.abs() < 1e250) {
+        return Some(Quad::from_f64(double));
+    }
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let mut exponent: i32 = exponent.parse().ok()?;
+    let (mut sum, mut digits) = (Quad::from_f64(0.0), 0);
+    let mut fraction = false;
+    for byte in mantissa.bytes() {
+        match byte {
+            b'.' => fraction = true,
+            b'0'..=b'9' if digits < KEPT_DIGITS => {
+                sum = sum * Quad::from_f64(10.0) + Quad::from_f64(f64::from(byte - b'0'));
+                digits += usize::from(digits > 0 || byte != b'0');
+                exponent -= i32::from(fraction);
+            }
+            b'0'..=b'9' => exponent += i32::from(!fraction),
+            _ => {}
+        }
+    }
+    let mut power = Quad::from_f64(1.0);
+    for _ in 0..exponent.unsigned_abs() {
+        power *= Quad::from_f64(10.0);
+    }
+    let size = if exponent < 0 { sum / power } else { sum * power };
+    Some(if text.starts_with('-') { -size } else { size })
+}
+
+/// Whether a decimal has so many digits that it is the rounding of something longer, as programs print doubles.
+pub(super) fn is_rounded(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').len() > EXACT_DIGITS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_keeps_the_digits_that_a_double_loses() {
+        let value = parse("5412345.67").unwrap();
+        assert_eq!(value * Quad::from_f64(100.0), Quad::from_f64(541_234_567.0));
+        for text in ["0", "-0.0", "1", "-12.5", "+3e2", "1E-3", "123456789012345678901234567890", ".5", "7."] {
+            let double: f64 = text.parse().unwrap();
+            assert_eq!(parse(text).unwrap().0, double, "{text}");
+        }
+        // 10²⁵ is no double; the two parts hold it.
+        let large = parse("10000000000000000000000000").unwrap();
+        assert_eq!(large, Quad::from_f64(1e5) * Quad::from_f64(1e10) * Quad::from_f64(1e10));
+        assert!(parse("x").is_none() && parse("").is_none());
+        assert!(parse("inf").unwrap().0.is_infinite());
+    }
+
+    #[test]
+    fn decimals_that_are_meant_are_told_from_rounded_ones() {
+        for text in ["0", "1.0", "-0.19", "1.697e-14", "123456789.123", "1000000000000000000000", "0.00012345"] {
+            assert!(!is_rounded(text), "{text}");
+        }
+        for text in ["0.3333333333333333", "0.30000000000000004", "1.4142135623730951e-14"] {
+            assert!(is_rounded(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Whether the first line of a table names its columns: a decision that every sign enters, and that is told.
+
+use csv::StringRecord;
+
+/// Below this chance that a sample would look as the first line does, the line is a header.
+const UNLIKELY: f64 = 0.01;
+
+/// What is decided of a first line, and the sign that decided it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    pub is_header: bool,
+    pub why: &'static str,
+}
+
+const fn yes(why: &'static str) -> Decision {
+    Decision { is_header: true, why }
+}
+
+const fn no(why: &'static str) -> Decision {
+    Decision { is_header: false, why }
+}
+
+/// A table's lines, and which fields of each are quoted.
+pub(super) struct Lines<'a> {
+    pub first: &'a StringRecord,
+    pub first_quoted: &'a [bool],
+    pub rest: &'a [StringRecord],
+    /// Of the second line.
+    pub rest_quoted: &'a [bool],
+}
+
+/// Decides for a target by its name. The signs, in order: words; an empty first field; quotes that only the first line has; and
+/// whether a sample would be as the first line is.
+pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
+    let first = lines.first;
+    let words = first.iter().filter(|field| !is_number(field)).count();
+    if first.iter().any(|field| field == target && !is_number(field)) {
+        return yes("its first line names the target");
+    }
+    if first.get(0) == Some("") && words == 1 && lines.rest.iter().all(|row| row.get(0) != Some("")) {
+        return yes("the first field of its first line is empty");
+    }
+    if 2 * words >= first.len() {
+        return yes("its first line has words");
+    }
+    let only_first = lines.first_quoted.iter().zip(lines.rest_quoted).filter(|&(&first, &rest)| first && !rest);
+    if 2 * only_first.count() >= first.len() && !lines.rest.is_empty() {
+        return yes("its first line alone is quoted");
+    }
+    // A spoilt field or two are no header; they will be named.
+    let columns: Vec<usize> = (0..first.len()).filter(|&column| is_number(&first[column])).collect();
+    let of_columns = |row: &StringRecord| -> Vec<String> {
+        columns.iter().map(|&column| row.get(column).unwrap_or_default().to_owned()).collect()
+    };
+    let rest: Vec<Vec<String>> = lines.rest.iter().map(of_columns).collect();
+    of_numbers(&of_columns(first), &rest)
+}
+
+/// The chances that a sample has only whole numbers, that it ascends or descends, and that it ascends in equal steps, each estimated by
+/// the other lines (with half a line of doubt, or what a random order gives).
+fn of_numbers(first: &[String], rest: &[Vec<String>]) -> Decision {
+    let rows = rest.len() as f64;
+    let without_repeats = {
+        let mut fields = first.to_vec();
+        fields.sort_unstable();
+        fields.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    if rest.is_empty() || !without_repeats {
+        return no("its first line looks like the others");
+    }
+    if first.iter().all(|field| is_whole(field)) {
+        let whole = |column: usize| rest.iter().filter(|row| is_whole(&row[column])).count() as f64;
+        let chance: f64 = (0..first.len()).map(|column| (whole(column) + 0.5) / (rows + 1.0)).product();
+        if chance < UNLIKELY {
+            return yes("its first line has whole numbers, the others have not");
+        }
+    }
+    let numbers = |row: &[String]| -> Vec<f64> { row.iter().filter_map(|field| field.parse().ok()).collect() };
+    let alike = |of: fn(&[f64]) -> bool| rest.iter().filter(|row| of(&numbers(row))).count() as f64;
+    let orders: f64 = (1..=first.len()).map(|k| k as f64).product();
+    if is_monotone(&numbers(first)) && (alike(is_monotone) + 2.0 / orders) / (rows + 1.0) < UNLIKELY {
+        return yes("its first line is in order, the others are not");
+    }
+    // Equal steps are rarer than order by far: a hundredth of a line of doubt.
+    if is_progression(&numbers(first)) && (alike(is_progression) + 0.01) / (rows + 1.0) < UNLIKELY {
+        return yes("its first line counts in equal steps, the others do not");
+    }
+    no("its first line looks like the others")
+}
+
+fn is_number(field: &str) -> bool {
+    field.parse::<f64>().is_ok()
+}
+
+fn is_whole(field: &str) -> bool {
+    field.parse::<i64>().is_ok()
+}
+
+fn is_monotone(row: &[f64]) -> bool {
+    row.len() > 1 && (row.windows(2).all(|pair| pair[0] < pair[1]) || row.windows(2).all(|pair| pair[0] > pair[1]))
+}
+
+fn is_progression(row: &[f64]) -> bool {
+    let step = if row.len() > 2 { row[1] - row[0] } else { 0.0 };
+    step != 0.0 && row.windows(2).all(|pair| pair[1] - pair[0] == step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(lines: &[&str], target: &str) -> bool {
+        let records: Vec<StringRecord> = lines.iter().map(|line| line.split(',').collect()).collect();
+        let none = vec![false; records[0].len()];
+        let lines = Lines { first: &records[0], first_quoted: &none, rest: &records[1..], rest_quoted: &none };
+        decide(&lines, target).is_header
+    }
+
+    #[test]
+    fn headers_of_numbers_are_told_from_samples() {
+        let decimals = ["1.82,1.79,-1.77", "-0.76,0.42,0.43", "0.89,1.98,1.80", "-1.89,-0.14,-0.73"];
+        let with = |first| [&[first], &decimals[..]].concat();
+        for header in ["0,1,2", "1990,1991,1992", "1007,1053,117", "400.5,401.0,401.5", "a,b,y", ",1,2", "10,20,y"] {
+            let lines = if header.contains('.') { [with(header), decimals.to_vec()].concat() } else { with(header) };
+            assert!(decided(&lines, "3"), "{header}");
+        }
+        for sample in ["1.51,-0.2,0.3", "3,-0.2,0.3", "2,2,2"] {
+            assert!(!decided(&with(sample), "3"), "{sample}");
+        }
+        // Counts everywhere: whole numbers say nothing, equal steps from 0 do.
+        let counts = ["4982,612,3006,4486", "11516,1352,7194,10441", "37,5,9,11", "812,93,41,60", "3,1,4,1"];
+        assert!(decided(&[&["0,1,2,3"], &counts[..]].concat(), "4"));
+        assert!(!decided(&counts, "4"));
+        // Lines that all ascend, as spectra may.
+        assert!(!decided(&["1,2.5,3", "1.5,2.5,4.5", "0.5,0.75,8.5", "1.5,3.5,4.25"], "3"));
+        assert!(!decided(&["1,2,x,4", "1,2,3,4"], "4"));
+    }
+}

@@ -1,0 +1,172 @@
+//! Principal components: the rank of a data set, and coordinates in which a regression has no more weights than samples.
+
+use faer::{Mat, MatRef};
+use thiserror::Error;
+
+use super::{DataError, Dataset};
+use crate::arithmetic::{Quad, Real, add_scaled, dot};
+use crate::dense::{DenseError, Svd, graded_svd, thin_svd};
+
+/// How far above the noise a singular value that counts must stand: its component is then known to two digits at least.
+const CLEAR: f64 = 100.0;
+/// Multiplications in double-double that a decomposition may take, a few seconds of them; a larger one is made in doubles.
+const MOST_PRECISE: f64 = 4e8;
+
+/// Why a data set has no rank.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum RankError {
+    #[error(transparent)]
+    Dense(#[from] DenseError),
+    /// A singular value of the features, columns scaled to length 1, is neither clearly there nor clearly 0.
+    #[error(
+        "the rank of the features is ambiguous: singular value {number} is {value:.1e} (columns scaled to length 1), the numbers are known to {noise:.1e}"
+    )]
+    Ambiguous { number: usize, value: f64, noise: f64 },
+    /// A feature moves by little more than its values are known to.
+    #[error(
+        "feature {feature} is constant up to the rounding of its values: it varies by {spread:.1e}, they are known to {noise:.1e}"
+    )]
+    NearlyConstant { feature: usize, spread: f64, noise: f64 },
+    /// Doubles do not see the smallest component beside the largest, and double-double would take too long.
+    #[error(
+        "the features' scales are too different for doubles: the smallest singular value is {smallest:.1e} of the largest, rounding reaches {noise:.1e}; rescale the columns"
+    )]
+    Scales { smallest: f64, noise: f64 },
+}
+
+/// X = UΣVᵀ of the centred features (n×d), of rank r.
+///
+/// The rank is that of the columns scaled to length 1, so that no unit hides a feature; at most n − 1, as centred columns sum to 0. What
+/// is left out lies at the noise. Derivation: `proofs-notes/rank.md`.
+#[derive(Clone, Debug)]
+pub struct PrincipalComponents {
+    /// U, n×r.
+    pub left: Mat<Quad>,
+    /// Σ: r singular values in descending order.
+    pub values: Vec<Quad>,
+    /// V, d×r.
+    pub right: Mat<f64>,
+    /// How much the numbers' errors turn the range of X, over its norm: the noise over the smallest scaled singular value.
+    pub uncertainty: f64,
+}
+
+impl PrincipalComponents {
+    /// Decomposes centred features, n×d, whose columns are known up to errors of these norms.
+    ///
+    /// # Errors
+    /// An ambiguous rank, a feature that rounding alone may move; no decomposition.
+    pub fn new(features: MatRef<'_, Quad>, noise: &[f64]) -> Result<Self, RankError> {
+        let (n, d) = (features.nrows(), features.ncols());
+        let size = |j: usize| (0..n).map(|i| features[(i, j)].to_f64().powi(2)).sum::<f64>().sqrt();
+        let sizes: Vec<f64> = (0..d).map(size).collect();
+        let rounding = |unit: f64| 8.0 * n.max(d) as f64 * unit;
+        let is_constant = |j: usize| sizes[j] <= noise[j].max(f64::MIN_POSITIVE);
+        let kept: Vec<usize> = (0..d).filter(|&j| !is_constant(j)).collect();
+        let spoilt = |&&j: &&usize| sizes[j] < CLEAR * noise[j];
+        if let Some(&j) = kept.iter().find(spoilt) {
+            return Err(RankError::NearlyConstant { feature: j + 1, spread: sizes[j], noise: noise[j] });
+        }
+        let most = kept.len().min(n - 1);
+        let is_small = (4 * n * d * most + 30 * most.pow(3)) as f64 <= MOST_PRECISE;
+        // Powers of two, so that nothing is rounded.
+        let scales: Vec<f64> = kept.iter().map(|&j| (-sizes[j].log2().round()).exp2()).collect();
+        let scaled = |i: usize, k: usize| features[(i, kept[k])] * Quad::from_f64(scales[k]);
+        let decompose = |matrix: Mat<Quad>, rank: usize| -> Result<Svd<Quad>, DenseError> {
+            if is_small { graded_svd(matrix.as_ref(), rank) } else { in_doubles(matrix.as_ref(), rank) }
+        };
+        let unit = if is_small { Quad::UNIT_ROUNDOFF } else { f64::UNIT_ROUNDOFF };
+        let whole = decompose(Mat::from_fn(n, kept.len(), scaled), most)?;
+        let errors = kept.iter().zip(&scales).map(|(&j, scale)| (noise[j] * scale).powi(2));
+        let largest = whole.values.first().map_or(0.0, |value| value.to_f64());
+        let floor = errors.sum::<f64>().sqrt() + rounding(unit) * largest;
+        let rank = rank_above(&whole.values, floor)?;
+        let smallest = rank.checked_sub(1).map_or(f64::INFINITY, |last| whole.values[last].to_f64());
+        let all_features = |i: usize, k: usize| features[(i, kept[k])];
+        let components = if rank == most {
+            decompose(Mat::from_fn(n, kept.len(), all_features), rank)?
+        } else {
+            // The columns' parts in the span of what counts, and those decomposed.
+            let span = whole.left.get(.., ..rank);
+            let within = Mat::from_fn(rank, kept.len(), |l, k| {
+                (0..n).fold(Quad::from_f64(0.0), |sum, i| sum + span[(i, l)] * all_features(i, k))
+            });
+            let of_span = decompose(within, rank)?;
+            let left = Mat::from_fn(n, rank, |i, k| {
+                (0..rank).fold(Quad::from_f64(0.0), |sum, l| sum + span[(i, l)] * of_span.left[(l, k)])
+            });
+            Svd { left, ..of_span }
+        };
+        let ratio = |k: usize| (components.values[k] / components.values[0]).to_f64();
+        if rank > 0 && ratio(rank - 1) < CLEAR * CLEAR * rounding(unit) && !is_small {
+            return Err(RankError::Scales { smallest: ratio(rank - 1), noise: rounding(unit) });
+        }
+        let mut right = Mat::zeros(d, rank);
+        for (row, &j) in kept.iter().enumerate() {
+            (0..rank).for_each(|k| right[(j, k)] = components.right[(row, k)].to_f64());
+        }
+        Ok(Self { left: components.left, values: components.values, right, uncertainty: floor / smallest })
+    }
+
+    /// r.
+    pub fn rank(&self) -> usize {
+        self.values.len()
+    }
+
+    /// UΣ with the targets beside it: the same regression in the coordinates Vᵀw, n×r; and with a column of zeros, n×(r+1), where X has
+    /// a kernel, whose directions are all alike. A regression depends on Xw alone, so orthogonal coordinates change none of its
+    /// numbers but for rounding, which falls: each column has its own size.
+    pub fn scores(&self, targets: &[Quad]) -> Dataset {
+        let (n, rank) = (self.left.nrows(), self.rank());
+        let columns = rank + usize::from(self.right.nrows() > rank);
+        let score = |i: usize, k: usize| if k < rank { (self.left[(i, k)] * self.values[k]).to_f64() } else { 0.0 };
+        Dataset::new(Mat::from_fn(n, columns, score), targets.iter().map(|y| y.to_f64()).collect())
+    }
+
+    /// The coordinates Vᵀx of a vector of length d, and what is left of it.
+    pub fn coordinates(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mut rest = x.to_vec();
+        let mut coordinates = vec![0.0; self.rank()];
+        // Twice: the first pass leaves rounding of the size of what it removed.
+        for _ in 0..2 {
+            for (k, sum) in coordinates.iter_mut().enumerate() {
+                let basis = self.right.col_as_slice(k);
+                let along = dot(basis, &rest);
+                add_scaled(&mut rest, -along, basis);
+                *sum += along;
+            }
+        }
+        (coordinates, rest)
+    }
+}
+
+impl Dataset {
+    /// The principal components of the features, and the centred targets.
+    ///
+    /// # Errors
+    /// See [`Dataset::centred`] and [`PrincipalComponents::new`].
+    pub fn principal_components(&self) -> Result<(PrincipalComponents, Vec<Quad>), DataError> {
+        let centred = self.centred()?;
+        let components = PrincipalComponents::new(centred.features.as_ref(), &centred.noise)?;
+        Ok((components, centred.targets))
+    }
+}
+
+/// How many of the descending values stand clearly above a noise, where all others lie at it.
+fn rank_above(values: &[Quad], noise: f64) -> Result<usize, RankError> {
+    let above = values.iter().take_while(|value| value.to_f64() > noise).count();
+    match above.checked_sub(1).map(|last| values[last].to_f64()) {
+        Some(value) if value < CLEAR * noise => Err(RankError::Ambiguous { number: above, value, noise }),
+        _ => Ok(above),
+    }
+}
+
+fn in_doubles(matrix: MatRef<'_, Quad>, rank: usize) -> Result<Svd<Quad>, DenseError> {
+    let doubles = Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].to_f64());
+    let svd = thin_svd(doubles.as_ref())?;
+    let wide = |side: &Mat<f64>| Mat::from_fn(side.nrows(), rank, |i, k| Quad::from_f64(side[(i, k)]));
+    Ok(Svd {
+        left: wide(&svd.left),
+        values: svd.values[..rank].iter().map(|&value| Quad::from_f64(value)).collect(),
+        right: wide(&svd.right),
+    })
+}

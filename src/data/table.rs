@@ -1,0 +1,427 @@
+//! Tables of numbers in text: CSV and its relatives.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use faer::Mat;
+use flate2::read::MultiGzDecoder;
+
+use super::header::{self, Lines};
+use super::{DataError, Dataset, decimal};
+use crate::arithmetic::Quad;
+
+/// Below the quarter of the exponent's range that a loss takes, with room for summing squares.
+const LARGEST: f64 = 1e70;
+/// Names of columns that an error shows.
+const SHOWN: usize = 12;
+/// How alike two names must be for one to be meant by the other.
+const ALIKE: f64 = 0.8;
+
+/// Whether a table's first line names its columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Header {
+    /// What the first line looks like decides.
+    #[default]
+    Auto,
+    Yes,
+    No,
+}
+
+/// How a table is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableOptions {
+    pub header: Header,
+    /// What stands between two fields: an ASCII character. Found from the first lines where it is not given.
+    pub delimiter: Option<u8>,
+    /// Columns that are neither features nor the target, by name or by place counted from 1.
+    pub drop: Vec<String>,
+}
+
+/// How a table was read: what a user should be told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableReading {
+    pub samples: usize,
+    pub features: usize,
+    /// The target's name, or its place where there is no header.
+    pub target: String,
+    /// Whether the header or the first line of data stands first, and by which sign that was decided.
+    pub header: bool,
+    pub header_sign: &'static str,
+    pub delimiter: char,
+    /// What else a user should know: a column that counts the rows, a target that was taken by its place.
+    pub notes: Vec<String>,
+}
+
+impl fmt::Display for TableReading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { samples, features, target, header_sign, .. } = self;
+        let header = if self.header { "yes" } else { "no" };
+        write!(f, "{samples} samples × {features} features, target {target}, header {header} ({header_sign})")?;
+        match self.delimiter {
+            ',' => Ok(()),
+            '\t' => write!(f, ", separated by tabs"),
+            other => write!(f, ", separated by `{other}`"),
+        }
+    }
+}
+
+impl Dataset {
+    /// Reads a table of numbers with the default [`TableOptions`]; see [`Dataset::from_table`].
+    ///
+    /// # Errors
+    /// See [`Dataset::from_table`].
+    pub fn from_csv(path: &Path, target: &str) -> Result<Self, DataError> {
+        Self::from_table(path, target, &TableOptions::default()).map(|(data, _)| data)
+    }
+
+    /// Reads a table of numbers, plain or compressed by gzip, with or without a header line.
+    ///
+    /// `target` is a column's name or, where no column has that name, its place counted from 1; all other columns that are not
+    /// dropped are features. Numbers are read to double-double.
+    ///
+    /// # Errors
+    /// Each [`DataError`] names the file, and the line and the column at fault. Lines are counted as an editor counts them.
+    pub fn from_table(path: &Path, target: &str, options: &TableOptions) -> Result<(Self, TableReading), DataError> {
+        let bytes = read_bytes(path)?;
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let delimiter = options.delimiter.unwrap_or_else(|| plain_delimiter(text));
+        let table = Table::new(path, text, delimiter)?;
+        let header = match options.header {
+            Header::Yes => header::Decision { is_header: true, why: "as asked" },
+            Header::No => header::Decision { is_header: false, why: "as asked" },
+            Header::Auto => table.decide(target),
+        };
+        let columns = Columns::new(&table, header.is_header, target, &options.drop)?;
+        let rows = &table.records[usize::from(header.is_header)..];
+        if rows.is_empty() {
+            return Err(DataError::Empty { path: path.into() });
+        }
+        let mut numbers = Vec::with_capacity(rows.len() * columns.kept.len());
+        for record in rows {
+            columns.read_row(record, &mut numbers)?;
+        }
+        let width = columns.kept.len();
+        let at = |row: usize, column: usize| numbers[row * width + column];
+        // The target stands last among the columns kept.
+        let features = Mat::from_fn(rows.len(), width - 1, at);
+        let targets = (0..rows.len()).map(|row| at(row, width - 1)).collect();
+        let is_rounded = |&column: &usize| rows.iter().any(|row| decimal::is_rounded(&row[column]));
+        let data = Self::of_decimals(features, targets, columns.kept.iter().map(is_rounded).collect());
+        let mut notes = columns.notes.clone();
+        notes.extend(columns.counting_note(rows.len(), at));
+        let reading = TableReading {
+            samples: rows.len(),
+            features: width - 1,
+            target: columns.name(columns.target),
+            header: header.is_header,
+            header_sign: header.why,
+            delimiter: delimiter.into(),
+            notes,
+        };
+        Ok((data, reading))
+    }
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: path.into(), source };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut plain = Vec::new();
+        MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).map_err(unreadable)?;
+        bytes = plain;
+    }
+    Ok(bytes)
+}
+
+fn records(text: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).delimiter(delimiter).from_reader(text)
+}
+
+/// The delimiter that cuts the first lines into equally many fields, most of them numbers; the comma where none does.
+fn plain_delimiter(text: &[u8]) -> u8 {
+    const LINES: usize = 20;
+    let fits = |delimiter: u8| -> Option<usize> {
+        let lines: Vec<StringRecord> = records(text, delimiter).records().take(LINES).collect::<Result<_, _>>().ok()?;
+        let width = lines.first()?.len();
+        let alike = width > 1 && lines.iter().all(|line| line.len() == width);
+        let numbers = lines.iter().skip(1).flatten().filter(|field| decimal_with_any_point(field)).count();
+        // The first line may be a header. A line that is spoilt here and there is still cut in the right places.
+        (alike && 2 * numbers >= (lines.len() - 1) * width).then_some(numbers)
+    };
+    let candidates = [b',', b';', b'\t', b'|'].into_iter().filter_map(|delimiter| Some((fits(delimiter)?, delimiter)));
+    // The first of those with most numbers.
+    let best = candidates.fold(None, |best: Option<(usize, u8)>, found| match best {
+        Some(best) if best.0 >= found.0 => Some(best),
+        _ => Some(found),
+    });
+    best.map_or(b',', |(_, delimiter)| delimiter)
+}
+
+fn decimal_with_any_point(field: &str) -> bool {
+    field.parse::<f64>().is_ok() || field.replacen(',', ".", 1).parse::<f64>().is_ok()
+}
+
+/// A table cut into fields.
+struct Table<'a> {
+    path: &'a Path,
+    text: &'a [u8],
+    delimiter: u8,
+    records: Vec<StringRecord>,
+    /// Where each record begins, in bytes, and the number of its line.
+    starts: Vec<(usize, u64)>,
+}
+
+impl<'a> Table<'a> {
+    fn new(path: &'a Path, text: &'a [u8], delimiter: u8) -> Result<Self, DataError> {
+        let mut reader = records(text, delimiter);
+        let mut table = Self { path, text, delimiter, records: Vec::new(), starts: Vec::new() };
+        let (mut at, mut line) = (0, 1);
+        let mut record = StringRecord::new();
+        loop {
+            let start = reader.position().byte() as usize;
+            let more = reader.read_record(&mut record);
+            // The reader's own count of lines leaves out blank lines, and the first half of a line end.
+            let begins = start + text[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            line += line_ends(&text[at..begins]);
+            at = begins;
+            match more {
+                Ok(true) => {
+                    table.starts.push((begins, line));
+                    table.records.push(record.clone());
+                }
+                Ok(false) => break,
+                Err(error) => {
+                    return Err(match error.into_kind() {
+                        ErrorKind::Io(source) => DataError::Unreadable { path: path.into(), source },
+                        _ => DataError::NotText { path: path.into(), line },
+                    });
+                }
+            }
+        }
+        match table.records.is_empty() {
+            true => Err(DataError::Empty { path: path.into() }),
+            false => Ok(table),
+        }
+    }
+
+    fn decide(&self, target: &str) -> header::Decision {
+        let quoted = |record: usize| -> Vec<bool> {
+            let Some(&(begin, _)) = self.starts.get(record) else { return vec![] };
+            let end = self.starts.get(record + 1).map_or(self.text.len(), |&(next, _)| next);
+            quoted(&self.text[begin..end], self.delimiter)
+        };
+        let (first, rest) = self.records.split_at(1);
+        header::decide(
+            &Lines { first: &first[0], first_quoted: &quoted(0), rest, rest_quoted: &quoted(1) },
+            target,
+        )
+    }
+}
+
+/// How many lines end in some bytes, by \n, \r\n or \r.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let ends = bytes.iter().enumerate().filter(|&(i, &byte)| {
+        byte == b'\n' || (byte == b'\r' && bytes.get(i + 1) != Some(&b'\n'))
+    });
+    ends.count() as u64
+}
+
+/// Which fields of a line begin with a quotation mark.
+fn quoted(line: &[u8], delimiter: u8) -> Vec<bool> {
+    let (mut fields, mut inside, mut begins) = (Vec::new(), false, true);
+    for &byte in line {
+        match byte {
+            b'"' => {
+                if begins {
+                    fields.push(true);
+                }
+                inside = !inside;
+                begins = false;
+            }
+            _ if byte == delimiter && !inside => {
+                if begins {
+                    fields.push(false);
+                }
+                begins = true;
+            }
+            b' ' => {}
+            _ => {
+                if begins {
+                    fields.push(false);
+                }
+                begins = false;
+            }
+        }
+    }
+    fields
+}
+
+/// Which columns are read, and how they are named.
+struct Columns<'a> {
+    table: &'a Table<'a>,
+    header: Option<&'a StringRecord>,
+    width: usize,
+    target: usize,
+    /// The features' columns, then the target's.
+    kept: Vec<usize>,
+    notes: Vec<String>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(table: &'a Table<'a>, is_header: bool, target: &str, drop: &[String]) -> Result<Self, DataError> {
+        let first = &table.records[0];
+        let header = is_header.then_some(first);
+        let mut columns =
+            Self { table, header, width: first.len(), target: 0, kept: Vec::new(), notes: Vec::new() };
+        let (place, by_place) = columns.find(target)?;
+        columns.target = place;
+        if by_place && header.is_some() {
+            let name = columns.name(place);
+            columns.notes.push(format!("no column is named {target:?}; the target is column {target}, named {name:?}"));
+        } else if target.parse::<usize>().is_ok_and(|number| number != place + 1) {
+            let place = place + 1;
+            columns.notes.push(format!("the target is the column named {target:?}, which is column {place}"));
+        }
+        let dropped = drop.iter().map(|name| columns.find(name).map(|(place, _)| place));
+        let dropped: Vec<usize> = dropped.collect::<Result<_, _>>()?;
+        if dropped.contains(&place) {
+            return Err(DataError::TargetDropped { path: table.path.into(), target: target.into() });
+        }
+        let features = (0..columns.width).filter(|column| *column != place && !dropped.contains(column));
+        columns.kept = features.chain([place]).collect();
+        match columns.kept.len() {
+            1 => Err(DataError::NoFeatures { path: table.path.into(), delimiter: table.delimiter.into() }),
+            _ => Ok(columns),
+        }
+    }
+
+    /// A column by its name or, where none has it, by its place; and whether it was by its place.
+    fn find(&self, wanted: &str) -> Result<(usize, bool), DataError> {
+        let path = || self.table.path.into();
+        let names = || self.header.into_iter().flatten().enumerate().filter(|(_, name)| *name == wanted);
+        if names().count() > 1 {
+            return Err(DataError::AmbiguousColumn { path: path(), target: wanted.into() });
+        }
+        if let Some((place, _)) = names().next() {
+            return Ok((place, false));
+        }
+        match wanted.parse::<usize>() {
+            Ok(place) if (1..=self.width).contains(&place) => Ok((place - 1, true)),
+            _ => Err(DataError::NoSuchColumn { path: path(), target: wanted.into(), available: self.available(wanted) }),
+        }
+    }
+
+    /// The names that are meant most probably, or the first ones.
+    fn available(&self, wanted: &str) -> String {
+        let Some(names) = self.header else { return format!("columns 1 to {} and no header", self.width) };
+        let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
+        let mut alike: Vec<&str> = names.iter().filter(|name| likeness(name) >= ALIKE).collect();
+        alike.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+        alike.truncate(SHOWN);
+        let shown: Vec<&str> = names.iter().take(SHOWN).collect();
+        let more = if names.len() > SHOWN { format!(", … ({} columns)", names.len()) } else { String::new() };
+        match alike.as_slice() {
+            [] => format!("{}{more}", shown.join(", ")),
+            _ if more.is_empty() => shown.join(", "),
+            alike => format!("the like of {} among {} columns", alike.join(", "), names.len()),
+        }
+    }
+
+    fn name(&self, column: usize) -> String {
+        match self.header.map(|names| &names[column]) {
+            Some(name) if !name.is_empty() => name.into(),
+            _ => format!("column {}", column + 1),
+        }
+    }
+
+    fn read_row(&self, record: &StringRecord, numbers: &mut Vec<Quad>) -> Result<(), DataError> {
+        let path = || self.table.path.to_path_buf();
+        let line = || {
+            let index = self.table.records.iter().position(|other| std::ptr::eq(other, record));
+            index.map_or(0, |index| self.table.starts[index].1)
+        };
+        if record.len() != self.width {
+            return Err(DataError::Ragged { path: path(), line: line(), found: record.len(), expected: self.width });
+        }
+        for &column in &self.kept {
+            let field = &record[column];
+            let name = || self.header.map(|names| names[column].to_string());
+            let Some(value) = decimal::parse(field) else {
+                let (path, line, column, name, text) = (path(), line(), column + 1, name(), field.to_string());
+                return Err(match field.replacen(',', ".", 1).parse::<f64>() {
+                    Ok(_) => DataError::DecimalComma { path, line, column, name, text },
+                    Err(_) => DataError::NotANumber { path, line, column, name, text },
+                });
+            };
+            let size = value.0;
+            if !size.is_finite() {
+                return Err(DataError::NotFinite {
+                    path: path(),
+                    line: line(),
+                    column: column + 1,
+                    name: name(),
+                    value: size,
+                });
+            }
+            // Named here, where line and column are known.
+            if size.abs() > LARGEST {
+                return Err(DataError::Overflow {
+                    path: path(),
+                    line: line(),
+                    column: column + 1,
+                    name: name(),
+                    value: size,
+                });
+            }
+            numbers.push(value);
+        }
+        Ok(())
+    }
+
+    /// A note where the first column of the file is an index that was read as a feature.
+    fn counting_note(&self, rows: usize, at: impl Fn(usize, usize) -> Quad) -> Option<String> {
+        let first = self.kept.iter().take(self.kept.len() - 1).position(|&column| column == 0)?;
+        let (value, one) = (|row: usize| at(row, first), Quad::from_f64(1.0));
+        let counts = rows > 2 && (1..rows).all(|row| value(row) - value(row - 1) == one);
+        let name = self.header.map(|names| &names[0]);
+        let unnamed = name.is_some_and(|name| name.is_empty() || name.starts_with("Unnamed"));
+        let is = match (unnamed, counts) {
+            (true, true) => "has no name and counts the rows",
+            (true, false) => "has no name",
+            (false, true) => "counts the rows",
+            (false, false) => return None,
+        };
+        Some(format!("column 1 {is}; it is read as a feature (--drop 1 leaves it out)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotation_marks_are_seen_field_by_field() {
+        assert_eq!(quoted(b"\"a\", b,\"c,d\"\r\n", b','), [true, false, true]);
+        assert_eq!(quoted(b"1;;\"x\"", b';'), [false, false, true]);
+    }
+
+    #[test]
+    fn line_ends_of_all_kinds_are_counted() {
+        assert_eq!(line_ends(b"a\r\nb\nc\rd"), 3);
+    }
+
+    #[test]
+    fn a_delimiter_is_found_where_it_is_plain() {
+        assert_eq!(plain_delimiter(b"a;b\n1;2\n3;4\n"), b';');
+        assert_eq!(plain_delimiter(b"a;b\n1,5;2,5\n3,5;4,5\n"), b';');
+        assert_eq!(plain_delimiter(b"a\tb\n1\t2\n"), b'\t');
+        assert_eq!(plain_delimiter(b"a,b\n1,2\n"), b',');
+        assert_eq!(plain_delimiter(b"words alone\n"), b',');
+        // A spoilt line leaves the comma.
+        assert_eq!(plain_delimiter(b"1,2\n3\n"), b',');
+    }
+}
