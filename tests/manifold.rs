@@ -17,7 +17,7 @@ fn loss_of(name: &str) -> NetworkLoss<f64> {
 /// A point of Γ: the first of some starts from which a minimum of loss 0 is reached.
 fn minimum(loss: &NetworkLoss<f64>) -> Vec<f64> {
     let reached = (0..20).find_map(|seed| {
-        let point = descend(loss, &normal_vector(loss.dimension(), seed), Space::Sphere, 2000).ok()?;
+        let point = descend(loss, None, &normal_vector(loss.dimension(), seed), Space::Sphere, 2000).ok()?;
         let (value, _) = Evaluator::<_, f64>::new(loss).evaluate(&point);
         (value < 1e-22).then_some(point)
     });
@@ -179,10 +179,10 @@ fn what_has_no_nearest_point_is_said() {
     assert!(minimizers.nearest(&[0.0, 0.0, 1.0], &mut out).is_err());
     assert!(minimizers.nearest(&[f64::NAN; 3], &mut out).is_err());
     assert!(matches!(
-        descend(&loss, &[0.1, 0.2, 0.9], Space::Sphere, 1),
+        descend(&loss, None, &[0.1, 0.2, 0.9], Space::Sphere, 1),
         Err(MinimizersError::NoMinimum { steps: 1, .. })
     ));
-    assert!(descend(&loss, &[0.0; 3], Space::Sphere, 10).is_err());
+    assert!(descend(&loss, None, &[0.0; 3], Space::Sphere, 10).is_err());
 }
 
 /// ⟨G, ∇_Γ‖G‖²⟩ on networks by differences of ‖G‖² along Γ, and on linear regression by its closed form, 16 tan²φ(1 + tan²φ).

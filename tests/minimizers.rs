@@ -199,10 +199,8 @@ fn what_has_no_manifold_is_named() {
     let of = |data: &Dataset| {
         LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(data).unwrap()).map(|_| ()).unwrap_err()
     };
-    let features = |f: fn(usize, usize) -> f64| Dataset {
-        features: Mat::from_fn(5, 4, f),
-        targets: vec![1.0, -2.0, 0.5, 3.0, 1.5],
-    };
+    let features =
+        |f: fn(usize, usize) -> f64| Dataset::new(Mat::from_fn(5, 4, f), vec![1.0, -2.0, 0.5, 3.0, 1.5]);
     assert!(matches!(of(&features(|_, j| j as f64)), MinimizersError::Flat { rank: 0 }));
     assert!(matches!(of(&features(|i, j| (i * j) as f64)), MinimizersError::Flat { rank: 1 }));
     let tall = Dataset::random(12, 4, 0);
@@ -224,14 +222,12 @@ fn what_has_no_manifold_is_named() {
 /// Orthogonal features of equal length and targets symmetric in three of them: μ₁ is double.
 #[test]
 fn a_double_sharpness_is_named() {
-    let data = Dataset {
-        features: Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
-            (true, 0) => 1.0,
-            (true, _) => -1.0,
-            _ => 0.0,
-        }),
-        targets: vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0],
-    };
+    let features = Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
+        (true, 0) => 1.0,
+        (true, _) => -1.0,
+        _ => 0.0,
+    });
+    let data = Dataset::new(features, vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0]);
     let loss = LinearRegression::<f64>::new(&data).unwrap();
     let mut closed = LinearRegressionMinimizers::new(&loss).unwrap();
     let point = closed.at_angle(0.5, &[0.0, 0.0, 0.0, 1.0]).unwrap();
@@ -250,14 +246,12 @@ fn a_double_sharpness_is_named() {
 #[test]
 fn the_normal_space_is_known_where_the_solution_is_a_singular_vector() {
     for sign in [1.0, -1.0] {
-        let data = Dataset {
-            features: Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
-                (true, 0) => 3.0 - j as f64,
-                (true, _) => j as f64 - 3.0,
-                _ => 0.0,
-            }),
-            targets: vec![sign, -sign, 0.0, 0.0, 0.0, 0.0],
-        };
+        let features = Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
+            (true, 0) => 3.0 - j as f64,
+            (true, _) => j as f64 - 3.0,
+            _ => 0.0,
+        });
+        let data = Dataset::new(features, vec![sign, -sign, 0.0, 0.0, 0.0, 0.0]);
         let loss = LinearRegression::<f64>::new(&data).unwrap();
         let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
         assert!(distance(minimizers.minimum_norm_direction(), &[sign, 0.0, 0.0, 0.0]) < 1e-15);

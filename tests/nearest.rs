@@ -88,7 +88,7 @@ fn no_step_is_taken_to_learn_nothing() {
     for name in ["circle", "matrix_completion", "layer_norm"] {
         let loss = NetworkLoss::<f64>::new(&find(name).unwrap().network(&[]).unwrap()).unwrap();
         let dimension = loss.dimension();
-        let reached = |seed| descend(&loss, &normal_vector(dimension, seed), Space::Sphere, 2000).ok();
+        let reached = |seed| descend(&loss, None, &normal_vector(dimension, seed), Space::Sphere, 2000).ok();
         let start = (0..20).find_map(reached).expect("a minimum");
         let mut minimizers = NumericMinimizers::through(&loss, &start).unwrap();
         let values = symmetric_eigen(Derivatives::new(&loss).hessian(&start).as_ref()).unwrap().values;

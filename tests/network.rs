@@ -286,12 +286,12 @@ fn composed_operations_are_their_definitions() {
 fn the_graph_of_linear_regression_is_the_closed_form() {
     let data = Dataset::random(6, 10, 4);
     let closed = LinearRegression::<f64>::new(&data).unwrap();
-    let centred = data.centred().unwrap();
-    let size = (dot(&centred.targets, &centred.targets) / 6.0).sqrt();
+    let centred = closed.targets().to_vec();
+    let size = (dot(&centred, &centred) / 6.0).sqrt();
     let mut builder = Builder::new("linear regression");
     let features = (0..60).map(|k| data.features[(k / 10, k % 10)]).collect();
     let inputs = builder.constant("inputs", &[6, 10], features).unwrap();
-    let targets = builder.constant("targets", &[6, 1], centred.targets.clone()).unwrap();
+    let targets = builder.constant("targets", &[6, 1], centred).unwrap();
     let w = builder.weight("w", &[10, 1]).unwrap();
     let output = builder.matrix_product("output", inputs, w).unwrap();
     let normal = builder.batch_norm("normal", output, 0.0).unwrap();

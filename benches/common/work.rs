@@ -66,7 +66,7 @@ pub fn normal(dimension: usize, seed: u64) -> Vec<f64> {
 /// which the flow goes on to its end without meeting a crossing of eigenvalues.
 pub fn minimum(work: &Work<NetworkLoss<f64>>) -> Outcome<Vec<f64>> {
     let from = |seed: u64| -> Outcome<Vec<f64>> {
-        let reached = descend(&work.loss, &normal(work.start.len(), seed), Space::Sphere, DESCENT)?;
+        let reached = descend(&work.loss, None, &normal(work.start.len(), seed), Space::Sphere, DESCENT)?;
         let mut minimizers = NumericMinimizers::through(&work.loss, &reached)?;
         let until = SETTLING + END;
         let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, &reached, until, FLOW_ERROR)?;

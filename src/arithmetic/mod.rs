@@ -17,6 +17,7 @@
 //! assert_eq!(third + third + third, FirstField::constant(1.0));
 //! ```
 
+mod ball;
 mod base;
 mod enclosure;
 mod fan;
@@ -32,6 +33,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use faer::{MatMut, MatRef};
 
+pub use ball::Ball;
 pub use enclosure::Enclosure;
 pub use fan::Fan;
 pub use jet::Jet;

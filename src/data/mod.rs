@@ -97,6 +97,8 @@ pub enum DataError {
     NoFeatures { path: PathBuf, delimiter: char },
     #[error("{}: the target {target:?} is dropped", path.display())]
     TargetDropped { path: PathBuf, target: String },
+    #[error("the delimiter {delimiter:?} is no ASCII character")]
+    Delimiter { delimiter: char },
     #[error("the targets are constant (all {value}): there is nothing to fit")]
     ConstantTargets { value: f64 },
     #[error("{rows} rows are too few: regression with batch normalization needs at least 3")]

@@ -8,6 +8,7 @@ use std::path::Path;
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
 use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 
 use super::header::{self, Lines};
 use super::{DataError, Dataset, decimal};
@@ -21,7 +22,8 @@ const SHOWN: usize = 12;
 const ALIKE: f64 = 0.8;
 
 /// Whether a table's first line names its columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Header {
     /// What the first line looks like decides.
     #[default]
@@ -31,12 +33,15 @@ pub enum Header {
 }
 
 /// How a table is to be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TableOptions {
     pub header: Header,
     /// What stands between two fields: an ASCII character. Found from the first lines where it is not given.
-    pub delimiter: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
     /// Columns that are neither features nor the target, by name or by place counted from 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
 }
 
@@ -87,7 +92,10 @@ impl Dataset {
     pub fn from_table(path: &Path, target: &str, options: &TableOptions) -> Result<(Self, TableReading), DataError> {
         let bytes = read_bytes(path)?;
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let delimiter = options.delimiter.unwrap_or_else(|| plain_delimiter(text));
+        let delimiter = match options.delimiter {
+            Some(given) => u8::try_from(given).map_err(|_| DataError::Delimiter { delimiter: given })?,
+            None => plain_delimiter(text),
+        };
         let table = Table::new(path, text, delimiter)?;
         let header = match options.header {
             Header::Yes => header::Decision { is_header: true, why: "as asked" },

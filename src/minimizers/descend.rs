@@ -1,5 +1,6 @@
 use super::MinimizersError;
 use super::numeric::{noise, rank_of};
+use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve};
 use crate::arithmetic::{Float, add_scaled, apply, norm};
 use crate::dense::symmetric_eigen;
 use crate::loss::{Derivatives, Loss};
@@ -10,14 +11,18 @@ use crate::sphere::Space;
 /// Each step divides the gradient's part along an eigenvector of ∇²L by |λ| + ν, and ν is as small as lets the loss fall: far away
 /// that is gradient descent, near a minimum Newton's method. Meant for D up to a few hundred, as [`NumericMinimizers`](super::NumericMinimizers).
 ///
+/// Where rounding stops the fall before that, `precise`, the loss in double-double, goes on.
+///
 /// # Errors
 /// No minimum within `steps`, a saddle, or a loss that is not finite at the start.
 pub fn descend<T: Float, L: Loss<T>>(
     loss: &L,
+    precise: Option<&dyn PreciseLoss>,
     start: &[T],
     space: Space,
     steps: usize,
 ) -> Result<Vec<T>, MinimizersError> {
+    let precise = precise.filter(|_| start.len() <= MOST_WEIGHTS);
     let mut derivatives = Derivatives::new(loss);
     let mut point = start.to_vec();
     space.restrict(&mut point);
@@ -30,8 +35,11 @@ pub fn descend<T: Float, L: Loss<T>>(
         size = norm(&gradient).to_f64();
         tolerance = noise::<T>(point.len()) * sharpness;
         if size <= tolerance {
-            rank_of(&eigen)?;
-            return Ok(point);
+            return match (rank_of(&eigen), precise) {
+                (Err(MinimizersError::AmbiguousRank { .. }), _) | (Ok(_), _) => Ok(point),
+                (Err(error), None) => Err(error),
+                (Err(_), Some(precise)) => Ok(resolve(precise, &point, space)?.point),
+            };
         }
         let mut along = vec![T::from_f64(0.0); point.len()];
         apply(eigen.vectors.transpose(), &gradient, &mut along);
@@ -50,7 +58,11 @@ pub fn descend<T: Float, L: Loss<T>>(
             }
             // So short a step changes nothing more: the gradient is as small as this loss's rounding lets it be.
             if damping > 1.0 / T::UNIT_ROUNDOFF {
-                return Err(MinimizersError::NoDescent { loss: value, gradient: size });
+                let resolved = precise.map(|precise| resolve(precise, &point, space));
+                return match resolved {
+                    Some(Ok(resolved)) => Ok(resolved.point),
+                    _ => Err(MinimizersError::NoDescent { loss: value, gradient: size }),
+                };
             }
             damping *= 4.0;
         }

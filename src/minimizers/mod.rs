@@ -26,6 +26,7 @@ mod energy;
 mod linear_regression;
 mod nearest;
 mod numeric;
+mod precise;
 mod rank;
 
 use thiserror::Error;
@@ -40,6 +41,7 @@ pub use descend::descend;
 pub use energy::EnergyLaw;
 pub use linear_regression::LinearRegressionMinimizers;
 pub use numeric::NumericMinimizers;
+pub use precise::PreciseLoss;
 
 /// What the theory needs to know of Γ at one of its points p.
 #[derive(Clone, Debug)]
@@ -131,9 +133,9 @@ pub enum MinimizersError {
     #[error("the targets are uncorrelated with every feature (R = {correlation:e}): no direction minimizes the loss")]
     NoFit { correlation: f64 },
     #[error(
-        "the rank is ambiguous: {rank} eigenvalues stand above the next by a factor {gap:.1} only (rounding noise starts at {noise:e} of the largest)"
+        "the rank is ambiguous: eigenvalue {rank} is {eigenvalue:.1e} of the largest, too near the {noise:.1e} that rounding may give a vanishing one"
     )]
-    AmbiguousRank { rank: usize, gap: f64, noise: f64 },
+    AmbiguousRank { rank: usize, eigenvalue: f64, noise: f64 },
     #[error("Γ is a single point (rank {rank} in {dimension} dimensions, no kernel): the flow stands still")]
     SinglePoint { rank: usize, dimension: usize },
     #[error("no nearest point on Γ: the cosine to the minimum-norm solution is {cosine:.3}, not positive")]

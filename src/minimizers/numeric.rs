@@ -1,9 +1,10 @@
-use super::rank::spectral_rank;
+use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve, rounded_hessian};
+use super::rank::{has_rank, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
 use crate::arithmetic::{Float, add_scaled, apply, dot, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
 use crate::loss::{Derivatives, Loss};
-use crate::sharpness::top;
+use crate::sharpness::{SharpnessError, top};
 use crate::sphere::Space;
 use faer::Mat;
 
@@ -15,6 +16,8 @@ pub struct NumericMinimizers<'a, L, T: Float> {
     pub(super) rank: usize,
     pub(super) space: Space,
     pub(super) frame: Option<Frame<T>>,
+    /// The loss in double-double, for what doubles leave open.
+    precise: Option<&'a dyn PreciseLoss>,
 }
 
 /// ∇²L at a point and its eigenpairs: much is asked of one point, and a near point is a good guide to the next.
@@ -27,7 +30,10 @@ pub(super) struct Frame<T: Float> {
 impl<T: Float> Frame<T> {
     /// ∇²L and its eigenpairs at a point.
     pub fn at<L: Loss<T>>(derivatives: &mut Derivatives<'_, L, T>, point: &[T]) -> Result<Self, DenseError> {
-        let hessian = derivatives.hessian(point);
+        Self::of(derivatives.hessian(point), point)
+    }
+
+    fn of(hessian: Mat<T>, point: &[T]) -> Result<Self, DenseError> {
         let eigen = symmetric_eigen(hessian.as_ref())?;
         Ok(Self { point: point.to_vec(), hessian, eigen })
     }
@@ -40,14 +46,44 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     /// # Errors
     /// An ambiguous rank, or a negative eigenvalue.
     pub fn through(loss: &'a L, point: &[T]) -> Result<Self, MinimizersError> {
-        let mut minimizers = Self::of_rank(loss, 0);
-        minimizers.rank = rank_of(&minimizers.frame(point)?.1.eigen)?;
-        Ok(minimizers)
+        Self::of_rank(loss, 0).through_point(point)
+    }
+
+    /// The same with a loss that is known in double-double, which decides a rank that doubles leave open, and gives the Hessian where
+    /// they leave its top eigenpair no accuracy.
+    ///
+    /// # Errors
+    /// A negative eigenvalue; a rank that is ambiguous in double-double as well.
+    pub fn through_precisely(
+        loss: &'a L,
+        precise: &'a dyn PreciseLoss,
+        space: Space,
+        point: &[T],
+    ) -> Result<Self, MinimizersError> {
+        Self::of_rank(loss, 0).in_space(space).with_precise(precise).through_point(point)
+    }
+
+    fn through_point(mut self, point: &[T]) -> Result<Self, MinimizersError> {
+        let found = rank_of(&self.frame(point)?.1.eigen);
+        self.rank = match (found, self.precise) {
+            (Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }), Some(precise))
+                if point.len() <= MOST_WEIGHTS =>
+            {
+                resolve(precise, point, self.space)?.rank
+            }
+            (found, _) => found?,
+        };
+        Ok(self)
+    }
+
+    /// With the same loss in double-double.
+    pub fn with_precise(self, precise: &'a dyn PreciseLoss) -> Self {
+        Self { precise: Some(precise), ..self }
     }
 
     /// Γ of a loss whose rank there is known, as [`NumericMinimizers::rank`] of another says it.
     pub fn of_rank(loss: &'a L, rank: usize) -> Self {
-        Self { derivatives: Derivatives::new(loss), rank, space: Space::Sphere, frame: None }
+        Self { derivatives: Derivatives::new(loss), rank, space: Space::Sphere, frame: None, precise: None }
     }
 
     /// The same for a loss that is not scale-invariant, with Γ a manifold in ℝᴰ.
@@ -75,10 +111,15 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
         &mut self,
         point: &[T],
     ) -> Result<(&mut Derivatives<'a, L, T>, &Frame<T>), MinimizersError> {
-        let expected = self.rank;
-        let (derivatives, frame) = self.frame(point)?;
-        let rank = rank_of(&frame.eigen)?;
-        if rank == expected { Ok((derivatives, frame)) } else { Err(MinimizersError::RankChanged { rank, expected }) }
+        let (rank, precise) = (self.rank, self.precise);
+        let frame = self.frame(point)?.1;
+        has_rank(&frame.eigen.values, noise::<T>(frame.eigen.values.len()), rank)?;
+        // A Hessian whose parts cancel is not symmetric beyond rounding.
+        let found = top(frame.hessian.as_ref(), &frame.eigen);
+        if let (Err(SharpnessError::NotConverged { .. }), Some(precise)) = (found, precise) {
+            self.frame = Some(Frame::of(rounded_hessian(precise, point), point)?);
+        }
+        Ok(self.frame(point)?)
     }
 }
 

@@ -1,27 +1,38 @@
 use super::MinimizersError;
 use crate::arithmetic::Real;
 
-/// How many of the descending `values` stand above the last clear gap of their spectrum.
+/// How far above the floor the smallest value that counts must stand: it is then known to two digits at least.
+const CLEAR: f64 = 100.0;
+
+/// How many of the descending eigenvalues of a Hessian are not 0.
 ///
-/// `noise` is the relative size that rounding gives a vanishing value. A gap is clear where the smallest value kept exceeds the
-/// largest magnitude dropped, and the noise, a hundredfold.
+/// `noise` is the relative size that rounding may give a vanishing one: a bound on the backward error of what was computed. What is
+/// dropped lies at that floor, and what counts stands clearly above it.
 pub(super) fn spectral_rank<T: Real>(values: &[T], noise: f64) -> Result<usize, MinimizersError> {
-    const CLEAR: f64 = 100.0;
     let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64());
     let least = value(values.len().saturating_sub(1));
     let floor = noise * value(0);
-    let dropped = |rank: usize| value(rank).abs().max(least.min(0.0).abs()).max(floor);
-    let gap = |rank: usize| value(rank - 1) / dropped(rank);
     let above = values.iter().filter(|v| v.to_f64() > floor).count();
-    if let Some(rank) = (1..=above).rev().find(|&rank| gap(rank) >= CLEAR) {
-        return Ok(rank);
-    }
     if above == 0 {
         Err(MinimizersError::Flat { rank: 0 })
     } else if -least > floor {
         Err(MinimizersError::NotAMinimum { eigenvalue: least, noise: floor })
+    } else if value(above - 1) < CLEAR * floor {
+        Err(MinimizersError::AmbiguousRank { rank: above, eigenvalue: value(above - 1) / value(0), noise })
     } else {
-        Err(MinimizersError::AmbiguousRank { rank: above, gap: gap(above), noise })
+        Ok(above)
+    }
+}
+
+/// Whether descending eigenvalues are those of a Hessian whose rank is known: that many are above the floor, and none of the others clearly.
+pub(super) fn has_rank<T: Real>(values: &[T], noise: f64, rank: usize) -> Result<(), MinimizersError> {
+    let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64());
+    let floor = noise * value(0);
+    let above = |floor: f64| values.iter().filter(|v| v.to_f64() > floor).count();
+    match (above(floor), above(CLEAR * floor)) {
+        (fewer, _) if fewer < rank => Err(MinimizersError::RankChanged { rank: fewer, expected: rank }),
+        (_, more) if more > rank => Err(MinimizersError::RankChanged { rank: more, expected: rank }),
+        _ => Ok(()),
     }
 }
 
@@ -30,22 +41,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_clear_gap_gives_the_rank() {
+    fn what_is_dropped_lies_at_the_noise() {
         assert_eq!(spectral_rank(&[3.0, 1.0, 1e-3, 1e-15, -1e-16], 1e-13), Ok(3));
         assert_eq!(spectral_rank(&[3.0, 1.0], 1e-13), Ok(2));
-        // One value far above the others hides none of them; noise a little above its estimate is still dropped.
+        // A gap among those that count hides none of them.
         assert_eq!(spectral_rank(&[1e9, 2.0, 1.0, 1e-13], 1e-16), Ok(3));
-        assert_eq!(spectral_rank(&[1.0, 1e-3, 1e-12, 1e-15], 1e-13), Ok(2));
+        assert_eq!(spectral_rank(&[1.0, 1e-3, 1e-8, 1e-15], 1e-13), Ok(3));
     }
 
     #[test]
     fn what_is_not_a_rank_is_named() {
         use MinimizersError::{AmbiguousRank, Flat, NotAMinimum};
         let of = |values: &[f64], noise| spectral_rank(values, noise).unwrap_err();
-        assert!(matches!(of(&[1.0, 0.3, 0.1], 0.01), AmbiguousRank { .. }));
+        assert!(matches!(of(&[1.0, 0.3, 0.1], 0.01), AmbiguousRank { rank: 3, .. }));
+        assert!(matches!(of(&[1.0, 1e-3, 1e-12, 1e-15], 1e-13), AmbiguousRank { rank: 3, .. }));
         assert!(matches!(of(&[2.0, 1.0, -0.5], 1e-13), NotAMinimum { .. }));
-        // As far below 0 as rounding goes, and no gap.
+        // As far below 0 as rounding goes, and what counts too near.
         assert!(matches!(of(&[1.0, 0.25, -0.125], 0.125), AmbiguousRank { rank: 2, .. }));
         assert!(matches!(of(&[0.0, 0.0], 1e-13), Flat { rank: 0 }));
+    }
+
+    #[test]
+    fn a_rank_that_is_known_changes_where_a_value_vanishes_or_appears() {
+        assert_eq!(has_rank(&[1.0, 1e-12, 1e-14], 1e-13, 2), Ok(()));
+        assert_eq!(has_rank(&[1.0, 1e-12, 2e-13], 1e-13, 2), Ok(()));
+        let changed = |rank, expected| Err(MinimizersError::RankChanged { rank, expected });
+        assert_eq!(has_rank(&[1.0, 1e-14, 1e-14], 1e-13, 2), changed(1, 2));
+        assert_eq!(has_rank(&[1.0, 1e-3, 1e-4], 1e-13, 2), changed(3, 2));
     }
 }

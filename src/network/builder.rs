@@ -304,18 +304,25 @@ impl Builder {
     }
 }
 
+/// Gives each column mean 0 and variance 1. Differences from the first entry, in units of a power of two near the largest, neither overflow
+/// nor lose what a constant added to the column would hide.
 pub(super) fn standardize(constant: &mut Constant) -> Result<(), Fault> {
     let columns = constant.shape.axes().last().copied().unwrap_or(1);
     let rows = constant.values.len() / columns;
     for column in 0..columns {
-        let mean = constant.values.iter().skip(column).step_by(columns).sum::<f64>() / rows as f64;
-        let entries = || constant.values.iter().skip(column).step_by(columns).map(|x| x - mean);
-        let deviation = (entries().map(|x| x * x).sum::<f64>() / rows as f64).sqrt();
-        let largest = entries().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-        if !(deviation > f64::EPSILON * mean.abs() && largest.is_finite()) {
+        let entries = || constant.values.iter().skip(column).step_by(columns).copied();
+        let first = entries().next().unwrap_or(0.0);
+        let size = entries().fold(0.0, |largest: f64, x| largest.max((0.5 * x - 0.5 * first).abs()));
+        if !(size > 0.5 * f64::EPSILON * first.abs()) {
             return Err(Fault::ConstantColumn { column });
         }
-        constant.values.iter_mut().skip(column).step_by(columns).for_each(|x| *x = (*x - mean) / deviation);
+        // Halved, so that the difference of the largest doubles is one; then by powers of two, which round nothing.
+        let unit = size.log2().floor().clamp(-1000.0, 1000.0).exp2();
+        let scaled: Vec<f64> = entries().map(|x| (0.5 * x - 0.5 * first) / unit).collect();
+        let mean = scaled.iter().sum::<f64>() / rows as f64;
+        let deviation = (scaled.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / rows as f64).sqrt();
+        let standardized = scaled.iter().map(|x| (x - mean) / deviation);
+        constant.values.iter_mut().skip(column).step_by(columns).zip(standardized).for_each(|(x, z)| *x = z);
     }
     constant.standardized = true;
     Ok(())

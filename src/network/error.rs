@@ -38,6 +38,26 @@ pub enum NetworkError {
     Unused { node: String },
 }
 
+/// Why a node has no number at a point.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum PointFault {
+    #[error("its output is {value}")]
+    NotFinite { value: f64 },
+    #[error("the loss has a number, but its gradient holds {value}")]
+    Gradient { value: f64 },
+    /// A size² too large for a double.
+    #[error("the square of the size that it divides by overflows: its input reaches {largest:.1e}")]
+    Overflow { largest: f64 },
+    /// A size² too small for a double.
+    #[error("the square of the size that it divides by underflows: its input is at most {largest:.1e}")]
+    Underflow { largest: f64 },
+    /// 0/0 up to rounding.
+    #[error(
+        "its input is constant along the normalized axes up to rounding (it varies by {spread:.1e} about values of {largest:.1e}): the quotient is 0/0"
+    )]
+    Constant { spread: f64, largest: f64 },
+}
+
 /// What is wrong with a node.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Fault {

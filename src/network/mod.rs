@@ -24,7 +24,7 @@ use std::ops::Range;
 pub use activation::Activation;
 pub use builder::{Builder, Convolution};
 pub use complexity::Complexity;
-pub use error::{Fault, NetworkError};
+pub use error::{Fault, NetworkError, PointFault};
 pub use op::{Constant, Normalization, Op, Origin};
 pub use program::NetworkLoss;
 pub use shape::Shape;
@@ -116,6 +116,19 @@ impl Network {
     /// Nodes where the loss has a kink.
     pub fn non_smooth(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| !node.op.is_smooth())
+    }
+
+    /// Normalizations whose output is ±1 whatever the weights: two numbers less their mean over their deviation, one number over its
+    /// length. What stands before them is locally constant.
+    pub fn sign_like(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| match &node.op {
+            Op::Normalize(normalization) => {
+                let shape = &self.node(node.inputs[0]).shape;
+                let reduced = shape::Reduction::new(shape, &normalization.axes).map_or(0, |r| r.reduced());
+                normalization.epsilon == 0.0 && reduced == if normalization.centred { 2 } else { 1 }
+            }
+            _ => false,
+        })
     }
 
     /// The same network with other random data: a constant drawn from seed s is drawn from one that s and `seed` decide.

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::error::{Fault, NetworkError};
+use super::error::{Fault, NetworkError, PointFault};
 use super::kernels::{Before, Input, Kernel};
 use super::op::Op;
 use super::{Network, Node};
@@ -21,10 +21,14 @@ pub struct NetworkLoss<T> {
     extras: usize,
     /// What no weight reaches and some step reads.
     fixed: Vec<T>,
+    /// The nodes behind it, by their places in the network.
+    fixed_nodes: Vec<(usize, Range<usize>)>,
 }
 
 #[derive(Clone, Debug)]
 struct Step {
+    /// The node's place in its network.
+    node: usize,
     kernel: Kernel,
     inputs: Vec<Source>,
     /// For each input, how it is reached on the way back.
@@ -79,17 +83,17 @@ impl<T: Base> NetworkLoss<T> {
             return Err(NetworkError::Node { node: node.name.clone(), fault });
         }
         let dimension = network.dimension();
-        let mut loss = Self { steps: Vec::new(), dimension, values: 0, output: 0, extras: 0, fixed: Vec::new() };
+        let mut loss = Self { steps: Vec::new(), dimension, values: 0, output: 0, extras: 0, fixed: Vec::new(), fixed_nodes: Vec::new() };
         let mut sources: Vec<Source> = Vec::with_capacity(network.nodes().len());
         let mut weights = 0;
-        for node in network.nodes() {
+        for (place, node) in network.nodes().iter().enumerate() {
             let source = match &node.op {
                 Op::Weight(shape) => {
                     weights += shape.count();
                     Source::Weight(weights - shape.count()..weights)
                 }
                 Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| of(x))),
-                _ => loss.step(network, node, &sources),
+                _ => loss.step(network, (place, node), &sources),
             };
             if let Source::Active(range) = &source {
                 loss.output = range.start;
@@ -101,7 +105,7 @@ impl<T: Base> NetworkLoss<T> {
     }
 
     /// Appends the step of a node, or computes it where no weight enters.
-    fn step(&mut self, network: &Network, node: &Node, sources: &[Source]) -> Source {
+    fn step(&mut self, network: &Network, (place, node): (usize, &Node), sources: &[Source]) -> Source {
         let inputs: Vec<Source> = node.inputs.iter().map(|input| sources[input.index()].clone()).collect();
         let shapes: Vec<_> = node.inputs.iter().map(|&input| &network.node(input).shape).collect();
         // Weights and constants, which have no kernel, never come here.
@@ -114,13 +118,17 @@ impl<T: Base> NetworkLoss<T> {
             let zero = T::from_f64(0.0);
             let (mut out, mut kept) = (vec![zero; count], vec![zero; extra]);
             kernel.forward(&pair(&inputs, |source| self.constant(source)), &mut out, &mut kept, false);
-            return self.fix(out.into_iter());
+            let source = self.fix(out.into_iter());
+            if let Source::Fixed(range) = &source {
+                self.fixed_nodes.push((place, range.clone()));
+            }
+            return source;
         }
         let out = self.values..self.values + count;
         let extra = self.extras..self.extras + extra;
         (self.values, self.extras) = (out.end, extra.end);
         let reached = vec![Reached::Later; inputs.len()];
-        self.steps.push(Step { kernel, inputs, reached, out: out.clone(), extra });
+        self.steps.push(Step { node: place, kernel, inputs, reached, out: out.clone(), extra });
         Source::Active(out)
     }
 
@@ -190,6 +198,35 @@ impl<T: Base> Loss<T> for NetworkLoss<T> {
 
     fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         self.pass(w, gradient, scratch, true)
+    }
+}
+
+impl NetworkLoss<f64> {
+    /// The first node, by its place in the network, that has no number at `w`, of length D, and why; `None` where all have.
+    pub fn fault(&self, w: &[f64]) -> Option<(usize, PointFault)> {
+        let mut scratch = vec![0.0; self.scratch()];
+        self.prepare(&mut scratch);
+        let (values, rest) = scratch.split_at_mut(self.values);
+        let (extras, fixed) = rest[self.values..].split_at_mut(self.extras);
+        let not_finite = |numbers: &[f64]| numbers.iter().copied().find(|x| !x.is_finite());
+        for (node, range) in &self.fixed_nodes {
+            if let Some(value) = not_finite(&self.fixed[range.clone()]) {
+                return Some((*node, PointFault::NotFinite { value }));
+            }
+        }
+        for step in &self.steps {
+            let (before, out) = values.split_at_mut(step.out.start);
+            let inputs = pair(&step.inputs, |source| self.input(source, [w, before, fixed]));
+            let (out, extra) = (&mut out[..step.out.len()], &mut extras[step.extra.clone()]);
+            step.kernel.forward(&inputs, out, extra, false);
+            if let Some(fault) = step.kernel.fault(inputs[0].scalars, extra) {
+                return Some((step.node, fault));
+            }
+            if let Some(value) = not_finite(out) {
+                return Some((step.node, PointFault::NotFinite { value }));
+            }
+        }
+        None
     }
 }
 

@@ -1,23 +1,19 @@
 //! What can be said of a network before anything runs: its scale invariance node by node, the exact identities, its sharpness.
 
 use serde::Serialize;
-use sharpflow::arithmetic::{FirstField, SecondField, norm};
-use sharpflow::data::{Stream, generator};
+use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, SecondField, norm};
 use sharpflow::identities::{Trials, try_exactly};
 use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
-use sharpflow::loss::{Derivatives, Evaluator, Loss};
+use sharpflow::loss::{Derivatives, Evaluator};
 use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend};
 use sharpflow::network::homogeneity::{Answer, Homogeneity};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::{Space, project};
 
-use rand_distr::{Distribution, StandardNormal};
-
 use crate::evidence::{PROVENANCE, Provenance};
+use crate::instance::point_of;
 
-/// Random points at which the loss must be a number once.
-const POINTS_DRAWN: usize = 16;
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
 /// Up to this many weights a minimum is looked for: each step decomposes a Hessian.
@@ -115,6 +111,8 @@ pub struct Scaling {
 #[derive(Clone, Debug, Serialize)]
 pub struct MinimumReading {
     pub loss: f64,
+    /// How far rounding may move the loss there: a smaller loss is 0 for all that is known.
+    pub rounding: f64,
     pub rank: usize,
     pub manifold_dimension: usize,
     /// λ₁, λ₂ and ‖∇_Γ log λ₁‖; or why λ₁ has no gradient there.
@@ -141,18 +139,7 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
     let nodes = network.nodes().iter().zip(degrees).map(read).collect();
     let by_group = network.homogeneity_by_group(*seed);
     let loss = NetworkLoss::<f64>::new(network)?;
-    let mut generator = generator(*seed, Stream::Direction);
-    let mut draw = || {
-        let mut theta: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        project(&mut theta);
-        theta
-    };
-    let mut evaluator = Evaluator::<_, f64>::new(&loss);
-    let theta = (0..POINTS_DRAWN).map(|_| draw()).find(|theta| {
-        let (value, gradient) = evaluator.evaluate(theta);
-        value.is_finite() && gradient.iter().all(|g| g.is_finite())
-    });
-    let theta = theta.ok_or(format!("neither loss nor gradient is a number at {POINTS_DRAWN} random points"));
+    let theta = point_of(network, *seed)?.map_err(|unfit| unfit.to_string());
     let (small, replaced) = small.map_or((network, Vec::new()), |small| (small, replaced(network, small)));
     Ok(Inspection {
         provenance: PROVENANCE,
@@ -169,7 +156,7 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
         replaced,
         minimum: match (&homogeneity.answer, &theta) {
             (Answer::Refuted { .. }, _) => Err("not looked for: the loss is not scale-invariant".into()),
-            (_, theta) => theta.as_ref().map_err(Clone::clone).and_then(|theta| minimum(&loss, theta)),
+            (_, theta) => theta.as_ref().map_err(Clone::clone).and_then(|theta| minimum(network, &loss, theta)),
         },
         point: theta.map(|theta| at_point(&loss, &theta, *seed)),
         question,
@@ -264,19 +251,24 @@ fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
     }
 }
 
-fn minimum(loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, String> {
+fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, String> {
     if start.len() > MOST_DESCENDED {
         return Err(format!("not looked for: {} weights are more than {MOST_DESCENDED}", start.len()));
     }
     let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
-    let point = descend(loss, start, Space::Sphere, STEPS).map_err(said)?;
+    let precise = NetworkLoss::<Quad>::new(network).map_err(|error| error.to_string())?;
+    let point = descend(loss, Some(&precise), start, Space::Sphere, STEPS).map_err(said)?;
     let value = Derivatives::new(loss).gradient(&point).0;
-    let mut minimizers = NumericMinimizers::through(loss, &point).map_err(said)?;
+    let bounded = NetworkLoss::<Ball>::new(network).map_err(|error| error.to_string())?;
+    let balls: Vec<Ball> = point.iter().map(|&x| Ball::from_f64(x)).collect();
+    let rounding = Evaluator::<_, Ball>::new(&bounded).evaluate(&balls).0.radius;
+    let mut minimizers =
+        NumericMinimizers::through_precisely(loss, &precise, Space::Sphere, &point).map_err(said)?;
     let mut geometry = Geometry::new(point.len());
     let geometry = minimizers
         .geometry(&point, &mut geometry)
         .map_err(said)
         .map(|()| [geometry.sharpness, geometry.next_sharpness, geometry.log_gradient_square().sqrt()]);
     let (rank, manifold_dimension) = (minimizers.rank(), minimizers.manifold_dimension());
-    Ok(MinimumReading { loss: value, rank, manifold_dimension, geometry })
+    Ok(MinimumReading { loss: value, rounding, rank, manifold_dimension, geometry })
 }

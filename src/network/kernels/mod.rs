@@ -6,11 +6,12 @@ mod reductions;
 use crate::arithmetic::product::Operand;
 use crate::arithmetic::{Scalar, sum_of, vectorized};
 use crate::network::activation::Activation;
+use crate::network::error::PointFault;
 use crate::network::op::{Normalization, Op, patch_places, product_sizes};
 use crate::network::shape::{NOWHERE, Reduction, Shape, table};
 use products::MatrixProducts;
 use reductions::{
-    log_sum, maximum, maximum_backward, normalize, normalize_backward, reduce, softmax, softmax_backward, update,
+    log_sum, maximum, maximum_backward, normalization_fault, normalize, normalize_backward, reduce, softmax, softmax_backward, update,
 };
 
 /// An operation with everything that its shapes decide.
@@ -187,6 +188,15 @@ impl Kernel {
                 || self.backward_by_entries(input, inputs, (out, of_out), extra, adjoint, first),
             );
         }
+    }
+
+    /// Why a normalization of this input, whose forward pass left `extra`, has no number: its size vanishes or is too large to square.
+    pub(in crate::network) fn fault(&self, x: &[f64], extra: &[f64]) -> Option<PointFault> {
+        let Self::Normalize { reduction, normalization } = self else { return None };
+        if normalization.epsilon > 0.0 {
+            return None;
+        }
+        normalization_fault(reduction, normalization, x, extra)
     }
 
     #[inline(always)]

@@ -2,6 +2,7 @@
 
 use crate::arithmetic::{Scalar, sum_of};
 use crate::network::activation::Activation;
+use crate::network::error::PointFault;
 use crate::network::op::Normalization;
 use crate::network::shape::Reduction;
 
@@ -94,6 +95,40 @@ pub(super) fn normalize<S: Scalar>(
         *sum = one / (*sum * of_square + epsilon).sqrt();
     }
     update(reduction, out, [x], [&*mean, &*inverse], |_, [x], [mean, inverse]| (x - mean) * inverse);
+}
+
+/// Why a normalization has no number for some of its results. A spread that the rounding of the values explains, a few units in the last
+/// place for each that is summed, is none.
+pub(super) fn normalization_fault(
+    reduction: &Reduction,
+    normalization: &Normalization,
+    x: &[f64],
+    extra: &[f64],
+) -> Option<PointFault> {
+    let kept = reduction.kept();
+    let (inverse, mean) = (&extra[..kept], &extra[kept..2 * kept]);
+    let (mut largest, mut spread) = (vec![0.0f64; kept], vec![0.0f64; kept]);
+    let reduces = reduction.runs_reduce();
+    reduction.for_each_run(|entry, length, result| {
+        for k in 0..length {
+            let (x, result) = (x[entry + k], if reduces { result } else { result + k });
+            largest[result] = largest[result].max(x.abs());
+            spread[result] = spread[result].max((x - mean[result]).abs());
+        }
+    });
+    let rounding = 4.0 * reduction.reduced() as f64 * f64::EPSILON;
+    (0..kept).find_map(|result| {
+        let (largest, spread) = (largest[result], spread[result]);
+        if inverse[result] == 0.0 {
+            Some(PointFault::Overflow { largest })
+        } else if inverse[result].is_infinite() && spread > 0.0 && spread > rounding * largest {
+            Some(PointFault::Underflow { largest })
+        } else if normalization.centred && spread <= rounding * largest {
+            Some(PointFault::Constant { spread, largest })
+        } else {
+            None
+        }
+    })
 }
 
 /// With x̂ the output and g its adjoint, (g − mean g − x̂·mean(g·x̂))/size; the mean of g only where centred, the sum of g·x̂

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sharpflow::data::{Header, TableOptions};
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
@@ -152,12 +153,54 @@ pub(super) struct ReportArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct DataArguments {
-    /// A CSV file of numbers, with or without a header line, as the linear regression's data
+    /// A table of numbers (CSV, separated by commas, semicolons or tabs; .gz is read) as the linear regression's data
     #[arg(long, value_name = "FILE", requires = "target")]
     pub data: Option<PathBuf>,
-    /// The file's target column: its name, or its place counted from 1
+    /// The table's target column: its name or, where no column has that name, its place counted from 1
     #[arg(long, value_name = "COLUMN", requires = "data")]
     pub target: Option<String>,
+    /// Whether the table's first line names the columns; auto decides by what it looks like, and says so
+    #[arg(long, value_enum, default_value_t = HeaderChoice::Auto, requires = "data")]
+    pub header: HeaderChoice,
+    /// What separates the table's columns: comma, semicolon, tab, or one character [default: found where it is plain]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter, requires = "data")]
+    pub delimiter: Option<char>,
+    /// A column of the table that is no feature, by name or place; may be given again
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub drop: Vec<String>,
+}
+
+/// Whether a table has a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum HeaderChoice {
+    Yes,
+    No,
+    Auto,
+}
+
+fn delimiter(text: &str) -> Result<char, String> {
+    match text {
+        "comma" => Ok(','),
+        "semicolon" => Ok(';'),
+        "tab" | "\\t" => Ok('\t'),
+        _ => match text.chars().collect::<Vec<_>>()[..] {
+            [one] if one.is_ascii() && !matches!(one, '"' | '\n' | '\r') => Ok(one),
+            _ => Err("it must be comma, semicolon, tab, or one ASCII character".into()),
+        },
+    }
+}
+
+impl DataArguments {
+    /// The table that is asked for, if one is: its file, its target, and how to read it.
+    pub fn table(&self) -> Option<(PathBuf, String, TableOptions)> {
+        let header = match self.header {
+            HeaderChoice::Yes => Header::Yes,
+            HeaderChoice::No => Header::No,
+            HeaderChoice::Auto => Header::Auto,
+        };
+        let options = TableOptions { header, delimiter: self.delimiter, drop: self.drop.clone() };
+        Some((self.data.clone()?, self.target.clone()?, options))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -37,7 +37,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
         regressions: parameters.regressions,
         networks: parameters.networks,
         input: parameters.input.clone(),
-        source: source(&parameters.input, recorded.input.as_deref())?,
+        source: source(&parameters.input, recorded.input.as_deref())?.0,
     };
     let (again, _) = judged(&study, &Store::none(), arguments.threads, arguments.quiet)?;
     if again.summary.status == Status::Partial {

@@ -147,12 +147,18 @@ fn at_point(point: &PointReading) -> String {
     let _ = writeln!(text, "  of its tangential part:        {}", sharpness(&point.tangential));
     let _ = writeln!(text, "  {:>6} {:>16} {:>16} {:>16}", "c", "ordinary λ₁(cθ)", "c²·ordinary", "spherical λ₁(θ)");
     for row in &point.scaling {
-        let show = |value: Option<f64>| value.map_or("—".into(), |value| positive_zero(format!("{value:.6}")));
+        let show = |value: Option<f64>| value.map_or("—".into(), shown);
         let invariant = row.ordinary.map(|ordinary| row.factor * row.factor * ordinary);
         let [ordinary, invariant, spherical] = [row.ordinary, invariant, row.spherical].map(show);
         let _ = writeln!(text, "  {:>6} {ordinary:>16} {invariant:>16} {spherical:>16}", row.factor);
     }
     text
+}
+
+/// Six decimals, or where these say too little, or too much, as many digits in scientific notation.
+fn shown(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-4..1e7).contains(&size) { format!("{value:.6e}") } else { positive_zero(format!("{value:.6}")) }
 }
 
 /// What rounds to 0 has no sign.
@@ -163,7 +169,7 @@ fn positive_zero(number: String) -> String {
 fn sharpness(sharpness: &Sharpness) -> String {
     match sharpness {
         Ok(pairs) => {
-            let values: Vec<String> = pairs.iter().map(|(value, _)| positive_zero(format!("{value:.6}"))).collect();
+            let values: Vec<String> = pairs.iter().map(|(value, _)| shown(*value)).collect();
             let residual = pairs.iter().map(|(_, residual)| *residual).fold(0.0, f64::max);
             format!("{} (residual {residual:.0e})", values.join(", "))
         }
@@ -172,11 +178,18 @@ fn sharpness(sharpness: &Sharpness) -> String {
 }
 
 fn at_minimum(minimum: &MinimumReading) -> String {
-    let MinimumReading { loss, rank, manifold_dimension, geometry } = minimum;
-    let kind = if *loss < 1e-20 { "it interpolates" } else { "no interpolation" };
+    let MinimumReading { loss, rounding, rank, manifold_dimension, geometry } = minimum;
+    let kind = if loss.abs() <= *rounding {
+        format!("it interpolates (rounding explains {rounding:.1e})")
+    } else {
+        "no interpolation".into()
+    };
     let mut text = format!("  loss {loss:.2e}: {kind}; rank of ∇²L {rank}, dimension of Γ {manifold_dimension}\n");
     let _ = match geometry {
-        Ok([top, next, slope]) => writeln!(text, "  λ₁ {top:.6}, λ₂ {next:.6}, ‖∇_Γ log λ₁‖ {slope:.6}"),
+        Ok(numbers) => {
+            let [top, next, slope] = numbers.map(shown);
+            writeln!(text, "  λ₁ {top}, λ₂ {next}, ‖∇_Γ log λ₁‖ {slope}")
+        }
         Err(reason) => writeln!(text, "  {reason}"),
     };
     text

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use rayon::ThreadPoolBuildError;
+use sharpflow::data::TableReading;
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use thiserror::Error;
@@ -100,6 +101,12 @@ pub fn main() -> ExitCode {
 /// Prints a line to standard error; if that is gone there is nobody left to tell.
 fn say(line: &str) {
     let _ = writeln!(stderr(), "sharpflow: {line}");
+}
+
+/// How a table was read: its shape and the decisions made, and what else a user should know.
+fn reading_lines(file: &str, reading: &TableReading) -> Vec<String> {
+    let notes = reading.notes.iter().map(|note| format!("note: {file}: {note}"));
+    std::iter::once(format!("{file}: {reading}")).chain(notes).collect()
 }
 
 /// Prints to standard output; a reader that has gone away (`| head`) is no error.

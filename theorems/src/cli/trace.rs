@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::arguments::TraceArguments;
 use super::progress::with_bar;
-use super::{BAD_INPUT, CliError, INTERRUPTED, UNDECIDED, print, say, stop_on_interrupt};
+use super::{BAD_INPUT, CliError, INTERRUPTED, UNDECIDED, print, reading_lines, say, stop_on_interrupt};
 use crate::records::Progress;
 use crate::trace::{
     Decay, Output, Request, Setup, Sinks, Source, TraceError, TraceStatus, TraceSummary, trace as follow,
@@ -17,10 +17,13 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
     stop_on_interrupt(&progress)?;
     let output = Output { folder: arguments.out.clone(), json: arguments.json };
     let mut sinks = Sinks::open(&output, &request, &setup)?;
+    let silent = arguments.quiet || arguments.json;
+    if let Some(reading) = setup.reading.as_ref().filter(|_| !silent) {
+        reading_lines(&setup.name, reading).iter().for_each(|line| say(line));
+    }
     for note in &setup.notes {
         say(&format!("note: {note}"));
     }
-    let silent = arguments.quiet || arguments.json;
     let (summary, outcome) = with_bar(silent, &progress, |bar| {
         bar.set_length(setup.steps);
         follow(&setup, &progress, &mut |row| sinks.row(row))
@@ -47,9 +50,9 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
 }
 
 fn request(arguments: &TraceArguments) -> Result<Request, CliError> {
-    let source = match (&arguments.data.data, &arguments.data.target) {
-        (Some(path), Some(target)) => Source::File { path: path.clone(), target: target.clone() },
-        _ => Source::Named(arguments.instance.clone()),
+    let source = match arguments.data.table() {
+        Some((path, target, options)) => Source::File { path, target, options },
+        None => Source::Named(arguments.instance.clone()),
     };
     let (intrinsic_lr, decay) = match (arguments.intrinsic_lr, arguments.weight_decay) {
         (given, None) => (given.unwrap_or(INTRINSIC_LR), Decay::On),

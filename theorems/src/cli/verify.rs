@@ -10,7 +10,7 @@ use super::arguments::{Profile, VerifyArguments};
 use super::inspect::{is_built_in, read};
 use super::progress::with_bar;
 use super::table::render;
-use super::{CliError, INTERRUPTED, UNDECIDED, claim_of, print, say, stop_on_interrupt};
+use super::{CliError, INTERRUPTED, UNDECIDED, claim_of, print, reading_lines, say, stop_on_interrupt};
 use crate::evidence::{self, Circumstances, Input, Status, StudyEvidence, Verdict};
 use crate::records::Progress;
 use crate::registry::REGISTRY;
@@ -18,13 +18,17 @@ use crate::runner::{Event, Source, Store, Study, StudyError, run};
 use crate::theorem::Theorem;
 
 pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
-    let input = match (&arguments.network, arguments.data.data.clone().zip(arguments.data.target.clone())) {
+    let input = match (&arguments.network, arguments.data.table()) {
         (Some(network), _) => Input::Network { network: network.clone(), sizes: arguments.size.clone() },
-        (None, Some((file, target))) => Input::Data { file, target },
+        (None, Some((file, target, options))) => Input::Data { file, target, options },
         (None, None) => Input::BuiltIn,
     };
+    let silent = arguments.quiet || arguments.json;
     // What cannot be read as data or a network is told in their words.
-    let source = source(&input, None)?;
+    let (source, said) = source(&input, None)?;
+    if !silent {
+        said.iter().for_each(|line| say(line));
+    }
     let unread = |path: &Path| fs::read(path).map_err(|source| CliError::Read { path: path.into(), source });
     let bytes = file_of(&input).map(unread).transpose()?;
     let study = study(arguments, input, source)?;
@@ -36,7 +40,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let _ = fs::remove_file(&probe);
 
     let store = Store::under(out, &study);
-    let (evidence, circumstances) = judged(&study, &store, arguments.threads, arguments.quiet || arguments.json)?;
+    let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent)?;
     // What is partial does not take the place of what is whole.
     let partial = out.join(evidence::PARTIAL);
     let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
@@ -87,14 +91,17 @@ pub(super) fn file_of(input: &Input) -> Option<&Path> {
     }
 }
 
-/// Reads what instances are made of; a file from `copy`, where there is one.
-pub(super) fn source(input: &Input, copy: Option<&Path>) -> Result<Source, CliError> {
+/// Reads what instances are made of; a file from `copy`, where there is one. With what a user should know of how it was read, a line
+/// each.
+pub(super) fn source(input: &Input, copy: Option<&Path>) -> Result<(Source, Vec<String>), CliError> {
     Ok(match input {
-        Input::BuiltIn => Source::BuiltIn,
-        Input::Data { file, target } => {
-            let read = |path: &Path| Dataset::from_csv(path, target).map(Box::new);
-            let data = read(copy.unwrap_or(file)).map_err(|error: DataError| StudyError::from(error))?;
-            Source::Data { name: file.display().to_string(), data }
+        Input::BuiltIn => (Source::BuiltIn, vec![]),
+        Input::Data { file, target, options } => {
+            let read = Dataset::from_table(copy.unwrap_or(file), target, options);
+            let (data, reading) = read.map_err(|error: DataError| StudyError::from(error))?;
+            let name = file.display().to_string();
+            let said = reading_lines(&name, &reading);
+            (Source::Data { name, data: Box::new(data) }, said)
         }
         Input::Network { network, sizes } => {
             let (read, _) = match copy {
@@ -103,7 +110,7 @@ pub(super) fn source(input: &Input, copy: Option<&Path>) -> Result<Source, CliEr
             };
             // The evidence names it as it was asked for, sizes and all.
             let name = std::iter::once(network).chain(sizes).cloned().collect::<Vec<_>>().join(", ");
-            Source::Network { name, network: Box::new(read) }
+            (Source::Network { name, network: Box::new(read) }, vec![])
         }
     })
 }

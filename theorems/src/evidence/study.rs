@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sharpflow::data::TableOptions;
 
 use super::{ClaimEvidence, Name, Verdict};
 use crate::instance::Plan;
@@ -69,8 +70,13 @@ pub struct Parameters {
 pub enum Input {
     /// The digits, random regressions, random networks.
     BuiltIn,
-    /// A CSV file and the column of its target.
-    Data { file: PathBuf, target: String },
+    /// A table of numbers, the column of its target, and how it was asked to be read.
+    Data {
+        file: PathBuf,
+        target: String,
+        #[serde(default)]
+        options: TableOptions,
+    },
     /// A network: a file or the name of a built-in one, and values NAME=NUMBER of its sizes.
     Network { network: String, sizes: Vec<String> },
 }

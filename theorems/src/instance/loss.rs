@@ -3,7 +3,7 @@
 use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
-use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers, PreciseLoss};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
 use sharpflow::sphere::Space;
 
@@ -64,7 +64,15 @@ impl InstanceLoss {
 
     /// Γ by derivatives alone, of rank `rank`.
     pub fn numeric_minimizers(&self, rank: usize) -> NumericMinimizers<'_, Self, f64> {
-        NumericMinimizers::of_rank(self, rank).in_space(self.space())
+        NumericMinimizers::of_rank(self, rank).in_space(self.space()).with_precise(self.in_double_double())
+    }
+
+    /// The same loss in double-double.
+    pub fn in_double_double(&self) -> &dyn PreciseLoss {
+        match self {
+            Self::Regression(regression) => &regression.precise,
+            Self::Network(trained) => &trained.precise,
+        }
     }
 
     /// Γ, of rank `rank`.
@@ -86,7 +94,7 @@ impl InstanceLoss {
     /// ∇²L(w) in double-double, rounded to doubles.
     pub fn precise_hessian(&self, w: &[f64]) -> Mat<f64> {
         let wide: Vec<Quad> = w.iter().map(|&x| Quad::from_f64(x)).collect();
-        let hessian = Derivatives::new(&Precise(self)).hessian(&wide);
+        let hessian = self.in_double_double().hessian(&wide);
         Mat::from_fn(w.len(), w.len(), |i, j| hessian[(i, j)].to_f64())
     }
 

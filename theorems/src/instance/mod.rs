@@ -5,6 +5,7 @@ mod network;
 mod path;
 mod regression;
 mod smooth;
+mod unfit;
 
 use serde::{Deserialize, Serialize};
 use sharpflow::arithmetic::distance;
@@ -21,6 +22,7 @@ pub use loss::{InstanceLoss, InstanceMinimizers, Precise, Regression, Trained, r
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
+pub use unfit::{Unfit, point_of};
 
 pub use path::integral;
 use path::{check_sensitivity, growth, path, places, reach, worst_quartic};
@@ -92,6 +94,8 @@ pub enum Rejected {
     NotScaleInvariant { node: String, reason: String },
     #[error("no architecture `{name}` is built in")]
     NoSuchArchitecture { name: &'static str },
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     #[error("the loss is not smooth at `{node}`")]
     NotSmooth { node: String },
     #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]
@@ -220,7 +224,8 @@ impl Instance {
     /// See [`Instance::new`].
     pub fn network(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Rejected> {
         let loss = InstanceLoss::Network(Box::new(trained));
-        let mut minimizers = NumericMinimizers::through(&loss, &start)?.in_space(loss.space());
+        let precise = loss.in_double_double();
+        let mut minimizers = NumericMinimizers::through_precisely(&loss, precise, loss.space(), &start)?;
         if minimizers.manifold_dimension() == 0 {
             return Err(Rejected::SinglePoint);
         }

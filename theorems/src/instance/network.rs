@@ -1,6 +1,7 @@
 //! Networks of the zoo with random data, trained to Γ from random weights.
 
 use rand_distr::{Distribution, StandardNormal};
+use sharpflow::arithmetic::Quad;
 use sharpflow::data::{Stream, generator};
 use sharpflow::flow::{FlowConstants, integrate};
 use sharpflow::loss::Loss;
@@ -70,8 +71,14 @@ impl Family {
 
 /// Where the flow from a point of Γ comes to, as far as it can be followed. A minimum as training first meets it is sharp, and
 /// changes so fast along Γ that small ηλ alone show the theory there; the flow leads on to where any is in its range.
-fn settle(loss: &NetworkLoss<f64>, reached: Vec<f64>, space: Space, tau: f64) -> Result<Vec<f64>, Rejected> {
-    let mut minimizers = NumericMinimizers::through(loss, &reached)?.in_space(space);
+fn settle(
+    loss: &NetworkLoss<f64>,
+    precise: &NetworkLoss<Quad>,
+    reached: Vec<f64>,
+    space: Space,
+    tau: f64,
+) -> Result<Vec<f64>, Rejected> {
+    let mut minimizers = NumericMinimizers::through_precisely(loss, precise, space, &reached)?;
     if minimizers.manifold_dimension() == 0 {
         return Err(Rejected::SinglePoint);
     }
@@ -127,8 +134,9 @@ impl Instance {
         let loss = NetworkLoss::<f64>::new(&network)?;
         let mut generator = generator(seed, Stream::Direction);
         let weights: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        let reached = descend(&loss, &weights, space, STEPS)?;
-        let start = settle(&loss, reached, space, settling)?;
+        let precise = NetworkLoss::<Quad>::new(&network)?;
+        let reached = descend(&loss, Some(&precise), &weights, space, STEPS)?;
+        let start = settle(&loss, &precise, reached, space, settling)?;
         Self::network(name, Trained::new(network, space)?, start)
     }
 }

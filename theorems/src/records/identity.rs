@@ -1,6 +1,6 @@
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use sharpflow::arithmetic::{FirstField, Quad, Real, SecondField, distance, norm};
+use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, Real, SecondField, distance};
 use sharpflow::data::{Stream, generator};
 use sharpflow::identities::{ExactError, Identity, Point, Trials, try_exactly};
 use sharpflow::loss::Derivatives;
@@ -64,13 +64,13 @@ impl IdentityRecord {
     }
 }
 
-/// The same computation in f64 and in double-double: rounding is in proportion to the unit of either, and the errors of the one,
-/// seen by the other, bound the errors of that.
+/// The identities in double-double, held to the bound that a running error analysis of the same computation gives: of the forward and the
+/// backward pass, not of their result, so that it stays where the result vanishes.
 fn in_floats(network: &Network, seed: u64) -> Result<Vec<FloatTrial>, Rejected> {
-    // The unit roundoffs' ratio, and a margin of 2¹⁰ for errors that happen to cancel in f64.
-    const SHRINK: f64 = 1024.0 * f64::EPSILON;
-    let (double, precise) = (NetworkLoss::<f64>::new(network)?, NetworkLoss::<Quad>::new(network)?);
-    let (mut double, mut precise) = (Derivatives::new(&double), Derivatives::new(&precise));
+    // The bound is of doubles, and in proportion to the unit roundoff; twice for what is not of first order.
+    const SHRINK: f64 = 2.0 * Quad::UNIT_ROUNDOFF / f64::UNIT_ROUNDOFF;
+    let (bounded, precise) = (NetworkLoss::<Ball>::new(network)?, NetworkLoss::<Quad>::new(network)?);
+    let (mut bounded, mut precise) = (Derivatives::new(&bounded), Derivatives::new(&precise));
     let mut generator = generator(seed, Stream::Test);
     let mut trials: Vec<FloatTrial> = Identity::ALL
         .into_iter()
@@ -80,27 +80,31 @@ fn in_floats(network: &Network, seed: u64) -> Result<Vec<FloatTrial>, Rejected> 
     for _ in 0..POINTS {
         let mut draw =
             || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
-        let point = Point { weights: draw(), direction: draw(), factor: 1.75, learning_rate: 0.25, decay: 0.5 };
-        let wide = |v: &[f64]| -> Vec<Quad> { v.iter().map(|&x| Quad::from_f64(x)).collect() };
-        let same = Point {
-            weights: wide(&point.weights),
-            direction: wide(&point.direction),
-            factor: Quad::from_f64(point.factor),
-            learning_rate: Quad::from_f64(point.learning_rate),
-            decay: Quad::from_f64(point.decay),
-        };
-        // Sums that cancel are of this size before they do.
-        let scale = norm(double.gradient(&point.weights).1) * norm(&point.weights);
+        let (weights, direction) = (draw(), draw());
+        let ball = point::<Ball>(&weights, &direction);
+        let same = point::<Quad>(&weights, &direction);
         for trial in &mut trials {
             let variant = trial.identity.variants()[trial.variant];
-            let (left, right) = trial.identity.sides(variant, &mut double, &point);
+            let (left, right) = trial.identity.sides(variant, &mut bounded, &ball);
             let (precise_left, precise_right) = trial.identity.sides(variant, &mut precise, &same);
             let residual = distance(&precise_left, &precise_right).to_f64();
-            let error = |of: &[f64], precise: &[Quad]| distance(&wide(of), precise).to_f64();
-            let seen = error(&left, &precise_left) + error(&right, &precise_right);
-            let size = norm(&left) + norm(&right) + scale;
-            trial.ratios.push(residual / (SHRINK * (seen + f64::EPSILON * size)));
+            let bound = left.iter().chain(&right).map(|side| side.radius * side.radius).sum::<f64>().sqrt();
+            // Where there is no bound nothing is said.
+            let ratio = if bound.is_finite() { residual / (SHRINK * bound) } else { f64::NAN };
+            trial.ratios.push(if residual == 0.0 { 0.0 } else { ratio });
         }
     }
     Ok(trials)
+}
+
+/// The same point over an arithmetic: all its numbers are doubles.
+fn point<T: Base>(weights: &[f64], direction: &[f64]) -> Point<T> {
+    let of = |v: &[f64]| -> Vec<T> { v.iter().map(|&x| T::from_f64(x)).collect() };
+    Point {
+        weights: of(weights),
+        direction: of(direction),
+        factor: T::from_f64(1.75),
+        learning_rate: T::from_f64(0.25),
+        decay: T::from_f64(0.5),
+    }
 }

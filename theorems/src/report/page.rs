@@ -102,7 +102,7 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
                 parameters.regressions, parameters.networks
             )
         }
-        Input::Data { file, target } => format!("{}, target {target}", file.display()),
+        Input::Data { file, target, .. } => format!("{}, target {target}", file.display()),
         Input::Network { network, sizes } => {
             std::iter::once(network).chain(sizes).cloned().collect::<Vec<_>>().join(", ")
         }

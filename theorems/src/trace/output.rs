@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use serde::Serialize;
+use sharpflow::data::TableOptions;
 
 use super::plot::Points;
 use super::{Decay, Request, Row, Setup, Source, TraceError, TraceStatus, TraceSummary};
@@ -26,6 +27,9 @@ struct Header<'a> {
     instance: &'a str,
     /// The target column of a user's file.
     target: Option<&'a str>,
+    /// How that file was asked to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'a TableOptions>,
     seed: u64,
     learning_rate: f64,
     /// ηλ; without weight decay it only sized the kick.
@@ -71,6 +75,10 @@ impl Sinks {
             instance: &setup.name,
             target: match &request.source {
                 Source::File { target, .. } => Some(target),
+                Source::Named(_) => None,
+            },
+            table: match &request.source {
+                Source::File { options, .. } => Some(options),
                 Source::Named(_) => None,
             },
             seed: request.seed,

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sharpflow::arithmetic::{Quad, scale};
-use sharpflow::data::Dataset;
+use sharpflow::data::{Dataset, TableOptions, TableReading};
 use sharpflow::descent::{EdgeStart, StepError};
 use sharpflow::loss::LinearRegression;
 use sharpflow::minimizers::LinearRegressionMinimizers;
@@ -21,7 +21,7 @@ const FOLLOWED: f64 = 30.0;
 #[derive(Clone, Debug)]
 pub enum Source {
     Named(String),
-    File { path: PathBuf, target: String },
+    File { path: PathBuf, target: String, options: TableOptions },
 }
 
 /// The weight decay of a trace and its length.
@@ -64,6 +64,8 @@ pub struct Setup {
     pub learning_rate: f64,
     pub steps: u64,
     pub stride: u64,
+    /// How the user's table was read.
+    pub reading: Option<TableReading>,
     /// What the user should know of this instance, a line each.
     pub notes: Vec<String>,
     intrinsic_lr: f64,
@@ -77,7 +79,7 @@ impl Setup {
     /// Data that cannot be used, a start off Γ, numbers out of their domain.
     pub fn new(request: &Request) -> Result<Self, TraceError> {
         check(request)?;
-        let (name, data) = load(&request.source, request.seed)?;
+        let (name, data, reading) = load(&request.source, request.seed)?;
         let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
             Prepared::new(name, &data, request.angle, request.seed)?;
         let edge =
@@ -123,6 +125,7 @@ impl Setup {
             minimizers,
             start,
             steps,
+            reading,
             notes,
         })
     }
@@ -175,14 +178,22 @@ fn steps(request: &Request) -> Result<u64, TraceError> {
     }
 }
 
-fn load(source: &Source, seed: u64) -> Result<(String, Dataset), TraceError> {
+type Loaded = (String, Dataset, Option<TableReading>);
+
+fn load(source: &Source, seed: u64) -> Result<Loaded, TraceError> {
     match source {
-        Source::File { path, target } => Ok((path.display().to_string(), Dataset::from_csv(path, target)?)),
+        Source::File { path, target, options } => {
+            let (data, reading) = Dataset::from_table(path, target, options)?;
+            Ok((path.display().to_string(), data, Some(reading)))
+        }
         Source::Named(name) => match name.as_str() {
-            "digits" => digits::split(seed).map(|(name, split)| (name, split.training)).map_err(TraceError::from),
+            "digits" => {
+                let (name, split) = digits::split(seed)?;
+                Ok((name, split.training, None))
+            }
             "random" => {
                 let (name, data, _) = random(seed);
-                Ok((name, data))
+                Ok((name, data, None))
             }
             _ => Err(TraceError::NoSuchInstance(name.clone())),
         },

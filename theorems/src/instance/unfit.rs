@@ -1,0 +1,82 @@
+//! Networks of which nothing can be measured: no number anywhere, or one that does not change with the weights.
+
+use rand_distr::{Distribution, StandardNormal};
+use sharpflow::arithmetic::{Quad, Real, norm};
+use sharpflow::data::{Stream, generator};
+use sharpflow::loss::{Evaluator, Loss};
+use sharpflow::network::{Network, NetworkError, NetworkLoss, PointFault};
+use sharpflow::sphere::project;
+use thiserror::Error;
+
+/// Random points at which a network is looked at.
+const POINTS: usize = 16;
+/// By this factor at least the gradient falls from doubles to double-double where it is nothing but rounding (the units' own ratio is 2⁻⁴⁹).
+const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
+
+/// Why there is nothing to test.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum Unfit {
+    #[error("the loss is no number at {POINTS} random points: at node `{node}` {fault}")]
+    NoNumber { node: String, fault: PointFault },
+    #[error(
+        "the loss is locally constant, ∇L = 0 up to rounding at {POINTS} random points: there is nothing to test{}",
+        because(nodes)
+    )]
+    LocallyConstant { nodes: Vec<String> },
+}
+
+fn because(nodes: &[String]) -> String {
+    match nodes {
+        [] => String::new(),
+        nodes => format!(" (`{}` normalizes so few numbers that it gives ±1 whatever they are)", nodes.join("`, `")),
+    }
+}
+
+/// The random points of the sphere, the first of which has a number: by the seed, as `inspect` shows it.
+pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f64>> {
+    let mut generator = generator(seed, Stream::Direction);
+    let draw = move || {
+        let mut theta: Vec<f64> = (0..dimension).map(|_| StandardNormal.sample(&mut generator)).collect();
+        project(&mut theta);
+        theta
+    };
+    std::iter::repeat_with(draw).take(POINTS)
+}
+
+/// A random point at which a network has a number, where it changes with the weights.
+///
+/// # Errors
+/// [`Unfit`] in the inner result: there is none.
+pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>, NetworkError> {
+    let loss = NetworkLoss::<f64>::new(network)?;
+    let precise = NetworkLoss::<Quad>::new(network)?;
+    let (mut evaluator, mut precise) = (Evaluator::<_, f64>::new(&loss), Evaluator::<_, Quad>::new(&precise));
+    let (mut first, mut fault, mut moves) = (None, None, false);
+    for theta in random_points(loss.dimension(), seed) {
+        if let Some(found) = loss.fault(&theta) {
+            fault.get_or_insert(found);
+            continue;
+        }
+        let gradient = evaluator.evaluate(&theta).1;
+        if gradient.iter().any(|g| !g.is_finite()) {
+            let value = gradient.iter().copied().find(|g| !g.is_finite()).unwrap_or(f64::NAN);
+            fault.get_or_insert((network.output().index(), PointFault::Gradient { value }));
+            continue;
+        }
+        let size = norm(gradient);
+        let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
+        moves |= size > 0.0 && norm(precise.evaluate(&wide).1).to_f64() > ROUNDING_FALLS * size;
+        first.get_or_insert(theta);
+        if moves {
+            break;
+        }
+    }
+    Ok(match (first, fault) {
+        (Some(theta), _) if moves => Ok(theta),
+        (Some(_), _) => {
+            Err(Unfit::LocallyConstant { nodes: network.sign_like().map(|node| node.name.clone()).collect() })
+        }
+        (None, Some((node, fault))) => Err(Unfit::NoNumber { node: network.nodes()[node].name.clone(), fault }),
+        (None, None) => Err(Unfit::LocallyConstant { nodes: vec![] }),
+    })
+}
