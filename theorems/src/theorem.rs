@@ -78,6 +78,11 @@ impl Judge {
             )
     }
 
+    /// Whether it needs runs at the edge of stability, beyond what a point of Γ shows.
+    pub fn needs_runs(&self) -> bool {
+        self.needs_instances() && !matches!(self, Self::Stable(_) | Self::Points(_))
+    }
+
     /// Whether it reads a ladder.
     pub fn needs_ladder(&self) -> bool {
         matches!(self, Self::Ladder(_) | Self::Regression(_))

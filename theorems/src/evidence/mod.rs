@@ -41,6 +41,8 @@ pub enum Verdict {
     HypothesisFailed,
     /// The data cannot tell.
     Inconclusive,
+    /// There is no instance on which it could be judged.
+    NotJudged,
     /// Every hypothesis holds, every check passes, every twin is rejected.
     Confirmed,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Verdict {
             Verdict::Refuted => "refuted",
             Verdict::HypothesisFailed => "hypothesis failed",
             Verdict::Inconclusive => "inconclusive",
+            Verdict::NotJudged => "not judged",
             Verdict::Confirmed => "confirmed",
         })
     }

@@ -25,7 +25,7 @@ pub use smooth::smooth_losses;
 pub use unfit::{Unfit, point_of};
 
 pub use path::integral;
-use path::{check_sensitivity, growth, path, places, reach, worst_quartic};
+use path::{check_sensitivity, growth, path, place, places, reach, worst_quartic};
 
 /// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
 pub const LEARNING_RATE: f64 = 0.1;
@@ -125,6 +125,29 @@ pub enum Rejected {
     TooSlow { quartic: f64, top: f64, steps: f64, limit: f64 },
 }
 
+/// Why an instance is not admitted, with what stands without runs: a point of its Γ.
+struct Refusal {
+    why: Rejected,
+    grounded: Option<Box<Instance>>,
+}
+
+impl Refusal {
+    fn why(self) -> Rejected {
+        self.why
+    }
+
+    /// The instance without runs, where there is a point of Γ.
+    fn grounded(self) -> Result<Instance, Rejected> {
+        self.grounded.map(|instance| *instance).ok_or(self.why)
+    }
+}
+
+impl<E: Into<Rejected>> From<E> for Refusal {
+    fn from(why: E) -> Self {
+        Self { why: why.into(), grounded: None }
+    }
+}
+
 /// What is run on an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
@@ -168,6 +191,8 @@ pub struct Instance {
     pub geometry: Geometry<f64>,
     /// Evenly spaced over the horizon, ends included.
     pub path: Vec<Place>,
+    /// Why nothing is run; `None` where the plan is.
+    pub without_runs: Option<String>,
     /// What is run.
     pub plan: Plan,
 }
@@ -182,12 +207,12 @@ impl Instance {
         Self::new(name, &split.training, digits::ANGLE, seed)
     }
 
-    /// A user's data.
+    /// A user's data; a point of their Γ alone, where runs from there would leave the theory or take too long.
     ///
     /// # Errors
-    /// The data are not admitted.
+    /// The data have no Γ.
     pub fn user(name: String, data: &Dataset, seed: u64) -> Result<Self, Rejected> {
-        Self::new(name, data, digits::ANGLE, seed)
+        Self::of_data(name, data, digits::ANGLE, seed).or_else(Refusal::grounded)
     }
 
     /// A random regression.
@@ -204,6 +229,10 @@ impl Instance {
     /// # Errors
     /// What is measured at the start puts the instance outside the theory, or its runs beyond the limit.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
+        Self::of_data(name, data, angle, seed).map_err(Refusal::why)
+    }
+
+    fn of_data(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Refusal> {
         let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
             Prepared::new(name, data, angle, seed)?;
         // ∇²L vanishes along Γ, and along w itself.
@@ -213,9 +242,11 @@ impl Instance {
             let correlation = minimizers.correlation();
             notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
         }
+        let is_point = (minimizers.manifold_dimension() == 0).then(|| minimizers.single_point().into());
+        let angle = if is_point.is_some() { 0.0 } else { angle };
         let precise = LinearRegression::new(&scores)?;
         let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise, minimizers, angle }));
-        Self::admit(name, loss, rank, (start, geometry), OF_REGRESSIONS, notes)
+        Self::admit(name, loss, rank, (start, geometry), (OF_REGRESSIONS, is_point), notes)
     }
 
     /// Admits a network with a start on Γ.
@@ -223,44 +254,47 @@ impl Instance {
     /// # Errors
     /// See [`Instance::new`].
     pub fn network(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Rejected> {
+        Self::of_trained(name, trained, start).map_err(Refusal::why)
+    }
+
+    fn of_trained(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Refusal> {
         let loss = InstanceLoss::Network(Box::new(trained));
         let precise = loss.in_double_double();
         let mut minimizers = NumericMinimizers::through_precisely(&loss, precise, loss.space(), &start)?;
-        if minimizers.manifold_dimension() == 0 {
-            return Err(Rejected::SinglePoint);
-        }
+        let is_point = (minimizers.manifold_dimension() == 0).then_some(Rejected::SinglePoint);
         let rank = minimizers.rank();
         let mut geometry = Geometry::new(start.len());
         minimizers.geometry(&start, &mut geometry)?;
-        Self::admit(name, loss, rank, (start, geometry), OF_NETWORKS, vec![])
+        Self::admit(name, loss, rank, (start, geometry), (OF_NETWORKS, is_point), vec![])
     }
 
+    /// An instance with the plan of its runs, or without runs where `is_point` or the predicted path says why.
     fn admit(
         name: String,
         loss: InstanceLoss,
         rank: usize,
         (start, geometry): (Vec<f64>, Geometry<f64>),
-        limits: Limits,
+        (limits, is_point): (Limits, Option<Rejected>),
         mut notes: Vec<String>,
-    ) -> Result<Self, Rejected> {
-        let angle = loss.regression().map(|regression| regression.angle);
-        let path = path(&loss, rank, &start, limits.horizon)?;
-        let (rungs, horizon, reached, cut) = reach(&path, limits)?;
-        notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
-        let bottom = rungs[rungs.len() - 1];
-        check_sensitivity(&loss, rank, &path, horizon, bottom)?;
-        // Again up to the horizon that is reached, if it is not the one asked for.
-        let path = if reached == path.len() { path } else { path::path(&loss, rank, &start, horizon)? };
-        let plan = Plan {
-            angle,
-            quartic: worst_quartic(&path),
-            energy_growth: growth(&path),
-            horizon,
-            to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.usual * bottom,
-            notes,
-            rungs,
+    ) -> Result<Self, Refusal> {
+        let planned = match is_point {
+            Some(why) => Err(why),
+            None => plan(&loss, rank, &start, limits, &mut notes),
         };
-        Ok(Self { name, loss, rank, start, geometry, path, plan })
+        match planned {
+            Ok((path, plan)) => Ok(Self { name, loss, rank, start, geometry, path, without_runs: None, plan }),
+            Err(why) => {
+                notes.push(format!("nothing is run: {why}"));
+                let path = vec![place(&loss, rank, &start)?];
+                let angle = loss.regression().map(|regression| regression.angle);
+                let (rungs, quartic) = (vec![], worst_quartic(&path));
+                let plan =
+                    Plan { angle, quartic, energy_growth: 0.0, horizon: 0.0, to_convergence: false, notes, rungs };
+                let without_runs = Some(why.to_string());
+                let instance = Self { name, loss, rank, start, geometry, path, without_runs, plan };
+                Err(Refusal { why, grounded: Some(Box::new(instance)) })
+            }
+        }
     }
 
     /// Γ.
@@ -331,6 +365,34 @@ impl Instance {
     pub fn flow_over(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
         integrate(&mut self.minimizers(), constants, &self.start, horizon, FLOW_TOLERANCE)
     }
+}
+
+/// The path predicted from a start, and what is run along it.
+fn plan(
+    loss: &InstanceLoss,
+    rank: usize,
+    start: &[f64],
+    limits: Limits,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<Place>, Plan), Rejected> {
+    let path = path(loss, rank, start, limits.horizon)?;
+    let (rungs, horizon, reached, cut) = reach(&path, limits)?;
+    notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
+    let bottom = rungs[rungs.len() - 1];
+    check_sensitivity(loss, rank, &path, horizon, bottom)?;
+    // Again up to the horizon that is reached, if it is not the one asked for.
+    let path = if reached == path.len() { path } else { path::path(loss, rank, start, horizon)? };
+    let angle = loss.regression().map(|regression| regression.angle);
+    let plan = Plan {
+        angle,
+        quartic: worst_quartic(&path),
+        energy_growth: growth(&path),
+        horizon,
+        to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.usual * bottom,
+        notes: notes.clone(),
+        rungs,
+    };
+    Ok((path, plan))
 }
 
 /// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.

@@ -11,7 +11,7 @@ use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
 use sharpflow::sphere::Space;
 
-use super::{Instance, Rejected, Trained};
+use super::{Instance, Refusal, Rejected, Trained, point_of};
 
 /// Steps of the descent to Γ.
 const STEPS: usize = 2000;
@@ -65,7 +65,8 @@ impl Family {
     pub fn instance(&self, seed: u64) -> Result<Instance, Rejected> {
         let architecture = find(self.architecture).ok_or(Rejected::NoSuchArchitecture { name: self.architecture })?;
         let network = architecture.network(self.sizes).map_err(Box::new)?.with_data_of(seed)?;
-        Instance::trained(format!("{} (seed {seed})", self.architecture), network, self.settling, seed)
+        let name = format!("{} (seed {seed})", self.architecture);
+        Instance::trained(name, network, self.settling, seed).map_err(Refusal::why)
     }
 }
 
@@ -80,7 +81,7 @@ fn settle(
 ) -> Result<Vec<f64>, Rejected> {
     let mut minimizers = NumericMinimizers::through_precisely(loss, precise, space, &reached)?;
     if minimizers.manifold_dimension() == 0 {
-        return Err(Rejected::SinglePoint);
+        return Ok(reached);
     }
     let (mut tau, least) = (tau, 0.1 * tau);
     while tau > least {
@@ -97,27 +98,28 @@ fn settle(
 }
 
 impl Instance {
-    /// A user's network.
+    /// A user's network; a point of its Γ alone, where runs from there would leave the theory or take too long.
     ///
     /// # Errors
-    /// The network is not admitted.
+    /// The network is not admitted, or no point of Γ was reached.
     pub fn of_network(name: String, network: Network, seed: u64) -> Result<Self, Rejected> {
-        Self::trained(name, network, SETTLING, seed)
+        Self::trained(name, network, SETTLING, seed).or_else(Refusal::grounded)
     }
 
     /// Trains a network from random weights to Γ, and admits it there.
     ///
     /// # Errors
     /// A loss that is not proved scale-invariant or not smooth; no minimum reached; see [`Instance::new`].
-    fn trained(name: String, network: Network, settling: f64, seed: u64) -> Result<Self, Rejected> {
+    fn trained(name: String, network: Network, settling: f64, seed: u64) -> Result<Self, Refusal> {
         let homogeneity = network.homogeneity(&[], seed);
         if let Answer::NotProved(breach) | Answer::Refuted { breach, .. } = homogeneity.answer {
             let (node, reason) = (network.node(breach.node).name.clone(), breach.reason.to_string());
-            return Err(Rejected::NotScaleInvariant { node, reason });
+            return Err(Rejected::NotScaleInvariant { node, reason }.into());
         }
         if let Some(node) = network.non_smooth().next() {
-            return Err(Rejected::NotSmooth { node: node.name.clone() });
+            return Err(Rejected::NotSmooth { node: node.name.clone() }.into());
         }
+        point_of(&network, seed)?.map_err(Rejected::from)?;
         Self::at_minimum(name, network, Space::Sphere, settling, seed)
     }
 
@@ -127,16 +129,17 @@ impl Instance {
     /// The draw is not admitted.
     pub fn without_sphere(seed: u64) -> Result<Self, Rejected> {
         let network = Network::from_toml(PLAIN, &[]).map_err(Box::new)?.with_data_of(seed)?;
-        Self::at_minimum(format!("two linear layers (seed {seed})"), network, Space::Euclidean, SETTLING, seed)
+        let name = format!("two linear layers (seed {seed})");
+        Self::at_minimum(name, network, Space::Euclidean, SETTLING, seed).map_err(Refusal::why)
     }
 
-    fn at_minimum(name: String, network: Network, space: Space, settling: f64, seed: u64) -> Result<Self, Rejected> {
+    fn at_minimum(name: String, network: Network, space: Space, settling: f64, seed: u64) -> Result<Self, Refusal> {
         let loss = NetworkLoss::<f64>::new(&network)?;
         let mut generator = generator(seed, Stream::Direction);
         let weights: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
         let precise = NetworkLoss::<Quad>::new(&network)?;
         let reached = descend(&loss, Some(&precise), &weights, space, STEPS)?;
         let start = settle(&loss, &precise, reached, space, settling)?;
-        Self::network(name, Trained::new(network, space)?, start)
+        Self::of_trained(name, Trained::new(network, space)?, start)
     }
 }

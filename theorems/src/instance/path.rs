@@ -3,11 +3,11 @@
 use sharpflow::arithmetic::distance;
 use sharpflow::flow::{Flow, FlowConstants, integrate};
 use sharpflow::loss::{Derivatives, Loss};
-use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers};
+use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
 use sharpflow::sphere::Space;
 
 use super::{
-    APART, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES,
+    APART, FLOW_TOLERANCE, InstanceLoss, InstanceMinimizers, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES,
     Place, RUNGS, Rejected, START_ENERGY,
 };
 
@@ -33,8 +33,7 @@ pub(super) fn places(
     count: usize,
 ) -> Result<Vec<Place>, Rejected> {
     let mut minimizers = loss.minimizers(rank);
-    let mut numeric = loss.numeric_minimizers(rank);
-    let mut derivatives = Derivatives::new(loss);
+    let mut laws = Laws::new(loss, rank);
     (0..count)
         .map(|k| {
             let tau = horizon * k as f64 / (count - 1) as f64;
@@ -42,18 +41,45 @@ pub(super) fn places(
             flow.at(tau, &mut point);
             let mut nearest = point.clone();
             minimizers.nearest(&point, &mut nearest)?;
-            let mut geometry = Geometry::new(loss.dimension());
-            minimizers.geometry(&nearest, &mut geometry)?;
-            let law = match loss.regression() {
-                Some(regression) => {
-                    let normal = regression.minimizers.normal_eigenpairs(&nearest);
-                    EnergyLaw::at(&mut derivatives, Space::Sphere, &nearest, &normal)
-                }
-                None => numeric.energy_law(&nearest)?,
-            };
-            Ok(Place { tau, point: nearest, geometry, law })
+            laws.place(&mut minimizers, tau, nearest)
         })
         .collect()
+}
+
+/// A point of Γ as the only place of a path.
+pub(super) fn place(loss: &InstanceLoss, rank: usize, point: &[f64]) -> Result<Place, Rejected> {
+    Laws::new(loss, rank).place(&mut loss.minimizers(rank), 0.0, point.to_vec())
+}
+
+/// Energy laws at points of Γ, of a regression from the closed form's eigenpairs.
+struct Laws<'a> {
+    loss: &'a InstanceLoss,
+    numeric: NumericMinimizers<'a, InstanceLoss, f64>,
+    derivatives: Derivatives<'a, InstanceLoss, f64>,
+}
+
+impl<'a> Laws<'a> {
+    fn new(loss: &'a InstanceLoss, rank: usize) -> Self {
+        Self { loss, numeric: loss.numeric_minimizers(rank), derivatives: Derivatives::new(loss) }
+    }
+
+    fn place(
+        &mut self,
+        minimizers: &mut InstanceMinimizers<'_>,
+        tau: f64,
+        point: Vec<f64>,
+    ) -> Result<Place, Rejected> {
+        let mut geometry = Geometry::new(point.len());
+        minimizers.geometry(&point, &mut geometry)?;
+        let law = match self.loss.regression() {
+            Some(regression) => {
+                let normal = regression.minimizers.normal_eigenpairs(&point);
+                EnergyLaw::at(&mut self.derivatives, Space::Sphere, &point, &normal)
+            }
+            None => self.numeric.energy_law(&point)?,
+        };
+        Ok(Place { tau, point, geometry, law })
+    }
 }
 
 /// The ladder of a path, its horizon, up to how many places the hypotheses hold, and why no further.

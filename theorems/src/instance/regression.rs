@@ -55,10 +55,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// A start at `angle` from the minimum-norm solution, towards a kernel direction drawn by the seed.
+    /// A start at `angle` from the minimum-norm solution, towards a kernel direction drawn by the seed; that solution, where Γ is a single
+    /// point.
     ///
     /// # Errors
-    /// Data without a regression; a Γ that is a single point; an angle off Γ; λ₁ not simple.
+    /// Data without a regression; an angle off Γ; λ₁ not simple.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
         let (components, targets) = data.principal_components().map_err(|error| match error {
             DataError::Rank(error) => Rejected::Minimizers(error.into()),
@@ -67,16 +68,19 @@ impl Prepared {
         let scores = components.scores(&targets);
         let loss = LinearRegression::<f64>::new(&scores)?;
         let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
-        if minimizers.manifold_dimension() == 0 {
-            return Err(minimizers.single_point().into());
-        }
         let mut generator = generator(seed, Stream::Direction);
         let towards: Vec<f64> = (0..data.features.ncols()).map(|_| StandardNormal.sample(&mut generator)).collect();
         let mut kernel = components.coordinates(&towards).1;
         project(&mut kernel);
-        let mut axis = vec![0.0; loss.dimension()];
-        axis[components.rank()] = 1.0;
-        let start = minimizers.at_angle(angle, &axis)?;
+        let start = match minimizers.manifold_dimension() {
+            // Γ is a point.
+            0 => minimizers.minimum_norm_direction().to_vec(),
+            _ => {
+                let mut axis = vec![0.0; loss.dimension()];
+                axis[components.rank()] = 1.0;
+                minimizers.at_angle(angle, &axis)?
+            }
+        };
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
         Ok(Self { name, scores, loss, minimizers, start, geometry, components, kernel })
@@ -86,6 +90,7 @@ impl Prepared {
     pub fn coordinates(&self, sample: &[f64]) -> Vec<f64> {
         let (mut coordinates, _) = self.components.coordinates(sample);
         coordinates.push(dot(sample, &self.kernel));
+        coordinates.truncate(self.loss.dimension());
         coordinates
     }
 }

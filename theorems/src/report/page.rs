@@ -6,7 +6,13 @@ use pulldown_latex::{Parser, Storage, push_mathml};
 
 use crate::evidence::{ClaimEvidence, Decided, Input, InstanceEvidence, Kept, Outcome, Status, Summary, Verdict};
 
-const VERDICTS: [Verdict; 4] = [Verdict::Confirmed, Verdict::Inconclusive, Verdict::HypothesisFailed, Verdict::Refuted];
+const VERDICTS: [Verdict; 5] = [
+    Verdict::Confirmed,
+    Verdict::NotJudged,
+    Verdict::Inconclusive,
+    Verdict::HypothesisFailed,
+    Verdict::Refuted,
+];
 
 /// A figure as the page shows it.
 pub(super) struct Drawn {
@@ -67,6 +73,7 @@ fn class(verdict: Verdict) -> &'static str {
         Verdict::Refuted => "refuted",
         Verdict::Inconclusive => "inconclusive",
         Verdict::HypothesisFailed => "hypothesis-failed",
+        Verdict::NotJudged => "not-judged",
     }
 }
 

@@ -5,7 +5,6 @@ use sharpflow::data::{Dataset, Stream, seeds};
 use sharpflow::network::Network;
 
 use super::{Found, LEAST_INSTANCES, Study, StudyError};
-use crate::evidence::{InstanceEvidence, Verdict};
 use crate::instance::{FAMILIES, Instance, Rejected};
 use crate::records::Progress;
 
@@ -14,7 +13,7 @@ const TRIES: usize = 20;
 /// The name of the kind of random linear regressions.
 const REGRESSIONS: &str = "random";
 
-/// A user's data as the only instance, if it is admitted.
+/// A user's data as the only instance. Where their runs would leave the theory, or take too long, claims that need none are judged.
 pub(super) fn admit_data(
     name: &str,
     data: &Dataset,
@@ -25,21 +24,31 @@ pub(super) fn admit_data(
         Ok(instance) => Ok(vec![instance]),
         Err(Rejected::Data(error)) => Err(error.into()),
         Err(rejected) => {
-            found.failed.push(not_admitted(name.into(), &rejected));
+            found.not_admitted.push(format!("{name}: {rejected}"));
             Ok(vec![])
         }
     }
 }
 
-/// A user's network, trained from the first random weights that lead to a start within the theory.
+/// A user's network, trained from the first random weights that lead to a start within the theory; from the first that lead to Γ at
+/// all, where none do.
 pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mut Found) -> Vec<Instance> {
-    let mut last = None;
+    let (mut last, mut grounded) = (None, None);
     for seed in seeds(seed, Stream::Instances).take(TRIES) {
         match Instance::of_network(name.into(), network.clone(), seed) {
-            Ok(instance) => return vec![instance],
+            Ok(instance) => match &instance.without_runs {
+                None => return vec![instance],
+                Some(why) => {
+                    found.dropped.push(format!("{name} (weights of seed {seed}): {why}"));
+                    grounded.get_or_insert(instance);
+                }
+            },
             Err(rejected) => {
                 // No other weights change what is wrong with the network itself.
-                let of_network = matches!(rejected, Rejected::NotScaleInvariant { .. } | Rejected::NotSmooth { .. });
+                let of_network = matches!(
+                    rejected,
+                    Rejected::NotScaleInvariant { .. } | Rejected::NotSmooth { .. } | Rejected::Unfit(_)
+                );
                 found.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
                 last = Some(rejected);
                 if of_network {
@@ -48,19 +57,22 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mu
             }
         }
     }
-    if let Some(rejected) = last {
-        found.failed.push(not_admitted(name.into(), &rejected));
+    match (grounded, last) {
+        (Some(instance), _) => vec![instance],
+        (None, rejected) => {
+            found.not_admitted.extend(rejected.map(|rejected| format!("{name}: {rejected}")));
+            vec![]
+        }
     }
-    vec![]
 }
 
 /// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
-/// are not replaced, so their failure is evidence.
+/// are not replaced, so that they are missing is told.
 pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance> {
     let mut instances = Vec::new();
     match Instance::digits(study.seed) {
         Ok(instance) => instances.push(instance),
-        Err(rejected) => found.failed.push(not_admitted(format!("digits (seed {})", study.seed), &rejected)),
+        Err(rejected) => found.not_admitted.push(format!("digits (seed {}): {rejected}", study.seed)),
     }
     type Draw<'a> = (&'a str, usize, &'a (dyn Fn(u64) -> Result<Instance, Rejected> + Sync));
     let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
@@ -100,16 +112,4 @@ pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Ve
         found.dropped.extend(dropped);
     }
     instances
-}
-
-fn not_admitted(instance: String, rejected: &Rejected) -> InstanceEvidence {
-    InstanceEvidence {
-        instance,
-        verdict: Verdict::HypothesisFailed,
-        reason: rejected.to_string(),
-        hypotheses: vec![],
-        statements: vec![],
-        twins: vec![],
-        estimates: vec![],
-    }
 }

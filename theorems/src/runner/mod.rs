@@ -108,6 +108,10 @@ pub fn run(
             Source::BuiltIn => admit(study, progress, &mut found),
         };
     }
+    for (instance, why) in instances.iter().filter_map(|one| Some((one, one.without_runs.as_ref()?))) {
+        let claims = study.claims.iter().filter(|claim| claim.judge.needs_runs());
+        found.not_judged.extend(claims.map(|claim| (claim.id.into(), format!("{}: {why}", instance.name))));
+    }
     let parts = Work::of(study, &instances);
     tell(Event::Total(parts.iter().map(Work::steps).sum()));
     // Parts side by side: a thread that one leaves idle goes on to the next. `None` when stopped.
@@ -140,8 +144,8 @@ pub fn run(
 struct Found {
     measured: Vec<(String, Measurement)>,
     not_judged: Vec<(String, String)>,
-    /// Instances whose hypotheses failed before they could run.
-    failed: Vec<InstanceEvidence>,
+    /// Instances that could not be made, and why.
+    not_admitted: Vec<String>,
     dropped: Vec<String>,
     tables: Vec<Table>,
 }
@@ -161,12 +165,13 @@ impl Found {
         let level = level_of_one(family);
         let claims = study.claims.iter().map(|claim| {
             let of_claim = self.measured.iter().filter(|(id, _)| id == claim.id);
-            let mut instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
+            let instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
+            let not_judged = self.not_judged.iter().filter(|(id, _)| id == claim.id).map(|(_, why)| why.clone());
+            let mut not_judged: Vec<String> = not_judged.collect();
             if claim.judge.needs_instances() {
-                instances.extend(self.failed.iter().cloned());
+                not_judged.extend(self.not_admitted.iter().cloned());
             }
-            let not_judged = self.not_judged.iter().filter(|(id, _)| id == claim.id);
-            claim_evidence(study, status, claim, instances, not_judged.map(|(_, why)| why.clone()).collect())
+            claim_evidence(study, status, claim, instances, not_judged)
         });
         let built_in = study.source.is_built_in();
         let parameters = Parameters {
@@ -204,13 +209,16 @@ fn claim_evidence(
         Some(_) if held.len() >= least => (Verdict::Confirmed, String::new()),
         _ => match failed.first() {
             Some(first) => (Verdict::HypothesisFailed, said(first)),
-            None => {
-                let reason = match status {
-                    Status::Partial => "interrupted before it was judged".into(),
-                    Status::Complete => format!("judged on {} instances, {least} are needed", held.len()),
-                };
-                (Verdict::Inconclusive, reason)
-            }
+            None => match (status, not_judged.first()) {
+                (Status::Partial, _) => (Verdict::Inconclusive, "interrupted before it was judged".into()),
+                (Status::Complete, why) if held.is_empty() => {
+                    (Verdict::NotJudged, why.cloned().unwrap_or_else(|| "no instance of this study concerns it".into()))
+                }
+                (Status::Complete, _) => {
+                    let judged = held.len();
+                    (Verdict::Inconclusive, format!("judged on {judged} instances, {least} are needed"))
+                }
+            },
         },
     };
     ClaimEvidence {

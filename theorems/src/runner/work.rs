@@ -7,7 +7,7 @@ use sharpflow::sphere::Space;
 use super::{Source, Study, StudyError};
 use crate::evidence::{Hypothesis, Measurement, Table};
 use crate::hypotheses::of_identities;
-use crate::instance::{Instance, Rejected};
+use crate::instance::{Instance, Rejected, point_of};
 use crate::records::{
     DynamicsRecord, GROWN, GrowthRecord, HeldOutRecord, IdentityRecord, LadderRecord, PortraitRecord, Progress, SEEDS,
     Scope, StableError, StableRecord, SwingRecord, draws, held_out_run,
@@ -63,6 +63,8 @@ impl<'a> Work<'a> {
             let on_sphere = instance.loss.space() == Space::Sphere;
             // Without the sphere the theory speaks of other dynamics alone.
             let runs = runs.into_iter().filter(|runs| on_sphere || matches!(runs, Runs::Dynamics));
+            let is_whole = instance.without_runs.is_none();
+            let runs = runs.filter(|runs| is_whole || matches!(runs, Runs::Points | Runs::Stable));
             all.extend(runs.map(|runs| Self::On(instance, runs)));
         }
         all.push(Self::HeldOut);
@@ -125,6 +127,15 @@ impl<'a> Work<'a> {
         let mut tables = Vec::new();
         let measured = match self {
             Self::Identities => {
+                if let Source::Network { name, network } = &study.source
+                    && let Err(unfit) = point_of(network, study.seed).map_err(Rejected::from).map_err(rejected)?
+                {
+                    let skipped = |claim: &Theorem| match claim.judge.identities() {
+                        [] => vec![],
+                        _ => vec![Judged::Skipped(format!("{name}: {unfit}"))],
+                    };
+                    return Ok(Some((judge(study, skipped), tables)));
+                }
                 let records = match &study.source {
                     Source::Network { name, network } => {
                         let small = network.with_rational_activations();

@@ -5,10 +5,10 @@ use sharpflow::arithmetic::{Quad, scale};
 use sharpflow::data::{Dataset, TableOptions, TableReading};
 use sharpflow::descent::{EdgeStart, StepError};
 use sharpflow::loss::LinearRegression;
-use sharpflow::minimizers::LinearRegressionMinimizers;
+use sharpflow::minimizers::{LinearRegressionMinimizers, Minimizers};
 
 use super::TraceError;
-use crate::instance::{Prepared, digits, random};
+use crate::instance::{Prepared, Rejected, digits, random};
 
 /// Rows of a trace whose stride is not given.
 const ROWS: u64 = 1000;
@@ -82,6 +82,9 @@ impl Setup {
         let (name, data, reading) = load(&request.source, request.seed)?;
         let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
             Prepared::new(name, &data, request.angle, request.seed)?;
+        if minimizers.manifold_dimension() == 0 {
+            return Err(Rejected::from(minimizers.single_point()).into());
+        }
         let edge =
             EdgeStart { intrinsic_lr: request.intrinsic_lr, kick: request.kick, edge_offset: request.edge_offset };
         let displacement = edge.displacement(&geometry).abs();
