@@ -199,8 +199,7 @@ fn what_has_no_manifold_is_named() {
     let of = |data: &Dataset| {
         LinearRegressionMinimizers::new(&LinearRegression::<f64>::new(data).unwrap()).map(|_| ()).unwrap_err()
     };
-    let features =
-        |f: fn(usize, usize) -> f64| Dataset::new(Mat::from_fn(5, 4, f), vec![1.0, -2.0, 0.5, 3.0, 1.5]);
+    let features = |f: fn(usize, usize) -> f64| Dataset::new(Mat::from_fn(5, 4, f), vec![1.0, -2.0, 0.5, 3.0, 1.5]);
     assert!(matches!(of(&features(|_, j| j as f64)), MinimizersError::Flat { rank: 0 }));
     assert!(matches!(of(&features(|i, j| (i * j) as f64)), MinimizersError::Flat { rank: 1 }));
     let tall = Dataset::random(12, 4, 0);

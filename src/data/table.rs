@@ -223,18 +223,16 @@ impl<'a> Table<'a> {
             quoted(&self.text[begin..end], self.delimiter)
         };
         let (first, rest) = self.records.split_at(1);
-        header::decide(
-            &Lines { first: &first[0], first_quoted: &quoted(0), rest, rest_quoted: &quoted(1) },
-            target,
-        )
+        header::decide(&Lines { first: &first[0], first_quoted: &quoted(0), rest, rest_quoted: &quoted(1) }, target)
     }
 }
 
 /// How many lines end in some bytes, by \n, \r\n or \r.
 fn line_ends(bytes: &[u8]) -> u64 {
-    let ends = bytes.iter().enumerate().filter(|&(i, &byte)| {
-        byte == b'\n' || (byte == b'\r' && bytes.get(i + 1) != Some(&b'\n'))
-    });
+    let ends = bytes
+        .iter()
+        .enumerate()
+        .filter(|&(i, &byte)| byte == b'\n' || (byte == b'\r' && bytes.get(i + 1) != Some(&b'\n')));
     ends.count() as u64
 }
 
@@ -283,8 +281,7 @@ impl<'a> Columns<'a> {
     fn new(table: &'a Table<'a>, is_header: bool, target: &str, drop: &[String]) -> Result<Self, DataError> {
         let first = &table.records[0];
         let header = is_header.then_some(first);
-        let mut columns =
-            Self { table, header, width: first.len(), target: 0, kept: Vec::new(), notes: Vec::new() };
+        let mut columns = Self { table, header, width: first.len(), target: 0, kept: Vec::new(), notes: Vec::new() };
         let (place, by_place) = columns.find(target)?;
         columns.target = place;
         if by_place && header.is_some() {
@@ -319,7 +316,9 @@ impl<'a> Columns<'a> {
         }
         match wanted.parse::<usize>() {
             Ok(place) if (1..=self.width).contains(&place) => Ok((place - 1, true)),
-            _ => Err(DataError::NoSuchColumn { path: path(), target: wanted.into(), available: self.available(wanted) }),
+            _ => {
+                Err(DataError::NoSuchColumn { path: path(), target: wanted.into(), available: self.available(wanted) })
+            }
         }
     }
 

@@ -18,7 +18,8 @@ use crate::arithmetic::{Real, add_scaled, dot, norm, scale};
 pub fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<Svd<T>, DenseError> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     super::check_finite(matrix)?;
-    let (left, upper) = pivoted_orthogonalization((0..columns).map(|j| (0..rows).map(|i| matrix[(i, j)]).collect()).collect(), rank);
+    let (left, upper) =
+        pivoted_orthogonalization((0..columns).map(|j| (0..rows).map(|i| matrix[(i, j)]).collect()).collect(), rank);
     // Rows of R, in the order in which they were found: their sizes descend.
     let (right, lower) = pivoted_orthogonalization(upper, rank);
     // `lower[i][k]` is ⟨row i of R, k-th right vector⟩: L by rows, the columns of Lᵀ.
@@ -28,11 +29,7 @@ pub fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<Svd<T>,
             (0..basis.len()).fold(T::from_f64(0.0), |sum, l| sum + basis[l][i] * by(l, k))
         })
     };
-    Ok(Svd {
-        left: combine(&left, &|l, k| rotation[k][l]),
-        right: combine(&right, &|l, k| turned[k][l]),
-        values,
-    })
+    Ok(Svd { left: combine(&left, &|l, k| rotation[k][l]), right: combine(&right, &|l, k| turned[k][l]), values })
 }
 
 /// Modified Gram–Schmidt: `rank` orthonormal vectors that span the largest parts of `vectors`, and for each of those its products
@@ -177,9 +174,8 @@ mod tests {
             for j in 0..columns {
                 let size = (0..rows).map(|i| entry(i, j).powi(2)).sum::<f64>().sqrt();
                 for i in 0..rows {
-                    let product = (0..svd.values.len()).fold(Quad::from_f64(0.0), |sum, k| {
-                        sum + svd.left[(i, k)] * svd.values[k] * svd.right[(j, k)]
-                    });
+                    let product = (0..svd.values.len())
+                        .fold(Quad::from_f64(0.0), |sum, k| sum + svd.left[(i, k)] * svd.values[k] * svd.right[(j, k)]);
                     assert!((product - matrix[(i, j)]).to_f64().abs() <= 1e3 * unit * size, "{rows}×{columns} {i} {j}");
                 }
             }

@@ -63,3 +63,18 @@ pub enum FlowError {
     #[error("the integrator stopped: {0}")]
     Integrator(#[from] IntegrationError),
 }
+
+impl FlowError {
+    /// The τ that the integration had reached, where it began at all.
+    pub fn reached(&self) -> Option<f64> {
+        match *self {
+            Self::RightHandSide { tau, .. } | Self::NotFinite { tau } => Some(tau),
+            Self::Integrator(
+                IntegrationError::MaxNumStepReached { x, .. }
+                | IntegrationError::StepSizeUnderflow { x }
+                | IntegrationError::StiffnessDetected { x },
+            ) => Some(x),
+            Self::Domain { .. } => None,
+        }
+    }
+}

@@ -1,8 +1,8 @@
 use super::MinimizersError;
 use super::numeric::{noise, rank_of};
 use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve};
-use crate::arithmetic::{Float, add_scaled, apply, norm};
-use crate::dense::symmetric_eigen;
+use crate::arithmetic::{Float, add_scaled, apply, dot, norm};
+use crate::dense::{Eigen, symmetric_eigen};
 use crate::loss::{Derivatives, Loss};
 use crate::sphere::Space;
 
@@ -35,6 +35,14 @@ pub fn descend<T: Float, L: Loss<T>>(
         size = norm(&gradient).to_f64();
         tolerance = noise::<T>(point.len()) * sharpness;
         if size <= tolerance {
+            // The gradient is rounding in the largest curvature's measure; along small ones the loss may still fall.
+            let cut = noise::<T>(point.len()) * sharpness;
+            let next = newton_step(&eigen, &gradient, &point, cut, space);
+            let found = derivatives.gradient(&next).0.to_f64();
+            if found < 0.5 * value {
+                (point, value) = (next, found);
+                continue;
+            }
             return match (rank_of(&eigen), precise) {
                 (Err(MinimizersError::AmbiguousRank { .. }), _) | (Ok(_), _) => Ok(point),
                 (Err(error), None) => Err(error),
@@ -68,4 +76,16 @@ pub fn descend<T: Float, L: Loss<T>>(
         }
     }
     Err(MinimizersError::NoMinimum { steps, gradient: size, tolerance })
+}
+
+/// −Σ_k ⟨∇L, u_k⟩u_k/λ_k over the eigenvalues above `cut`, from `point`.
+fn newton_step<T: Float>(eigen: &Eigen<T>, gradient: &[T], point: &[T], cut: f64, space: Space) -> Vec<T> {
+    let mut next = point.to_vec();
+    for (k, &value) in eigen.values.iter().enumerate().take_while(|(_, value)| value.to_f64() > cut) {
+        let vector = eigen.vector(k);
+        let along = dot(gradient, &vector) / value;
+        add_scaled(&mut next, -along, &vector);
+    }
+    space.restrict(&mut next);
+    next
 }

@@ -117,16 +117,25 @@ impl EnergyLaw {
 }
 
 impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
-    /// [`EnergyLaw::at`] a point of Γ, with eigenpairs of the dense Hessian.
+    /// The normal eigenpairs of the dense Hessian at a point of Γ, as many as its rank, λ₁ first.
+    ///
+    /// # Errors
+    /// No eigenpairs.
+    pub fn normal_eigenpairs(&mut self, point: &[T]) -> Result<Eigen<T>, MinimizersError> {
+        let rank = self.rank;
+        let Frame { eigen, .. } = self.frame(point)?.1;
+        let vectors = Mat::from_fn(point.len(), rank, |i, k| eigen.vectors[(i, k)]);
+        Ok(Eigen { values: eigen.values[..rank].to_vec(), vectors })
+    }
+
+    /// [`EnergyLaw::at`] a point of Γ, with those eigenpairs.
     ///
     /// # Errors
     /// No eigenpairs.
     pub fn energy_law(&mut self, point: &[T]) -> Result<EnergyLaw, MinimizersError> {
-        let (rank, space) = (self.rank, self.space);
-        let (derivatives, Frame { eigen, .. }) = self.frame(point)?;
-        let vectors = Mat::from_fn(point.len(), rank, |i, k| eigen.vectors[(i, k)]);
-        let normal = Eigen { values: eigen.values[..rank].to_vec(), vectors };
-        Ok(EnergyLaw::at(derivatives, space, point, &normal))
+        let normal = self.normal_eigenpairs(point)?;
+        let space = self.space;
+        Ok(EnergyLaw::at(&mut self.derivatives, space, point, &normal))
     }
 }
 

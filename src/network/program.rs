@@ -83,7 +83,15 @@ impl<T: Base> NetworkLoss<T> {
             return Err(NetworkError::Node { node: node.name.clone(), fault });
         }
         let dimension = network.dimension();
-        let mut loss = Self { steps: Vec::new(), dimension, values: 0, output: 0, extras: 0, fixed: Vec::new(), fixed_nodes: Vec::new() };
+        let mut loss = Self {
+            steps: Vec::new(),
+            dimension,
+            values: 0,
+            output: 0,
+            extras: 0,
+            fixed: Vec::new(),
+            fixed_nodes: Vec::new(),
+        };
         let mut sources: Vec<Source> = Vec::with_capacity(network.nodes().len());
         let mut weights = 0;
         for (place, node) in network.nodes().iter().enumerate() {

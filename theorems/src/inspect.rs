@@ -262,8 +262,7 @@ fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64]) -> Result<
     let bounded = NetworkLoss::<Ball>::new(network).map_err(|error| error.to_string())?;
     let balls: Vec<Ball> = point.iter().map(|&x| Ball::from_f64(x)).collect();
     let rounding = Evaluator::<_, Ball>::new(&bounded).evaluate(&balls).0.radius;
-    let mut minimizers =
-        NumericMinimizers::through_precisely(loss, &precise, Space::Sphere, &point).map_err(said)?;
+    let mut minimizers = NumericMinimizers::through_precisely(loss, &precise, Space::Sphere, &point).map_err(said)?;
     let mut geometry = Geometry::new(point.len());
     let geometry = minimizers
         .geometry(&point, &mut geometry)

@@ -11,7 +11,8 @@ use crate::network::op::{Normalization, Op, patch_places, product_sizes};
 use crate::network::shape::{NOWHERE, Reduction, Shape, table};
 use products::MatrixProducts;
 use reductions::{
-    log_sum, maximum, maximum_backward, normalization_fault, normalize, normalize_backward, reduce, softmax, softmax_backward, update,
+    log_sum, maximum, maximum_backward, normalization_fault, normalize, normalize_backward, reduce, softmax,
+    softmax_backward, update,
 };
 
 /// An operation with everything that its shapes decide.

@@ -158,7 +158,11 @@ fn at_point(point: &PointReading) -> String {
 /// Six decimals, or where these say too little, or too much, as many digits in scientific notation.
 fn shown(value: f64) -> String {
     let size = value.abs();
-    if size != 0.0 && !(1e-4..1e7).contains(&size) { format!("{value:.6e}") } else { positive_zero(format!("{value:.6}")) }
+    if size != 0.0 && !(1e-4..1e7).contains(&size) {
+        format!("{value:.6e}")
+    } else {
+        positive_zero(format!("{value:.6}"))
+    }
 }
 
 /// What rounds to 0 has no sign.

@@ -3,7 +3,9 @@
 use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
-use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers, PreciseLoss};
+use sharpflow::minimizers::{
+    Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers, PreciseLoss,
+};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
 use sharpflow::sphere::Space;
 

@@ -176,6 +176,17 @@ pub struct Place {
     pub point: Vec<f64>,
     pub geometry: Geometry<f64>,
     pub law: EnergyLaw,
+    /// Of each normal eigenpair.
+    pub answers: Vec<Answer>,
+}
+
+/// How a normal direction u_k answers h², by −½h²⟨∇³L[v₁, v₁], u_k⟩/λ_k, and that late where λ_k is small.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k), its part of −q.
+    pub part: f64,
+    /// λ₁/λ_k: it comes half as many steps late.
+    pub late: f64,
 }
 
 /// A loss with a start on Γ, the path predicted from there, and the plan of its runs.
@@ -233,8 +244,7 @@ impl Instance {
     }
 
     fn of_data(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Refusal> {
-        let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
-            Prepared::new(name, data, angle, seed)?;
+        let Prepared { name, scores, loss, minimizers, start, geometry, .. } = Prepared::new(name, data, angle, seed)?;
         // ∇²L vanishes along Γ, and along w itself.
         let rank = minimizers.rank() - 1;
         let mut notes = vec![];
@@ -322,10 +332,11 @@ impl Instance {
     /// # Errors
     /// It cannot be followed to any part of that place.
     pub fn twin_flow(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
-        // The integrator looks ahead: where it fails lies somewhat beyond the crossing.
+        // The integrator looks ahead: where it fails lies somewhat beyond the crossing. Where the gap closes but slowly v₁ turns fast,
+        // and it gives up on steps that short before it meets the crossing.
         const BEFORE: [f64; 3] = [0.9, 0.5, 0.25];
         let whole = self.flow_over(constants, horizon);
-        let Err(FlowError::RightHandSide { tau, .. }) = whole else { return whole };
+        let Some(tau) = whole.as_ref().err().and_then(FlowError::reached) else { return whole };
         BEFORE.into_iter().fold(whole, |flow, part| flow.or_else(|_| self.flow_over(constants, part * tau)))
     }
 

@@ -1,14 +1,13 @@
 //! The path predicted from a start, and how much of it runs can show.
 
-use sharpflow::arithmetic::distance;
+use sharpflow::arithmetic::{distance, dot};
 use sharpflow::flow::{Flow, FlowConstants, integrate};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
-use sharpflow::sphere::Space;
 
 use super::{
-    APART, FLOW_TOLERANCE, InstanceLoss, InstanceMinimizers, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits, PLACES,
-    Place, RUNGS, Rejected, START_ENERGY,
+    APART, Answer, FLOW_TOLERANCE, InstanceLoss, InstanceMinimizers, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS,
+    LEAST_HORIZON, Limits, PLACES, Place, RUNGS, Rejected, START_ENERGY,
 };
 
 /// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
@@ -51,7 +50,7 @@ pub(super) fn place(loss: &InstanceLoss, rank: usize, point: &[f64]) -> Result<P
     Laws::new(loss, rank).place(&mut loss.minimizers(rank), 0.0, point.to_vec())
 }
 
-/// Energy laws at points of Γ, of a regression from the closed form's eigenpairs.
+/// What decides at points of Γ how an oscillation goes on, from the normal eigenpairs: of a regression those of the closed form.
 struct Laws<'a> {
     loss: &'a InstanceLoss,
     numeric: NumericMinimizers<'a, InstanceLoss, f64>,
@@ -63,22 +62,22 @@ impl<'a> Laws<'a> {
         Self { loss, numeric: loss.numeric_minimizers(rank), derivatives: Derivatives::new(loss) }
     }
 
-    fn place(
-        &mut self,
-        minimizers: &mut InstanceMinimizers<'_>,
-        tau: f64,
-        point: Vec<f64>,
-    ) -> Result<Place, Rejected> {
+    fn place(&mut self, minimizers: &mut InstanceMinimizers<'_>, tau: f64, point: Vec<f64>) -> Result<Place, Rejected> {
         let mut geometry = Geometry::new(point.len());
         minimizers.geometry(&point, &mut geometry)?;
-        let law = match self.loss.regression() {
-            Some(regression) => {
-                let normal = regression.minimizers.normal_eigenpairs(&point);
-                EnergyLaw::at(&mut self.derivatives, Space::Sphere, &point, &normal)
-            }
-            None => self.numeric.energy_law(&point)?,
+        let normal = match self.loss.regression() {
+            Some(regression) => regression.minimizers.normal_eigenpairs(&point),
+            None => self.numeric.normal_eigenpairs(&point)?,
         };
-        Ok(Place { tau, point, geometry, law })
+        let law = EnergyLaw::at(&mut self.derivatives, self.loss.space(), &point, &normal);
+        let mut third = vec![0.0; point.len()];
+        self.derivatives.third_derivative(&point, &normal.vector(0), &mut third);
+        let answer = |k: usize| {
+            let (along, value, sharpness) = (dot(&third, &normal.vector(k)), normal.values[k], normal.values[0]);
+            Answer { part: along * along / (sharpness * value), late: sharpness / value }
+        };
+        let answers = (0..normal.values.len()).map(answer).collect();
+        Ok(Place { tau, point, geometry, law, answers })
     }
 }
 

@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sharpflow::descent::{Descent, EdgeStart, StepError, every};
+use sharpflow::descent::{Descent, EdgeStart, StepError};
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
@@ -8,10 +8,10 @@ use sharpflow::sphere::Space;
 use super::relatives::{Dynamics, heavy_ball, remembering, rmsprop, slower};
 use super::starts::{Sight, Starts, watch_starts};
 use super::swing::watch;
-use super::{ENERGIES, Progress, ShortRun, SwingRecord, of_rung};
+use super::{ENERGIES, PERIOD_READINGS, Progress, ShortRun, SwingRecord, of_rung};
 use crate::instance::{Instance, LARGEST_ENERGY, START_ENERGY, STARTS, integral};
 
-/// Readings of a run.
+/// Readings of a run, besides those of its first and its last period.
 const READINGS: f64 = 64.0;
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
@@ -99,6 +99,11 @@ impl Dynamics {
         let stiffness = law.offset + law.slope * instance.geometry.log_gradient_square();
         let swing = slower(self.momentum()) * (2.0 * finest / stiffness).sqrt();
         instance.tells(law, &twins, self.part() * horizon * self.step_lasts(1.0), swing)
+    }
+
+    /// Steps of a swing of the largest energy.
+    fn longest_period(self, rung: f64) -> f64 {
+        slower(self.momentum()) * EdgeStart::period(rung, LARGEST_ENERGY)
     }
 
     /// How much of gradient descent's horizon its own runs take: RMSprop with C_b < 2 is up to 2/C_b times as fast along the path, and
@@ -202,7 +207,7 @@ fn runs_of(
     (rung, energy): (f64, f64),
     progress: &Progress,
 ) -> Result<Vec<OtherRun>, StepError> {
-    let length = [end / rung, dynamics.step_lasts(rung)];
+    let length = [end / rung, dynamics.step_lasts(rung), dynamics.longest_period(rung)];
     match dynamics {
         Dynamics::HeavyBall { momentum } => {
             let mut descent = heavy_ball(instance, momentum, (rung, energy))?;
@@ -225,11 +230,16 @@ fn observe(
     instance: &Instance,
     descent: &mut impl Descent<Starts>,
     rung: f64,
-    [end, step_lasts]: [f64; 2],
+    [end, step_lasts, period]: [f64; 3],
     progress: &Progress,
 ) -> Vec<OtherRun> {
     let steps = end.ceil() as u64;
     let stride = (steps as f64 / READINGS) as u64 | 1;
+    // A swing is largest in its first period where it dies out, in its last where it grows. The stride may miss both, or be a period.
+    let period = period as u64;
+    let swing = (period / PERIOD_READINGS as u64) | 1;
+    let near_an_end = |step: u64| step.min(steps.saturating_sub(step)) <= period;
+    let due = |step: u64| step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step));
     let new = |start| OtherRun {
         rung,
         start,
@@ -240,7 +250,7 @@ fn observe(
         failure: None,
     };
     let mut made: Vec<OtherRun> = (0..STARTS).map(new).collect();
-    watch_starts(instance, descent, steps, every(stride), progress, |start, step, seen| {
+    watch_starts(instance, descent, steps, due, progress, |start, step, seen| {
         let made = &mut made[start];
         match seen {
             Ok(Sight { reading, theta, point, .. }) => {

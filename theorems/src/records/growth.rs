@@ -1,12 +1,12 @@
 use rayon::prelude::*;
 use sharpflow::descent::{Descent, GradientDescent, StepError};
-use sharpflow::measure::{Reading, slow_period};
+use sharpflow::measure::{Reading, slow_period, worst};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
 use super::relatives::{Dynamics, GRADIENT_DESCENT, edge, heavy_ball, remembering, rmsprop, slower};
 use super::starts::{Sight, Starts, side_by_side, watch_starts};
 use super::{Progress, of_rung};
-use crate::instance::{Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
+use crate::instance::{Answer, Instance, LEARNING_RATE, Place, Rejected, STARTS, integral};
 
 /// The largest energy of the coarsest run. The law is that of small swings, with an error of the order of the energy, so that the
 /// energy falls along the ladder like (ηλ)^¾.
@@ -28,9 +28,13 @@ const MOVES: f64 = 3.0;
 const PERIODS: f64 = 4.0;
 /// How far κ may move log e in one of them.
 const CHANGES: f64 = 0.5;
+/// What normal directions that answer late may add to log e on the finest rung (`energy_law.md`).
+const LATE: f64 = 0.01;
 /// Readings of a period.
 pub const READINGS: usize = 12;
 const RUNGS: i32 = 5;
+/// Quarters of a decade by which a ladder may start lower for that, further than any run is short enough.
+const LOWER: i32 = 16;
 /// The longest run, in steps: on a regression, on a network.
 const LONGEST: [f64; 2] = [2e6, 5e5];
 
@@ -94,16 +98,34 @@ impl Plan {
         // Momentum's part and the other by their sizes: where they cancel each still acts within a period.
         let of_momentum = |law: &EnergyLaw| law.heavy_ball_rate(momentum) - law.rate();
         let sizes = |law: &EnergyLaw| (dynamics.rate(law) - of_momentum(law)).abs() + of_momentum(law).abs();
-        let of_window = instance.path.iter().enumerate().take_while(|(k, place)| *k == 0 || place.tau <= tau);
-        let fastest = of_window.map(|(_, place)| sizes(&place.law)).fold(0.0, f64::max);
+        let of_window = || instance.path.iter().take_while(|place| place.tau <= tau);
+        let fastest = of_window().map(|place| sizes(&place.law)).fold(0.0, f64::max);
         let top = [instance.plan.rungs[0] * remembering(momentum), within(window / PERIODS), within(CHANGES / fastest)]
             .into_iter()
             .fold(f64::INFINITY, f64::min);
-        let rungs: Vec<f64> = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
+        let added = |rung: f64| window * worst(of_window().map(|place| dynamics.late(place, rung)));
+        let finest = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
+        let mut lower = (0..LOWER).map(|k| finest * 10f64.powf(-0.25 * f64::from(k)));
+        let finest = lower.find(|&rung| added(rung) <= LATE)?;
+        let rungs: Vec<f64> = (0..RUNGS).rev().map(|k| finest * 10f64.powf(0.5 * f64::from(k))).collect();
         let longest = LONGEST[usize::from(instance.loss.regression().is_none())];
         let growth = integral(&instance.path, tau, rate).max(0.0);
         let energy = LARGEST * (-growth).exp();
         (window / rungs[rungs.len() - 1] <= longest).then_some(Self { dynamics, window, rungs, energy })
+    }
+}
+
+impl Dynamics {
+    /// By how much the answers of normal directions that come late change κ on a rung: such an answer has a part 1/(1 + ω²ℓ²) in phase
+    /// with a swing of frequency ω, ℓ the steps by which it is late, of what it adds to κ at once.
+    fn late(self, place: &Place, rung: f64) -> f64 {
+        let slower = slower(self.momentum());
+        let part = |answer: &Answer| {
+            let square = 2.0 * rung * (slower * answer.late).powi(2);
+            answer.part * square / (1.0 + square)
+        };
+        let sum: f64 = place.answers.iter().map(part).sum();
+        4.0 * sum / self.stiffness(place.law.log_gradient_square)
     }
 }
 

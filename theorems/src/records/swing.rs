@@ -2,8 +2,8 @@ use rayon::prelude::*;
 use sharpflow::arithmetic::{Quad, Real, add_scaled, dot, norm};
 use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::loss::{Evaluator, Loss};
-use sharpflow::measure::{Reading, Tracker, slow_period};
-use sharpflow::minimizers::{Geometry, MinimizersError};
+use sharpflow::measure::{Reading, Tracker, slow_period, worst};
+use sharpflow::minimizers::{EnergyLaw, Geometry, MinimizersError};
 
 use super::Progress;
 use super::relatives::{remembering, slower};
@@ -31,6 +31,9 @@ const RUNGS: i32 = 5;
 const LONGEST_RUN: u64 = 100_000;
 /// How far the energy may move in a period of the coarsest rung, |κ|·ηλ·T, for a swing to have one.
 const LARGEST_DRIFT: f64 = 0.25;
+
+/// How far it may move within a period of a large swing of that rung, in units of the energy itself (`energy.md`).
+const LARGEST_VARIATION: f64 = 0.1;
 
 /// Short runs on one instance: two slow periods of a small and of a large oscillation, on a ladder of their own.
 #[derive(Debug)]
@@ -137,9 +140,16 @@ impl SwingRecord {
         (LARGEST_DRIFT / (rate * slower(momentum) * EdgeStart::period(1.0, energy))).powi(2)
     }
 
-    /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period.
+    /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period. A large swing, which tells
+    /// that energy from wrong ones, keeps it as well as that asks for.
     pub(super) fn rungs(instance: &Instance, momentum: f64, energy: f64) -> Vec<f64> {
-        let top = (instance.plan.rungs[0] * remembering(momentum)).min(Self::steady(instance, momentum, energy));
+        let mut top = (instance.plan.rungs[0] * remembering(momentum)).min(Self::steady(instance, momentum, energy));
+        if energy == ENERGIES[1] {
+            // Predicted where it is small, from where it goes like √(ηλ).
+            let lower = 0.1 * top;
+            let moves = predicted_variation(&instance.path[0].law, lower, energy);
+            top = top.min(lower * (LARGEST_VARIATION / moves).powi(2));
+        }
         let rung = |k: i32| top * 10f64.powf(-0.5 * f64::from(k));
         let count = if steps_of(rung(RUNGS - 1), energy) > LONGEST_RUN { RUNGS - 1 } else { RUNGS };
         (0..count).map(rung).collect()
@@ -192,6 +202,27 @@ impl SwingRecord {
     pub fn of_energy(&self, energy: f64) -> impl Iterator<Item = &ShortRun> {
         self.swings.iter().filter(move |run| run.energy == energy)
     }
+}
+
+/// The largest change of E within a period, in units of the energy, by the second-order map of `energy_law.md` at one point of Γ.
+fn predicted_variation(law: &EnergyLaw, intrinsic_lr: f64, energy: f64) -> f64 {
+    let EnergyLaw { log_gradient_square: mut square, quartic, slope_along_gradient } = *law;
+    // The lowest |h| of the swing, where δ = 0.
+    let lowest = EdgeStart::at_energy(intrinsic_lr, energy, std::f64::consts::PI).kick;
+    let (mut log_h, mut offset) = (lowest.ln() + 0.5 * (2.0 * intrinsic_lr / (4.0 + square)).ln(), 0.0f64);
+    let of = |square: f64, log_h: f64, offset: f64| {
+        0.5 * offset * offset - 4.0 * intrinsic_lr * log_h + (4.0 + square) * (2.0 * log_h).exp()
+    };
+    let first = of(square, log_h, offset);
+    let changes = (0..steps_of(intrinsic_lr, energy)).map_while(|_| {
+        let (h, kept) = ((2.0 * log_h).exp(), offset);
+        log_h += (kept + quartic * h).ln_1p();
+        let shrinks = (2.0 + kept).powi(2) + (1.0 + 0.5 * kept) * square;
+        offset += (2.0 + kept) * (2.0 * intrinsic_lr - shrinks * h);
+        square -= slope_along_gradient * h;
+        (kept >= 0.0 || offset < 0.0).then(|| (of(square, log_h, offset) - first).abs())
+    });
+    worst(changes) / (4.0 * intrinsic_lr * energy)
 }
 
 fn steps_of(rung: f64, energy: f64) -> u64 {
@@ -299,6 +330,16 @@ fn length(period: f64) -> (u64, impl Fn(u64) -> bool) {
 mod tests {
     use super::*;
     use crate::instance::FAMILIES;
+
+    /// What E lacks at the next order is relatively of the size of √(ηλ); with κ in it the energy drifts besides.
+    #[test]
+    fn the_variation_predicted_goes_like_the_root() {
+        for (quartic, slope_along_gradient) in [(0.0, 0.0), (-40.0, 60.0), (5.0, -20.0)] {
+            let law = EnergyLaw { log_gradient_square: 6.0, quartic, slope_along_gradient };
+            let [coarse, fine] = [1e-6, 1e-8].map(|lr| predicted_variation(&law, lr, ENERGIES[1]));
+            assert!((0.1 * coarse / fine - 1.0).abs() < 0.05 && fine < 1e-2, "{law:?}: {coarse:e}, {fine:e}");
+        }
+    }
 
     /// In doubles rounding has a part in how deep a deep swing goes, and so in its period; in double-double it has none.
     #[test]

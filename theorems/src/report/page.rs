@@ -6,13 +6,8 @@ use pulldown_latex::{Parser, Storage, push_mathml};
 
 use crate::evidence::{ClaimEvidence, Decided, Input, InstanceEvidence, Kept, Outcome, Status, Summary, Verdict};
 
-const VERDICTS: [Verdict; 5] = [
-    Verdict::Confirmed,
-    Verdict::NotJudged,
-    Verdict::Inconclusive,
-    Verdict::HypothesisFailed,
-    Verdict::Refuted,
-];
+const VERDICTS: [Verdict; 5] =
+    [Verdict::Confirmed, Verdict::NotJudged, Verdict::Inconclusive, Verdict::HypothesisFailed, Verdict::Refuted];
 
 /// A figure as the page shows it.
 pub(super) struct Drawn {

@@ -30,6 +30,9 @@ pub use setup::{Decay, Request, Setup, Source};
 /// Local error of the flow beside the trace.
 const TOLERANCE: f64 = 1e-10;
 
+/// τ by which the flow stands at its fixed point, tan φ(0)e^{−τ} below rounding; further on an integrator would call it stiff.
+const SETTLED: f64 = 60.0;
+
 /// Why there is no trace, or only its beginning.
 #[derive(Debug, Error)]
 pub enum TraceError {
@@ -208,7 +211,7 @@ fn follow(
     let mut descent = GradientDescent::new(&setup.loss, setup.learning_rate, intrinsic_lr, &setup.weights)?;
     let mut minimizers = setup.minimizers.clone();
     // Without decay τ stays 0; the flow still needs an interval.
-    let end = (setup.steps as f64 * intrinsic_lr).max(f64::MIN_POSITIVE);
+    let end = (setup.steps as f64 * intrinsic_lr).clamp(f64::MIN_POSITIVE, SETTLED);
     let law = FlowConstants::SHARPNESS_REDUCTION;
     let dimension = setup.loss.dimension();
     let mut reader = Reader {
