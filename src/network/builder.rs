@@ -295,7 +295,7 @@ impl Builder {
         Ok((patches, [&input.axes()[..1], &places].concat()))
     }
 
-    fn axes(&self, id: NodeId) -> usize {
+    pub(super) fn axes(&self, id: NodeId) -> usize {
         self.shape(id).map_or(0, |shape| shape.axes().len())
     }
 

@@ -1,6 +1,6 @@
 //! What can be said of a network before anything runs: its scale invariance node by node, the exact identities, its sharpness.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, SecondField, norm};
 use sharpflow::identities::{Trials, try_exactly};
 use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
@@ -21,6 +21,14 @@ const MOST_DESCENDED: usize = 300;
 const STEPS: usize = 2000;
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
+
+/// What is known, or an object that says why it is not.
+fn known<T: Serialize, S: Serializer>(found: &Result<T, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match found {
+        Ok(value) => value.serialize(serializer),
+        Err(reason) => serializer.collect_map([("not_known", reason)]),
+    }
+}
 
 /// What is asked beside the network.
 #[derive(Clone, Debug, Serialize)]
@@ -45,9 +53,12 @@ pub struct Inspection {
     /// What exact arithmetic tries in place of the network itself: other sizes, other functions.
     pub replaced: Vec<&'static str>,
     /// One for each prime field; or why there are none.
+    #[serde(serialize_with = "known")]
     pub exact: Result<Vec<Exact>, String>,
     /// Or why nothing is said of any.
+    #[serde(serialize_with = "known")]
     pub point: Result<PointReading, String>,
+    #[serde(serialize_with = "known")]
     pub minimum: Result<MinimumReading, String>,
 }
 
@@ -90,8 +101,10 @@ pub struct PointReading {
     pub loss: f64,
     pub gradient_norm: f64,
     /// λ₁ and, if there is one, λ₂ of ∇²L(θ).
+    #[serde(serialize_with = "known")]
     pub sharpness: Sharpness,
     /// The same of P∇²L(θ)P.
+    #[serde(serialize_with = "known")]
     pub tangential: Sharpness,
     pub scaling: Vec<Scaling>,
 }
@@ -116,6 +129,7 @@ pub struct MinimumReading {
     pub rank: usize,
     pub manifold_dimension: usize,
     /// λ₁, λ₂ and ‖∇_Γ log λ₁‖; or why λ₁ has no gradient there.
+    #[serde(serialize_with = "known")]
     pub geometry: Result<[f64; 3], String>,
 }
 

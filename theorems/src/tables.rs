@@ -11,7 +11,7 @@ const ROWS: usize = 400;
 
 /// The runs of a ladder from the first start, and the path predicted.
 pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Table> {
-    let columns = ["intrinsic_lr", "step", "tau", "sharpness", "edge_product", "displacement", "norm_square"];
+    let columns = ["intrinsic_lr", "step", "tau", "sharpness_on_gamma", "edge_product", "displacement", "norm_square"];
     let mut ladder = Table::new("ladder", &instance.name, &columns);
     let mut runs: Vec<_> = record.runs.iter().filter(|run| run.start == 0).collect();
     runs.sort_by(|a, b| b.intrinsic_lr.total_cmp(&a.intrinsic_lr));
@@ -30,7 +30,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Table
             ]);
         }
     }
-    let mut flow = Table::new("flow", &instance.name, &["tau", "sharpness"]);
+    let mut flow = Table::new("flow", &instance.name, &["tau", "sharpness_on_gamma"]);
     flow.rows = instance.path.iter().map(|place| vec![place.tau, place.geometry.sharpness]).collect();
     vec![ladder, flow]
 }
@@ -80,7 +80,7 @@ pub(crate) fn of_portrait(instance: &Instance, record: &PortraitRecord) -> Vec<T
 
 /// The digits with weight decay and without.
 pub(crate) fn of_held_out(record: &HeldOutRecord) -> Vec<Table> {
-    let columns = ["seed", "weight_decay", "tau", "sharpness", "training_error", "held_out_error", "accuracy"];
+    let columns = ["seed", "weight_decay", "tau", "sharpness_on_gamma", "training_error", "held_out_error", "accuracy"];
     let mut table = Table::new("held-out", "digits", &columns);
     for seed in &record.seeds {
         for (decay, path) in [(1.0, &seed.decay), (0.0, &seed.control)] {

@@ -18,6 +18,8 @@ use super::error::{NetworkError, shown};
 use super::op::{Constant, Normalization, Op, Origin};
 use operation::Parameters;
 
+/// What −inf means in a mask that is added before a softmax: eˣ is 0, and x is a number.
+const MASKED: f64 = -1e30;
 /// The most nodes a file can name.
 const MOST_NODES: usize = 4096;
 /// The largest file that is read, in bytes: room for half a million numbers.
@@ -36,8 +38,8 @@ pub enum FileError {
     Network { line: usize, fault: NetworkError },
     #[error("{0}")]
     Whole(NetworkError),
-    #[error("line {line}: node `{node}`: no operation is named `{op}`")]
-    NoSuchOperation { line: usize, node: String, op: String },
+    #[error("line {line}: node `{node}`: no operation is named `{op}`; there are: {available}")]
+    NoSuchOperation { line: usize, node: String, op: String, available: String },
     #[error("line {line}: node `{node}`: `{op}` needs `{parameter}`, {expected}")]
     Parameter { line: usize, node: String, op: String, parameter: &'static str, expected: String },
     #[error("line {line}: node `{node}`: `{op}` has no parameter `{parameter}`")]
@@ -140,7 +142,7 @@ impl Network {
     pub fn from_toml(text: &str, sizes: &[(&str, usize)]) -> Result<Self, FileError> {
         let mut file: Document = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
-            FileError::Syntax { line, reason: shown(error.message().lines().next().unwrap_or_default()) }
+            FileError::Syntax { line, reason: shown(&plain(error.message().lines().next().unwrap_or_default())) }
         })?;
         if file.nodes.len() + file.weights.len() + file.constants.len() > MOST_NODES {
             return Err(FileError::TooManyNodes { nodes: file.nodes.len() });
@@ -233,6 +235,22 @@ fn resolve(size: &Size, sizes: &HashMap<String, usize>, line: usize, node: &str)
     }
 }
 
+/// A parser's message without the names of Rust's types.
+fn plain(message: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        ("struct NodeEntry", "a node, { op = \"…\", of = […] }"),
+        ("struct ConstantEntry", "a constant, { shape = […], … }"),
+        ("struct Document", "a network file"),
+        ("usize", "a whole number ≥ 0"),
+        ("u64", "a whole number ≥ 0"),
+        ("f64", "a number"),
+        ("a sequence", "a list"),
+        ("a map", "a table"),
+        ("floating point", "the number"),
+    ];
+    WORDS.into_iter().fold(message.into(), |message, (from, to)| message.replace(from, to))
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
@@ -279,7 +297,10 @@ impl Reader<'_> {
         let (line, entry) = (self.line(spanned), spanned.as_ref());
         let axes = self.resolve(line, name, &entry.shape)?;
         let built = match (&entry.values, entry.normal) {
-            (Some(values), None) => self.builder.constant(name, &axes, values.clone()),
+            (Some(values), None) => {
+                let masked = |&x: &f64| if x == f64::NEG_INFINITY { MASKED } else { x };
+                self.builder.constant(name, &axes, values.iter().map(masked).collect())
+            }
             (None, Some(seed)) => self.builder.normal(name, &axes, seed),
             _ => return Err(FileError::Source { line, node: shown(name) }),
         };
@@ -292,8 +313,9 @@ impl Reader<'_> {
         let missing = |input: &String| FileError::NoSuchInput { line, node: shown(name), input: shown(input) };
         let inputs = entry.of.names().iter().map(|input| self.builder.find(input).ok_or_else(|| missing(input)));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        let axes = inputs.first().map_or(0, |&input| self.builder.axes(input));
         let mut parameters =
-            Parameters { line, name, op: &entry.op, sizes: self.sizes, rest: entry.parameters.clone() };
+            Parameters { line, name, op: &entry.op, sizes: self.sizes, axes, rest: entry.parameters.clone() };
         let operation = parameters.operation()?;
         if let Some(parameter) = parameters.rest.keys().next() {
             return Err(FileError::UnknownParameter {

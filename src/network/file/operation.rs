@@ -67,7 +67,56 @@ pub(super) struct Parameters<'a> {
     pub(super) name: &'a str,
     pub(super) op: &'a str,
     pub(super) sizes: &'a HashMap<String, usize>,
+    /// How many axes the first input has: a negative axis counts from its end.
+    pub(super) axes: usize,
     pub(super) rest: toml::Table,
+}
+
+/// The names of operations that are no activations.
+const NAMES: [&str; 30] = [
+    "linear",
+    "matrix_product",
+    "add",
+    "bias",
+    "subtract",
+    "multiply",
+    "divide",
+    "scale",
+    "square_root",
+    "sum",
+    "mean",
+    "maximum",
+    "transpose",
+    "reshape",
+    "slice",
+    "patches",
+    "normalize",
+    "softmax",
+    "batch_norm",
+    "layer_norm",
+    "rms_norm",
+    "group_norm",
+    "weight_norm",
+    "weight_standardization",
+    "attention",
+    "convolution",
+    "average_pool",
+    "max_pool",
+    "mean_squared_error",
+    "cross_entropy",
+];
+
+/// All operations that a file can name, the likest to `op` first.
+fn available(op: &str) -> String {
+    let activations = Activation::ALL.into_iter().map(|activation| activation.name());
+    let mut names: Vec<&str> = NAMES.into_iter().chain(["normalized_cross_entropy"]).chain(activations).collect();
+    let likeness = |name: &str| strsim::jaro_winkler(name, op);
+    // Stable: those that are not like it stay in their order.
+    names.sort_by(|a, b| {
+        let [a, b] = [likeness(a), likeness(b)].map(|likeness| if likeness < 0.8 { 0.0 } else { likeness });
+        b.total_cmp(&a)
+    });
+    names.join(", ")
 }
 
 impl Parameters<'_> {
@@ -85,16 +134,16 @@ impl Parameters<'_> {
             "divide" => Op::Divide,
             "scale" => Op::Scale(self.number("factor", None)?),
             "square_root" => Op::SquareRoot,
-            "sum" => Op::Sum { axes: self.sizes_of("axes")? },
-            "mean" => Op::Mean { axes: self.sizes_of("axes")? },
-            "maximum" => Op::Maximum { axes: self.sizes_of("axes")? },
-            "transpose" => Op::Transpose { order: self.sizes_of("order")? },
+            "sum" => Op::Sum { axes: self.axes_of("axes")? },
+            "mean" => Op::Mean { axes: self.axes_of("axes")? },
+            "maximum" => Op::Maximum { axes: self.axes_of("axes")? },
+            "transpose" => Op::Transpose { order: self.axes_of("order")? },
             "reshape" => {
                 let axes = self.sizes_of("shape")?;
                 Op::Reshape(Shape::new(&axes).ok_or_else(|| self.fault("shape", "at most six axes, none of size 0"))?)
             }
             "slice" => Op::Slice {
-                axis: self.size("axis", None)?,
+                axis: self.axis("axis")?,
                 start: self.size("start", Some(0))?,
                 end: self.size("end", None)?,
                 step: self.size("step", Some(1))?,
@@ -104,12 +153,12 @@ impl Parameters<'_> {
                 Op::Patches { window, stride, padding }
             }
             "normalize" => Op::Normalize(Normalization {
-                axes: self.sizes_of("axes")?,
+                axes: self.axes_of("axes")?,
                 epsilon: self.number("epsilon", Some(0.0))?,
                 centred: self.flag("centred", true)?,
                 averaged: self.flag("averaged", true)?,
             }),
-            "softmax" => Op::Softmax { axis: self.size("axis", None)?, function: self.positive_function()? },
+            "softmax" => Op::Softmax { axis: self.axis("axis")?, function: self.positive_function()? },
             "mean_squared_error" => Op::MeanSquaredError,
             "cross_entropy" => Op::CrossEntropy,
             _ => return self.composed(),
@@ -133,7 +182,8 @@ impl Parameters<'_> {
             "max_pool" => Operation::MaxPool(self.window()?),
             "normalized_cross_entropy" => Operation::NormalizedCrossEntropy { epsilon },
             op => {
-                return Err(FileError::NoSuchOperation { line: self.line, node: shown(self.name), op: shown(op) });
+                let (node, available) = (shown(self.name), available(op));
+                return Err(FileError::NoSuchOperation { line: self.line, node, op: shown(op), available });
             }
         })
     }
@@ -188,7 +238,36 @@ impl Parameters<'_> {
             Some(Value::Array(values)) => {
                 values.into_iter().map(|value| self.as_size(parameter, value, EXPECTED)).collect()
             }
+            // One of them needs no list.
+            Some(value @ (Value::Integer(_) | Value::String(_))) => Ok(vec![self.as_size(parameter, value, EXPECTED)?]),
             _ => Err(self.fault(parameter, EXPECTED)),
+        }
+    }
+
+    /// An axis, from the first or, where negative, from the last one.
+    fn axis(&mut self, parameter: &'static str) -> Result<usize, FileError> {
+        if let Some(value) = self.rest.remove(parameter) {
+            let value = self.counted(value);
+            self.rest.insert(parameter.into(), value);
+        }
+        self.size(parameter, None)
+    }
+
+    fn axes_of(&mut self, parameter: &'static str) -> Result<Vec<usize>, FileError> {
+        if let Some(value) = self.rest.remove(parameter) {
+            let value = match value {
+                Value::Array(values) => Value::Array(values.into_iter().map(|value| self.counted(value)).collect()),
+                value => self.counted(value),
+            };
+            self.rest.insert(parameter.into(), value);
+        }
+        self.sizes_of(parameter)
+    }
+
+    fn counted(&self, value: Value) -> Value {
+        match value {
+            Value::Integer(axis) if axis < 0 => Value::Integer(axis + self.axes as i64),
+            value => value,
         }
     }
 

@@ -69,7 +69,7 @@ pub(super) struct VerifyArguments {
     pub instances: Option<u16>,
     /// A network file, or the name of a built-in architecture, as the only instance
     #[arg(long, value_name = "NETWORK", conflicts_with = "data")]
-    pub network: Option<String>,
+    pub network: Option<PathBuf>,
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
     pub size: Vec<String>,
@@ -81,9 +81,15 @@ pub(super) struct VerifyArguments {
     /// Threads to use; the results do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// Replace another study's evidence in that folder
+    #[arg(long)]
+    pub force: bool,
     /// Print the evidence as JSON instead of the table
     #[arg(long)]
     pub json: bool,
+    /// Print all that was measured of each claim, not a line
+    #[arg(long, short)]
+    pub verbose: bool,
     /// Print neither progress nor table
     #[arg(long, short)]
     pub quiet: bool,
@@ -95,7 +101,7 @@ pub(super) struct VerifyArguments {
 )]
 pub(super) struct InspectArguments {
     /// A network file, or the name of a built-in architecture
-    pub network: String,
+    pub network: PathBuf,
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER")]
     pub size: Vec<String>,

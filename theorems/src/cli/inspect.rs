@@ -34,21 +34,21 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
 }
 
 /// The network, and as exact arithmetic tries it: a built-in one at its small sizes.
-pub(super) fn read(name: &String, with: &[String]) -> Result<(Network, Option<Network>), CliError> {
+pub(super) fn read(path: &Path, with: &[String]) -> Result<(Network, Option<Network>), CliError> {
     let mut sizes = Vec::new();
     for text in with {
         let (name, size) = text.split_once('=').ok_or_else(|| CliError::Size { text: text.clone() })?;
         sizes.push((name, size.parse().map_err(|_| CliError::Size { text: text.clone() })?));
     }
+    let name = path.display().to_string();
     let named = |source| CliError::Network { name: name.clone(), source: Box::new(source) };
-    let path = Path::new(name);
-    let (network, small) = match find(name) {
-        Some(architecture) if is_built_in(name) => {
+    let (network, small) = match path.to_str().and_then(find) {
+        Some(architecture) if is_built_in(path) => {
             (architecture.network(&sizes).map_err(named)?, architecture.exact().map_err(named)?)
         }
         None if !path.exists() => {
             let built_in = ZOO.map(|architecture| architecture.name).join(", ");
-            return Err(CliError::NoSuchNetwork { name: name.clone(), built_in });
+            return Err(CliError::NoSuchNetwork { name, built_in });
         }
         _ => {
             let network = Network::read(path, &sizes).map_err(named)?;
@@ -61,8 +61,8 @@ pub(super) fn read(name: &String, with: &[String]) -> Result<(Network, Option<Ne
 }
 
 /// Whether a built-in architecture is meant: a file of its name hides it, a folder does not.
-pub(super) fn is_built_in(name: &str) -> bool {
-    find(name).is_some() && !Path::new(name).is_file()
+pub(super) fn is_built_in(path: &Path) -> bool {
+    path.to_str().is_some_and(|name| find(name).is_some()) && !path.is_file()
 }
 
 fn render(inspection: &Inspection) -> String {

@@ -64,6 +64,8 @@ enum CliError {
     Unrepeatable { path: PathBuf },
     #[error("{} holds an interrupted study: let `verify` finish it first", path.display())]
     Interrupted { path: PathBuf },
+    #[error("{} holds the evidence of another study: choose another folder by --out, or replace it by --force", path.display())]
+    Occupied { path: PathBuf },
     #[error("--tolerance {tolerance} is not a number from 0 on")]
     Tolerance { tolerance: f64 },
     #[error("cannot read {}: {source}", path.display())]

@@ -1,57 +1,90 @@
 use std::env;
+use std::fmt::Write;
+use std::io::{IsTerminal, stdout};
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use console::Term;
 
 use super::strength;
 use crate::evidence::{ClaimEvidence, Decided, Estimate, StudyEvidence, Verdict};
 use crate::verdict::FAMILY_CONFIDENCE;
 
-const WIDTH: u16 = 80;
+/// Columns of a line where standard output is no terminal.
+const WIDTH: usize = 80;
+/// The least that is useful.
+const LEAST: usize = 60;
+const VERDICTS: [Verdict; 5] =
+    [Verdict::Confirmed, Verdict::NotJudged, Verdict::Inconclusive, Verdict::HypothesisFailed, Verdict::Refuted];
 
-/// The claims with their verdicts and what was measured, 80 columns wide.
-pub(super) fn render(evidence: &StudyEvidence) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["claim", "verdict", "measured"]);
-    let width = table.width().map_or(WIDTH, |width| width.clamp(40, WIDTH));
-    table.set_width(width);
-    if env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-        table.force_no_tty();
-    }
+/// A line a claim, as wide as the terminal, and how many came to each verdict; all that was measured besides, where `verbose`.
+pub(super) fn render(evidence: &StudyEvidence, verbose: bool) -> String {
+    let is_terminal = stdout().is_terminal();
+    let width = if is_terminal { usize::from(Term::stdout().size().1).max(LEAST) } else { WIDTH };
+    let colours = is_terminal && !env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
     for claim in &evidence.claims {
         let (colour, mark) = match claim.verdict {
-            Verdict::Confirmed => (Color::Green, '✓'),
-            Verdict::Refuted => (Color::Red, '✗'),
-            _ => (Color::Yellow, '?'),
+            Verdict::Confirmed => ("\x1b[1;32m", '✓'),
+            Verdict::Refuted => ("\x1b[1;31m", '✗'),
+            Verdict::NotJudged => ("\x1b[1m", '–'),
+            _ => ("\x1b[1;33m", '?'),
         };
-        let verdict = Cell::new(format!("{mark} {}", claim.verdict)).fg(colour).add_attribute(Attribute::Bold);
-        let name = Cell::new(format!("{}\n({})", claim.id, strength(claim.strength)));
-        table.add_row([name, verdict, Cell::new(measured(claim))]);
+        let verdict = format!("{mark} {:<17}", claim.verdict.to_string());
+        let verdict = if colours { format!("{colour}{verdict}\x1b[0m") } else { verdict };
+        let says = if claim.reason.is_empty() { claim.headline() } else { claim.reason.clone() };
+        let room = width.saturating_sub(names + 22);
+        let _ = writeln!(text, "{verdict} {:<names$}  {}", claim.id, cut(&says, room));
+        if verbose {
+            for line in details(claim) {
+                let _ = writeln!(text, "    {line}");
+            }
+        }
     }
+    text.push('\n');
+    let count = |verdict: Verdict| evidence.claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let counted = VERDICTS.into_iter().map(|verdict| (count(verdict), verdict)).filter(|(count, _)| *count > 0);
+    let tally: Vec<String> = counted.map(|(count, verdict)| format!("{count} {verdict}")).collect();
     let parameters = &evidence.summary.parameters;
-    let mut footer = format!("\nSeed {}.", parameters.seed);
+    let _ = write!(text, "{}. Seed {}.", tally.join(", "), parameters.seed);
     if parameters.intervals > 0 {
-        footer += &format!(" {} Student intervals, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
+        let _ = write!(text, " {} intervals, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
     }
-    for instance in &evidence.summary.instances {
+    // A user's own instance has notes that its user must see.
+    for instance in evidence.summary.instances.iter().filter(|_| verbose || evidence.summary.instances.len() == 1) {
         for note in &instance.plan.notes {
-            footer += &format!("\n{}: {note}.", instance.name);
+            let _ = write!(text, "\n{}: {note}.", instance.name);
         }
     }
     if !evidence.summary.dropped.is_empty() {
-        footer +=
-            &format!("\n{} draws dropped before they ran (reasons in the evidence).", evidence.summary.dropped.len());
+        let dropped = evidence.summary.dropped.len();
+        let _ = write!(text, "\n{dropped} draws dropped before they ran (reasons in the evidence).");
     }
-    format!("{table}{footer}")
+    if !verbose {
+        text += "\nWhat was measured of each claim: --verbose, or `sharpflow report`.";
+    }
+    text
 }
 
-fn measured(claim: &ClaimEvidence) -> String {
-    let mut lines = Vec::new();
-    if !claim.reason.is_empty() {
-        lines.push(claim.reason.clone());
+/// A text of no more than so many columns. The mark over a letter takes none.
+fn cut(text: &str, columns: usize) -> String {
+    const TILDE: char = '\u{303}';
+    let mut kept = String::new();
+    let mut taken = 0;
+    let whole = text.chars().filter(|&c| c != TILDE).count() <= columns;
+    for c in text.chars() {
+        taken += usize::from(c != TILDE);
+        if !whole && taken >= columns {
+            kept.push('…');
+            break;
+        }
+        kept.push(if c == '\n' { ' ' } else { c });
     }
+    kept
+}
+
+/// All that was measured of a claim, a line each.
+fn details(claim: &ClaimEvidence) -> Vec<String> {
+    let mut lines = vec![format!("{}; {}", strength(claim.strength), claim.title)];
     let held = claim.held().count();
     if let Some(first) = claim.held().next() {
         lines.extend((0..first.statements.len()).filter_map(|k| claim.worst_check(k)).map(check));
@@ -59,16 +92,11 @@ fn measured(claim: &ClaimEvidence) -> String {
         let (rejected, twins) = claim.twins_rejected();
         lines.push(format!("{rejected} of {twins} wrong twins rejected"));
     }
-    let of = claim.instances.len();
-    let mut counted = format!("{held} of {of} instances within the hypotheses");
-    for outside in claim.instances.iter().filter(|i| i.verdict == Verdict::HypothesisFailed) {
-        counted += &format!("\noutside: {}", outside.instance);
-    }
-    if !claim.not_judged.is_empty() {
-        counted += &format!(", {} not judged", claim.not_judged.len());
-    }
-    lines.push(counted);
-    lines.join("\n")
+    lines.push(format!("{held} of {} instances within the hypotheses", claim.instances.len()));
+    let outside = claim.instances.iter().filter(|instance| instance.verdict == Verdict::HypothesisFailed);
+    lines.extend(outside.map(|instance| format!("outside: {}: {}", instance.instance, instance.reason)));
+    lines.extend(claim.not_judged.iter().map(|why| format!("not judged on {why}")));
+    lines
 }
 
 fn check(decided: &Decided) -> String {
@@ -79,4 +107,16 @@ fn estimate(known: &Estimate) -> String {
     let notices = known.notices.map_or(String::new(), |change| format!(", would notice {change:.1e}"));
     let theory = known.predicted().map_or(String::new(), |theory| format!(" (theory {theory}{notices})"));
     format!("{} = {}{theory}", known.what, known.measured())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_to_its_columns() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("η\u{303}λ", 2), "η\u{303}λ");
+    }
 }

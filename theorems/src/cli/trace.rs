@@ -29,14 +29,18 @@ pub(super) fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
         follow(&setup, &progress, &mut |row| sinks.row(row))
     });
     let written = sinks.finish(&summary);
+    let kept = |mark: &str| match written {
+        Ok(_) => format!("the {} rows before are kept, marked as {mark}", summary.rows),
+        Err(_) => format!("the {} rows before could not be kept", summary.rows),
+    };
     // The first cause is told first; that the files could not be ended either comes after it.
     let code = match (summary.status, outcome) {
         (TraceStatus::Interrupted, _) => {
-            say(&format!("interrupted: the {} rows before are kept, marked as interrupted", summary.rows));
+            say(&format!("interrupted: {}", kept("interrupted")));
             INTERRUPTED
         }
         (_, Err(error)) => {
-            say(&format!("error: {error}; the {} rows before are kept, marked as failed", summary.rows));
+            say(&format!("error: {error}; {}", kept("failed")));
             if matches!(error, TraceError::Lost { .. } | TraceError::Flow(_)) { UNDECIDED } else { BAD_INPUT }
         }
         (_, Ok(())) => 0,

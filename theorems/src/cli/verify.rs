@@ -33,6 +33,9 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let bytes = file_of(&input).map(unread).transpose()?;
     let study = study(arguments, input, source)?;
     let out = &arguments.out;
+    if !arguments.force {
+        is_free(out, &study)?;
+    }
     // Written to before anything is computed, so that a folder that cannot be is known at once.
     let unwritten = |source| CliError::Write { path: out.clone(), source };
     let probe = out.join(format!(".{}.part", std::process::id()));
@@ -49,7 +52,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     if arguments.json {
         print(&(serde_json::to_string(&evidence)? + "\n"))?;
     } else if !arguments.quiet {
-        print(&format!("{}\nEvidence: {}\n", render(&evidence), folder.display()))?;
+        print(&format!("{}\nEvidence: {}\n", render(&evidence, arguments.verbose), folder.display()))?;
     }
     if evidence.summary.status == Status::Partial {
         say("interrupted: what was whole is kept, marked as partial; the same command goes on from there");
@@ -59,6 +62,21 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     // What an interrupted run left is in it.
     let _ = fs::remove_dir_all(&partial);
     Ok(code(&evidence))
+}
+
+/// Whether a folder holds no evidence, or that of the same study, which the same command makes again.
+fn is_free(out: &Path, study: &Study) -> Result<(), CliError> {
+    let Ok(found) = evidence::read(out) else { return Ok(()) };
+    let same = found.summary.as_ref().is_some_and(|summary| {
+        let parameters = &summary.parameters;
+        let claims = study.claims.iter().map(|claim| claim.id);
+        let (regressions, networks) = study.instances();
+        parameters.claims.iter().map(String::as_str).eq(claims)
+            && parameters.seed == study.seed
+            && (parameters.regressions, parameters.networks) == (regressions, networks)
+            && parameters.input == study.input
+    });
+    if same { Ok(()) } else { Err(CliError::Occupied { path: out.into() }) }
 }
 
 /// Runs a study on threads of its own, under a bar, until it ends or Ctrl-C.
@@ -86,7 +104,7 @@ pub(super) fn judged(
 pub(super) fn file_of(input: &Input) -> Option<&Path> {
     match input {
         Input::Data { file, .. } => Some(file),
-        Input::Network { network, .. } => Some(Path::new(network)).filter(|_| !is_built_in(network)),
+        Input::Network { network, .. } => Some(network.as_path()).filter(|_| !is_built_in(network)),
         Input::BuiltIn => None,
     }
 }
@@ -99,17 +117,20 @@ pub(super) fn source(input: &Input, copy: Option<&Path>) -> Result<(Source, Vec<
         Input::Data { file, target, options } => {
             let read = Dataset::from_table(copy.unwrap_or(file), target, options);
             let (data, reading) = read.map_err(|error: DataError| StudyError::from(error))?;
+            // What is no regression is told before how it was read.
+            data.centred().map_err(StudyError::from)?;
             let name = file.display().to_string();
             let said = reading_lines(&name, &reading);
             (Source::Data { name, data: Box::new(data) }, said)
         }
         Input::Network { network, sizes } => {
             let (read, _) = match copy {
-                Some(copy) => read(&copy.display().to_string(), sizes)?,
+                Some(copy) => read(copy, sizes)?,
                 None => read(network, sizes)?,
             };
             // The evidence names it as it was asked for, sizes and all.
-            let name = std::iter::once(network).chain(sizes).cloned().collect::<Vec<_>>().join(", ");
+            let name = std::iter::once(network.display().to_string()).chain(sizes.iter().cloned());
+            let name = name.collect::<Vec<_>>().join(", ");
             (Source::Network { name, network: Box::new(read) }, vec![])
         }
     })

@@ -26,6 +26,22 @@ impl ClaimEvidence {
         checks.min_by(|a, b| margin(a).total_cmp(&margin(b)))
     }
 
+    /// The constant that is known best, or else the first check where it is shown worst.
+    pub fn headline(&self) -> String {
+        let mut estimates = self.best_estimates().into_iter();
+        let constant = estimates.find_map(|(_, estimate)| Some((estimate, estimate.predicted()?)));
+        match (constant, self.worst_check(0)) {
+            (Some((estimate, theory)), _) => format!("{} = {}, theory {theory}", estimate.what, estimate.measured()),
+            (None, Some(check)) => match &check.data {
+                Data::Bound { trials, largest, .. } => {
+                    format!("{}: {trials} trials, at most {largest:.2} of the bound", check.what)
+                }
+                _ => format!("{}: {}", check.what, check.shows),
+            },
+            (None, None) => self.reason.clone(),
+        }
+    }
+
     /// Each constant, from the instance that knows it best. What theory says of it can depend on the instance: then it is several.
     pub fn best_estimates(&self) -> Vec<(&InstanceEvidence, &Estimate)> {
         let mut found: Vec<(&InstanceEvidence, &Estimate)> = Vec::new();
@@ -62,8 +78,11 @@ impl Estimate {
 
 /// A value to the second digit of its uncertainty.
 pub fn significant(value: f64, uncertainty: f64) -> String {
-    if uncertainty == 0.0 || !uncertainty.is_finite() || !value.is_finite() {
-        return format!("{value}");
+    if !(uncertainty > 0.0 && uncertainty.is_finite() && value.is_finite()) {
+        // Six digits, without zeros at the end.
+        let digits = if value == 0.0 || !value.is_finite() { 0 } else { 5 - value.abs().log10().floor() as i32 };
+        let text = format!("{value:.digits$}", digits = digits.clamp(0, 15) as usize);
+        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text };
     }
     let digits = 1 - uncertainty.abs().log10().floor() as i32;
     if digits > 6 && value == uncertainty {
@@ -83,5 +102,7 @@ mod tests {
         assert_eq!(significant(0.000_123_4, 0.000_001_2), "0.0001234");
         assert_eq!(significant(0.000_001_2, 0.000_001_2), "1.2e-6");
         assert_eq!(significant(7.0, 0.0), "7");
+        assert_eq!(significant(-114.261_552_240_427_85, 0.0), "-114.262");
+        assert_eq!(significant(0.25, f64::NAN), "0.25");
     }
 }

@@ -78,7 +78,7 @@ pub enum Input {
         options: TableOptions,
     },
     /// A network: a file or the name of a built-in one, and values NAME=NUMBER of its sizes.
-    Network { network: String, sizes: Vec<String> },
+    Network { network: PathBuf, sizes: Vec<String> },
 }
 
 /// An instance and what was run on it.

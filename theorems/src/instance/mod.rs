@@ -1,6 +1,7 @@
 //! Instances of losses, admitted by what is measured before they run.
 
 mod loss;
+mod memory;
 mod network;
 mod path;
 mod regression;
@@ -96,6 +97,10 @@ pub enum Rejected {
     NoSuchArchitecture { name: &'static str },
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    #[error(
+        "dense curvature of {weights} weights takes {needed:.0} GiB, and {available:.1} are free: at most {most} weights fit"
+    )]
+    Memory { weights: usize, needed: f64, available: f64, most: usize },
     #[error("the loss is not smooth at `{node}`")]
     NotSmooth { node: String },
     #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]
@@ -245,6 +250,7 @@ impl Instance {
 
     fn of_data(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Refusal> {
         let Prepared { name, scores, loss, minimizers, start, geometry, .. } = Prepared::new(name, data, angle, seed)?;
+        memory::check(start.len())?;
         // ∇²L vanishes along Γ, and along w itself.
         let rank = minimizers.rank() - 1;
         let mut notes = vec![];

@@ -11,7 +11,7 @@ use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
 use sharpflow::sphere::Space;
 
-use super::{Instance, Refusal, Rejected, Trained, point_of};
+use super::{Instance, Refusal, Rejected, Trained, memory, point_of};
 
 /// Steps of the descent to Γ.
 const STEPS: usize = 2000;
@@ -119,6 +119,7 @@ impl Instance {
         if let Some(node) = network.non_smooth().next() {
             return Err(Rejected::NotSmooth { node: node.name.clone() }.into());
         }
+        memory::check(network.dimension())?;
         point_of(&network, seed)?.map_err(Rejected::from)?;
         Self::at_minimum(name, network, Space::Sphere, settling, seed)
     }

@@ -2,9 +2,10 @@
 
 use std::array;
 
-use sharpflow::arithmetic::{Lanes, add_scaled, norm, scale};
+use sharpflow::arithmetic::{Lanes, add_scaled, dot, norm, scale};
 use sharpflow::descent::{EdgeStart, HeavyBall, ScalarRmsprop, StepError};
 use sharpflow::flow::FlowConstants;
+use sharpflow::loss::Derivatives;
 use sharpflow::minimizers::EnergyLaw;
 
 use super::starts::{Starts, phase, side_by_side};
@@ -109,6 +110,13 @@ pub(super) fn edge(instance: &Instance, dynamics: Dynamics, (rung, energy): (f64
     edge
 }
 
+/// α = ⟨∇³L[v₁, v₁], v₁⟩/λ₁ at the start.
+fn skewness(instance: &Instance) -> f64 {
+    let (geometry, mut third) = (&instance.geometry, vec![0.0; instance.start.len()]);
+    Derivatives::new(&instance.loss).third_derivative(&instance.start, &geometry.direction, &mut third);
+    dot(&third, &geometry.direction) / geometry.sharpness
+}
+
 /// Gradient descent with momentum, in which a step lasts the rung, from starts of an energy.
 pub(super) fn heavy_ball(
     instance: &Instance,
@@ -117,8 +125,12 @@ pub(super) fn heavy_ball(
 ) -> Result<HeavyBall<'_, InstanceLoss, Starts>, StepError> {
     let intrinsic_lr = rung * (1.0 - momentum);
     let edge = |start| edge(instance, Dynamics::HeavyBall { momentum }, (rung, energy), start);
+    // The oscillation is one of h + ½αh²: about −½αh², which momentum would take for a part of its own, (1+μ)/(1−μ) times as large.
+    let skewness = skewness(instance);
     let weights = |start| {
-        let mut weights = edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE);
+        let mut edge = edge(start);
+        edge.kick *= 1.0 - 0.5 * skewness * edge.displacement(&instance.geometry);
+        let mut weights = edge.weights(&instance.start, &instance.geometry, LEARNING_RATE);
         // η/((1+μ−ηλ)‖w‖²) in place of η/((1−ε)‖w‖²).
         scale(&mut weights, ((1.0 - rung) / (1.0 + momentum - intrinsic_lr)).sqrt());
         weights

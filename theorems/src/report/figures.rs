@@ -47,7 +47,7 @@ pub(super) fn table<'a>(kept: &'a Kept, kind: &'a str, instance: &str) -> Option
 /// The instance whose λ₁ falls most along the predicted flow.
 fn telling(kept: &Kept) -> Option<&Table> {
     let fall = |flow: &Table| {
-        let sharpness: Vec<f64> = flow.column("sharpness").collect();
+        let sharpness: Vec<f64> = flow.column("sharpness_on_gamma").collect();
         sharpness.first().zip(sharpness.last()).map_or(0.0, |(first, last)| (first / last).ln())
     };
     of_kind(kept, "flow").max_by(|a, b| fall(a).total_cmp(&fall(b)))
@@ -88,10 +88,10 @@ fn sharpness(kept: &Kept) -> Option<Figure> {
     let flow = telling(kept)?;
     let name = &flow.instance;
     let ladder = table(kept, "ladder", name)?;
-    let predicted: Vec<(f64, f64)> = flow.column("tau").zip(flow.column("sharpness")).collect();
+    let predicted: Vec<(f64, f64)> = flow.column("tau").zip(flow.column("sharpness_on_gamma")).collect();
     let mut series = Vec::new();
     for (k, rung) in coarse_middle_fine(&distinct(ladder, "intrinsic_lr")).into_iter().enumerate() {
-        let seen = points(ladder, "tau", "sharpness", "intrinsic_lr", rung);
+        let seen = points(ladder, "tau", "sharpness_on_gamma", "intrinsic_lr", rung);
         let style = if k == 0 { Style::Dots(4) } else { Style::Line(3) };
         series.push(Series::new(format!("ηλ = {}", scientific(rung)), PALETTE[[4, 5, 0][k]], style, seen));
     }
@@ -273,7 +273,7 @@ fn all_within(points: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
 
 fn held_out(kept: &Kept) -> Option<Figure> {
     let table = of_kind(kept, "held-out").next()?;
-    let names = ["seed", "weight_decay", "sharpness", "held_out_error"];
+    let names = ["seed", "weight_decay", "sharpness_on_gamma", "held_out_error"];
     let [seed, decay, sharpness, error] = names.map(|name| table.columns.iter().position(|column| column == name));
     let (seed, decay, sharpness, error) = (seed?, decay?, sharpness?, error?);
     let mut series = Vec::new();

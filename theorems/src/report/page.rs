@@ -106,7 +106,7 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
         }
         Input::Data { file, target, .. } => format!("{}, target {target}", file.display()),
         Input::Network { network, sizes } => {
-            std::iter::once(network).chain(sizes).cloned().collect::<Vec<_>>().join(", ")
+            std::iter::once(network.display().to_string()).chain(sizes.iter().cloned()).collect::<Vec<_>>().join(", ")
         }
     };
     html! {
@@ -221,6 +221,17 @@ fn of_instance(instance: &InstanceEvidence) -> Markup {
     }
 }
 
+/// A check in words: a statement passes, a twin is rejected.
+fn outcome(found: Outcome, wanted: Outcome) -> &'static str {
+    match (found, wanted) {
+        (Outcome::Undecided, _) => "undecided",
+        (Outcome::Passes, Outcome::Passes) => "passes",
+        (Outcome::Fails, Outcome::Passes) => "fails",
+        (Outcome::Fails, _) => "rejected",
+        (Outcome::Passes, _) => "not rejected",
+    }
+}
+
 fn checks(title: &str, decided: &[Decided], wanted: Outcome) -> Markup {
     html! {
         @if !decided.is_empty() {
@@ -231,7 +242,7 @@ fn checks(title: &str, decided: &[Decided], wanted: Outcome) -> Markup {
                     @for check in decided {
                         tr {
                             td { (if check.outcome == wanted { "✓ " } else { "? " }) (check.what) }
-                            td data-is="outcome" { (format!("{:?}", check.outcome).to_lowercase()) }
+                            td data-is="outcome" { (outcome(check.outcome, wanted)) }
                             td data-is="data" { (check.shows) }
                         }
                     }

@@ -47,7 +47,10 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mu
                 // No other weights change what is wrong with the network itself.
                 let of_network = matches!(
                     rejected,
-                    Rejected::NotScaleInvariant { .. } | Rejected::NotSmooth { .. } | Rejected::Unfit(_)
+                    Rejected::NotScaleInvariant { .. }
+                        | Rejected::NotSmooth { .. }
+                        | Rejected::Unfit(_)
+                        | Rejected::Memory { .. }
                 );
                 found.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
                 last = Some(rejected);

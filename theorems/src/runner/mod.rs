@@ -40,6 +40,13 @@ pub struct Study {
     pub source: Source,
 }
 
+impl Study {
+    /// How many random regressions, and networks of each kind, it asks for; none beside a user's own.
+    pub fn instances(&self) -> (usize, usize) {
+        if self.source.is_built_in() { (self.regressions, self.networks) } else { (0, 0) }
+    }
+}
+
 /// Where instances come from, read.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -173,12 +180,12 @@ impl Found {
             }
             claim_evidence(study, status, claim, instances, not_judged)
         });
-        let built_in = study.source.is_built_in();
+        let (regressions, networks) = study.instances();
         let parameters = Parameters {
             claims: study.claims.iter().map(|claim| claim.id.into()).collect(),
             seed: study.seed,
-            regressions: if built_in { study.regressions } else { 0 },
-            networks: if built_in { study.networks } else { 0 },
+            regressions,
+            networks,
             input: study.input.clone(),
             intervals: family,
             level_of_one: level,

@@ -6,8 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use sha2::{Digest, Sha256};
+
 use super::Study;
 use super::work::Done;
+
+/// Bytes of a digest, which stands before the content.
+const DIGEST: usize = 32;
 
 /// A folder of findings, one file a part of the work; or nothing, where none are kept.
 #[derive(Clone, Debug)]
@@ -34,10 +39,14 @@ impl Store {
         self.folder.as_ref().map(|folder| folder.join(format!("{:016x}.cbor", hasher.finish())))
     }
 
-    /// What was found of a part; a file that cannot be read is as good as none.
+    /// What was found of a part; a file that cannot be read, or whose bits are not those that were written, is as good as none.
     pub(super) fn load(&self, work: &str) -> Option<Done> {
         let bytes = read(self.file(work)?).ok()?;
-        let (name, done): (String, Done) = ciborium::from_reader(bytes.as_slice()).ok()?;
+        let (digest, content) = bytes.split_at_checked(DIGEST)?;
+        if Sha256::digest(content).as_slice() != digest {
+            return None;
+        }
+        let (name, done): (String, Done) = ciborium::from_reader(content).ok()?;
         (name == work).then_some(done)
     }
 
@@ -48,8 +57,9 @@ impl Store {
     pub(super) fn save(&self, work: &str, done: &Done) -> io::Result<()> {
         let (Some(folder), Some(file)) = (&self.folder, self.file(work)) else { return Ok(()) };
         create_dir_all(folder)?;
-        let mut bytes = Vec::new();
-        ciborium::into_writer(&(work, done), &mut bytes).map_err(io::Error::other)?;
+        let mut content = Vec::new();
+        ciborium::into_writer(&(work, done), &mut content).map_err(io::Error::other)?;
+        let bytes = [Sha256::digest(&content).as_slice(), &content].concat();
         let part = file.with_extension(format!("{}.part", process::id()));
         write(&part, bytes)?;
         rename(part, file)

@@ -120,6 +120,16 @@ impl Sinks {
     /// # Errors
     /// A file that cannot be written.
     pub fn finish(self, summary: &TraceSummary) -> Result<Vec<PathBuf>, TraceError> {
+        let parts = [self.table.at.clone(), self.json.at.clone()];
+        let written = self.finish_parts(summary);
+        if written.is_err() {
+            // What could not be ended is no file of a trace.
+            parts.iter().for_each(|part| drop(fs::remove_file(part)));
+        }
+        written
+    }
+
+    fn finish_parts(self, summary: &TraceSummary) -> Result<Vec<PathBuf>, TraceError> {
         let Self { mut table, json, stream, folder, points } = self;
         table.writer.flush().map_err(write_error(&table.at))?;
         let mut written = vec![table.name()?];
@@ -137,8 +147,13 @@ impl Sinks {
         if summary.rows > 0 {
             let svg = to_svg(&points.chart(mark))?;
             for (name, bytes) in [("trace.png", export(&svg, Format::Png)?), ("trace.svg", svg.into_bytes())] {
-                let path = folder.join(name);
-                fs::write(&path, bytes).map_err(write_error(&path))?;
+                let (path, at) = (folder.join(name), part_of(&folder, name));
+                let written_aside = fs::write(&at, bytes).and_then(|()| rename(&at, &path));
+                if written_aside.is_err() {
+                    // Half a picture is none.
+                    let _ = fs::remove_file(&at);
+                }
+                written_aside.map_err(write_error(&path))?;
                 written.push(path);
             }
         }
@@ -152,7 +167,7 @@ impl<W> Part<W> {
         name: &str,
         begin: impl FnOnce(BufWriter<File>) -> io::Result<W>,
     ) -> Result<Self, TraceError> {
-        let at = folder.join(format!("{name}.{}.part", process::id()));
+        let at = part_of(folder, name);
         let writer = File::create(&at).and_then(|file| begin(BufWriter::new(file))).map_err(write_error(&at))?;
         Ok(Self { writer, at, name: folder.join(name) })
     }
@@ -161,6 +176,11 @@ impl<W> Part<W> {
         rename(&self.at, &self.name).map_err(write_error(&self.name))?;
         Ok(self.name)
     }
+}
+
+/// The name of a file while it is written, this process's own.
+fn part_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.{}.part", process::id()))
 }
 
 fn write_error(path: &Path) -> impl Fn(io::Error) -> TraceError + '_ {

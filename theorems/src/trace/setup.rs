@@ -4,8 +4,9 @@ use serde::Serialize;
 use sharpflow::arithmetic::{Quad, scale};
 use sharpflow::data::{Dataset, TableOptions, TableReading};
 use sharpflow::descent::{EdgeStart, StepError};
-use sharpflow::loss::LinearRegression;
-use sharpflow::minimizers::{LinearRegressionMinimizers, Minimizers};
+use sharpflow::loss::{Derivatives, LinearRegression};
+use sharpflow::minimizers::{EnergyLaw, LinearRegressionMinimizers, Minimizers};
+use sharpflow::sphere::Space;
 
 use super::TraceError;
 use crate::instance::{Prepared, Rejected, digits, random};
@@ -80,7 +81,7 @@ impl Setup {
     pub fn new(request: &Request) -> Result<Self, TraceError> {
         check(request)?;
         let (name, data, reading) = load(&request.source, request.seed)?;
-        let Prepared { name, scores, loss, minimizers, start, geometry, .. } =
+        let Prepared { name, scores, loss, mut minimizers, start, geometry, .. } =
             Prepared::new(name, &data, request.angle, request.seed)?;
         if minimizers.manifold_dimension() == 0 {
             return Err(Rejected::from(minimizers.single_point()).into());
@@ -105,6 +106,7 @@ impl Setup {
                 "the start's energy e₀ = {energy:.3e} exceeds {FOLLOWED}: |h| may sink into rounding, where the trace leaves the theory"
             ));
         }
+        notes.extend(beyond_range(&loss, &mut minimizers, &start, request.intrinsic_lr)?);
         let steps = steps(request)?;
         let stride = request.stride.unwrap_or((steps / ROWS) | 1);
         if stride.is_multiple_of(2) {
@@ -145,6 +147,35 @@ impl Setup {
             Decay::Off => 0.0,
         }
     }
+}
+
+/// A note where ηλ lies above the range of the theory on these data, along the path from the start to ŵ*: where the centre −q h²_eq of δ is
+/// no larger than √(ηλ), as `proofs-notes/sharpness_reduction_flow.md` has it.
+fn beyond_range(
+    loss: &LinearRegression<f64>,
+    minimizers: &mut LinearRegressionMinimizers<f64>,
+    start: &[f64],
+    intrinsic_lr: f64,
+) -> Result<Option<String>, TraceError> {
+    const PLACES: usize = 4;
+    let mut derivatives = Derivatives::new(loss);
+    let angle = minimizers.angle(start);
+    let (mut end, mut quartic) = (f64::INFINITY, 0.0);
+    for k in 0..=PLACES {
+        let point = minimizers.at_angle(angle * k as f64 / PLACES as f64, start).map_err(Rejected::from)?;
+        let normal = minimizers.normal_eigenpairs(&point);
+        let law = EnergyLaw::at(&mut derivatives, Space::Sphere, &point, &normal);
+        let here = ((4.0 + law.log_gradient_square) / (2.0 * law.quartic)).powi(2);
+        if here < end {
+            (end, quartic) = (here, law.quartic);
+        }
+    }
+    Ok((intrinsic_lr > end).then(|| {
+        format!(
+            "the theory's range ends at ηλ = {end:.1e} on these data (q = {quartic:.1e} there), and ηλ = {intrinsic_lr:.1e} is above it: \
+             the trace need not follow the flow"
+        )
+    }))
 }
 
 fn check(request: &Request) -> Result<(), TraceError> {
