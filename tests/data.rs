@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use common::cases;
 use faer::Mat;
 use proptest::prelude::*;
-use sharpflow::data::{DataError, Dataset};
+use sharpflow::data::{DataError, Dataset, Header, TableOptions, TableReading};
 use sharpflow::loss::LinearRegression;
 
 /// A file of this content, gone with the value.
@@ -77,6 +77,117 @@ fn every_fault_is_named_with_its_place() {
     let gone = Dataset::from_csv("no/such/file.csv".as_ref(), "1").unwrap_err();
     assert!(matches!(gone, DataError::Unreadable { .. }));
     assert!(matches!(Dataset::from_csv(&std::env::temp_dir(), "1"), Err(DataError::Unreadable { .. })));
+}
+
+fn read_as(name: &str, content: impl AsRef<[u8]>, target: &str, options: &TableOptions) -> (Dataset, TableReading) {
+    Dataset::from_table(&Scratch::new(name, content).0, target, options).unwrap()
+}
+
+/// Every kind of header has the same three samples below it; they are no header themselves.
+#[test]
+fn headers_are_told_from_samples() {
+    let samples =
+        "1.824,1.791,-1.774\n-0.767,0.424,0.427\n0.892,1.979,1.798\n-1.89,-0.14,-0.726\n-1.056,-1.905,-0.699\n";
+    for header in ["0,1,2", "\"0\",\"1\",\"2\"", "1999,2000,2001", "a,b,c", ",1,2", "117,1053,1007"] {
+        let (data, reading) = read_as("header", format!("{header}\n{samples}"), "3", &TableOptions::default());
+        assert!(reading.header, "{header}: {reading}");
+        assert_eq!(data.targets.len(), 5, "{header}");
+        let no = TableOptions { header: Header::No, ..TableOptions::default() };
+        let path = Scratch::new("header-no", format!("{header}\n{samples}"));
+        let forced = Dataset::from_table(&path.0, "3", &no);
+        let is_numbers = !header.contains('a') && !header.starts_with(',');
+        assert_eq!(forced.is_ok_and(|(data, _)| data.targets.len() == 6), is_numbers, "{header}");
+    }
+    let (data, reading) = read_as("no-header", samples, "3", &TableOptions::default());
+    assert!(!reading.header && data.targets.len() == 5, "{reading}");
+    let yes = TableOptions { header: Header::Yes, ..TableOptions::default() };
+    assert_eq!(read_as("forced", samples, "3", &yes).0.targets.len(), 4);
+}
+
+/// A target is a name before it is a place, and what was taken is said.
+#[test]
+fn a_target_is_a_name_first() {
+    let text = "2,1,0\n1.5,2.5,3.5\n4.5,5.25,6.5\n7.5,8.125,9.5\n";
+    let of = |target| read_as("names", text, target, &TableOptions { header: Header::Yes, ..TableOptions::default() });
+    let (data, reading) = of("2");
+    assert_eq!(data.targets, [1.5, 4.5, 7.5]);
+    assert!(reading.notes.iter().any(|note| note.contains("named \"2\"") && note.contains("column 1")), "{reading:?}");
+    let (data, reading) = of("3");
+    assert_eq!(data.targets, [3.5, 6.5, 9.5]);
+    assert!(reading.notes.iter().any(|note| note.contains("column 3")), "{reading:?}");
+}
+
+#[test]
+fn an_index_column_is_noted_and_can_be_dropped() {
+    let text = ",a,y\n0,1.5,2.5\n1,0.5,4.5\n2,3.5,1.5\n";
+    let (data, reading) = read_as("index", text, "y", &TableOptions::default());
+    assert_eq!(data.features.ncols(), 2);
+    assert!(
+        reading.notes.iter().any(|note| note.contains("counts the rows") && note.contains("--drop 1")),
+        "{reading:?}"
+    );
+    let drop = TableOptions { drop: vec!["1".into()], ..TableOptions::default() };
+    let (data, reading) = read_as("dropped", text, "y", &drop);
+    assert!(data.features.ncols() == 1 && reading.notes.is_empty(), "{reading:?}");
+    let path = Scratch::new("target-dropped", text);
+    let both = TableOptions { drop: vec!["y".into()], ..TableOptions::default() };
+    assert!(matches!(Dataset::from_table(&path.0, "y", &both), Err(DataError::TargetDropped { .. })));
+}
+
+#[test]
+fn other_delimiters_and_compression_are_read() {
+    let plain = "a,b,y\n1.5,2,3\n4,5.5,6\n7,8,1\n";
+    let expected = read_as("commas", plain, "y", &TableOptions::default()).0;
+    for delimiter in [';', '\t'] {
+        let text = plain.replace(',', &delimiter.to_string());
+        for given in [None, Some(delimiter)] {
+            let options = TableOptions { delimiter: given, ..TableOptions::default() };
+            let (data, reading) = read_as("delimited", &text, "y", &options);
+            assert!(data.features == expected.features && reading.delimiter == delimiter, "{reading}");
+        }
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, plain.as_bytes()).unwrap();
+    let (data, _) = read_as("packed", packed.finish().unwrap(), "y", &TableOptions::default());
+    assert_eq!(data.features, expected.features);
+    let comma = read("decimal", "a;b;y\n1,5;2;3\n4;5;6\n", "y").unwrap_err();
+    assert!(matches!(&comma, DataError::DecimalComma { line: 2, column: 1, .. }), "{comma}");
+    assert!(comma.to_string().contains("decimal comma"), "{comma}");
+}
+
+/// Lines as an editor counts them: blank ones, and ends of two characters, count once.
+#[test]
+fn faults_are_on_the_lines_that_an_editor_shows() {
+    for (name, end) in [("unix", "\n"), ("dos", "\r\n"), ("mac", "\r")] {
+        let text = ["a,b,y", "1,2,3", "", "", "4,x,6", "7,8,9"].join(end);
+        let error = read(name, &text, "y").unwrap_err();
+        assert!(matches!(error, DataError::NotANumber { line: 5, column: 2, .. }), "{name}: {error}");
+        let text = ["a,b,y", "1,2,3", "4,inf,6"].join(end);
+        assert!(matches!(read(name, &text, "y"), Err(DataError::NotFinite { line: 3, .. })), "{name}");
+    }
+}
+
+/// A mistyped target among thousands of columns is told in a line, with what was meant.
+#[test]
+fn a_mistyped_target_is_told_briefly() {
+    let names: Vec<String> = (0..7000).map(|k| format!("gene_{k}")).chain(["survival".into()]).collect();
+    let row = vec!["1.5"; names.len()].join(",");
+    let error = read("wide", &format!("{}\n{row}\n{row}\n", names.join(",")), "survivl").unwrap_err().to_string();
+    assert!(error.contains("survival") && error.len() < 600, "{error}");
+}
+
+/// Decimals beyond a double are kept: what a constant hides of them is found again.
+#[test]
+fn decimals_keep_what_doubles_lose() {
+    let text = |offset: &str| -> String {
+        let rows = [["1.25", "3"], ["2.5", "1"], ["4.75", "2"], ["8.5", "7"]];
+        "x,y\n".to_owned() + &rows.map(|[x, y]| format!("{offset}{x},{y}\n")).concat()
+    };
+    let centred = |offset| read("offset", &text(offset), "y").unwrap().centred().unwrap().features;
+    let (near, far) = (centred("000000000000000"), centred("700000000000000"));
+    for i in 0..4 {
+        assert!((near[(i, 0)] - far[(i, 0)]).0.abs() < 1e-15, "{i}");
+    }
 }
 
 #[test]

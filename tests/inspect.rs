@@ -180,3 +180,76 @@ fn points_are_chosen_where_there_is_something_to_see() {
         assert_eq!(minimum["rank"].as_f64(), looked_for.then_some(1.0), "{minimum}");
     }
 }
+
+/// A file of the cases that an earlier version misread.
+fn case(name: &str) -> String {
+    format!("{}/../tests/cases/{name}.toml", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A normalization of what is constant up to rounding is 0/0, and one whose square overflows is no number: the node is named.
+#[test]
+fn a_loss_that_is_no_number_names_its_node() {
+    let folder = Folder::new("inspect-degenerate");
+    for (name, said) in [
+        ("batch_norm_constant_feature", ["no number", "node `normal`", "0/0"]),
+        ("rms_norm_huge", ["no number", "node `normal`", "overflows"]),
+    ] {
+        let output = folder.run(&["inspect", &case(name)]);
+        let text = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{name}");
+        assert!(said.iter().all(|part| text.contains(part)), "{text}");
+    }
+    // Standardized numbers have no units, however large those were.
+    let output = folder.run(&["inspect", &case("standardize_huge")]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("it interpolates"));
+}
+
+/// Batch norm of two samples and RMS norm of one output are ±1: nothing can be tested of them, and nothing is refuted.
+#[test]
+fn locally_constant_losses_are_named_and_not_refuted() {
+    let folder = Folder::new("inspect-constant");
+    for name in ["false_refutation_bn_two_samples", "false_refutation_rms_norm_one_output"] {
+        let inspected = folder.run(&["inspect", &case(name)]);
+        assert_eq!(inspected.status.code(), Some(3), "{name}");
+        assert!(text(&inspected.stdout).contains("locally constant"), "{}", text(&inspected.stdout));
+        let verified = folder.run(&["verify", "--network", &case(name), "--json", "--force"]);
+        assert_eq!(verified.status.code(), Some(3), "{name}");
+        let evidence: Value = serde_json::from_slice(&verified.stdout).unwrap();
+        for claim in evidence["claims"].as_array().unwrap() {
+            assert_eq!(claim["verdict"], "not-judged", "{claim}");
+            assert!(claim["reason"].as_str().unwrap().contains("nothing to test"), "{claim}");
+        }
+    }
+}
+
+/// A network on unscaled rows: doubles give its Hessian's rank, or double-double does, the same from every start.
+#[test]
+fn raw_units_have_one_rank() {
+    let folder = Folder::new("inspect-units");
+    for seed in ["0", "1"] {
+        let output = folder.run(&["inspect", &case("network_raw_units"), "--seed", seed]);
+        let said = text(&output.stdout);
+        assert!(said.contains("it interpolates") && said.contains("rank of ∇²L 6"), "{said}");
+    }
+}
+
+/// What files may leave to be understood: one size for a window, an axis from the end, a mask of −inf.
+#[test]
+fn files_may_say_it_briefly() {
+    let folder = Folder::new("inspect-brief");
+    let network = "[weights]\nw = [4, 3]\nv = [2, 4]\n[constants]\nx = { shape = [5, 3], normal = 1 }\n\
+        mask = { shape = [5, 4], values = [0, 0, 0, -inf, 0, 0, -inf, 0, 0, -inf, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] }\n\
+        y = { shape = [5, 2], normal = 2, standardize = true }\n[nodes]\nz = { op = \"linear\", of = [\"x\", \"w\"] }\n\
+        n = { op = \"normalize\", of = \"z\", axes = -1 }\nm = { op = \"add\", of = [\"n\", \"mask\"] }\n\
+        p = { op = \"softmax\", of = \"m\", axis = -1 }\no = { op = \"linear\", of = [\"p\", \"v\"] }\n\
+        b = { op = \"batch_norm\", of = \"o\" }\nloss = { op = \"mean_squared_error\", of = [\"b\", \"y\"] }\n";
+    folder.file("brief.toml", network);
+    let output = folder.run(&["inspect", "brief.toml"]);
+    assert!(text(&output.stdout).contains("all weights: proved"), "{}{}", text(&output.stdout), text(&output.stderr));
+    folder.file("unknown.toml", &network.replace("softmax", "sofmax"));
+    assert_refused(&folder.run(&["inspect", "unknown.toml"]), &["`sofmax`", "there are: softmax", "batch_norm"]);
+    folder.file("word.toml", &network.replace("[4, 3]", "[4.5, 3]"));
+    let refused = folder.run(&["inspect", "word.toml"]);
+    assert!(!text(&refused.stderr).contains("usize") && !text(&refused.stderr).contains("struct"));
+}

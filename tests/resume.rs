@@ -45,11 +45,16 @@ fn a_killed_study_ends_with_the_same_bytes() {
     let code = start(&folder, &undisturbed, "1").wait().unwrap().code();
     killed_after(&folder, &disturbed, 0);
     killed_after(&folder, &disturbed, 2);
-    // A file that was cut, and one that is none of ours.
+    // A file that was cut, one that is none of ours, and one with a flipped bit.
     let files = kept(&disturbed);
     let bytes = read(&files[0]).unwrap();
     write(&files[0], &bytes[..bytes.len() / 2]).unwrap();
     write(&files[1], b"nonsense").unwrap();
+    // One bit of a number, which still reads as one.
+    let mut bytes = read(&files[2]).unwrap();
+    let late = bytes.len() - 20;
+    bytes[late] ^= 1;
+    write(&files[2], &bytes).unwrap();
     assert_eq!(start(&folder, &disturbed, "2").wait().unwrap().code(), code);
     // The digests of all files but the circumstances.
     let evidence = |out: &Path| read(out.join("SHA256SUMS")).unwrap();

@@ -2,7 +2,7 @@
 
 use csv::StringRecord;
 
-/// Below this chance that a sample would look as the first line does, the line is a header.
+/// Up to this chance that a sample would look as the first line does, the line is a header.
 const UNLIKELY: f64 = 0.01;
 
 /// What is decided of a first line, and the sign that decided it.
@@ -71,18 +71,18 @@ fn of_numbers(first: &[String], rest: &[Vec<String>]) -> Decision {
     if first.iter().all(|field| is_whole(field)) {
         let whole = |column: usize| rest.iter().filter(|row| is_whole(&row[column])).count() as f64;
         let chance: f64 = (0..first.len()).map(|column| (whole(column) + 0.5) / (rows + 1.0)).product();
-        if chance < UNLIKELY {
+        if chance <= UNLIKELY {
             return yes("its first line has whole numbers, the others have not");
         }
     }
     let numbers = |row: &[String]| -> Vec<f64> { row.iter().filter_map(|field| field.parse().ok()).collect() };
     let alike = |of: fn(&[f64]) -> bool| rest.iter().filter(|row| of(&numbers(row))).count() as f64;
     let orders: f64 = (1..=first.len()).map(|k| k as f64).product();
-    if is_monotone(&numbers(first)) && (alike(is_monotone) + 2.0 / orders) / (rows + 1.0) < UNLIKELY {
+    if is_monotone(&numbers(first)) && (alike(is_monotone) + 2.0 / orders) / (rows + 1.0) <= UNLIKELY {
         return yes("its first line is in order, the others are not");
     }
     // Equal steps are rarer than order by far: a hundredth of a line of doubt.
-    if is_progression(&numbers(first)) && (alike(is_progression) + 0.01) / (rows + 1.0) < UNLIKELY {
+    if is_progression(&numbers(first)) && (alike(is_progression) + 0.01) / (rows + 1.0) <= UNLIKELY {
         return yes("its first line counts in equal steps, the others do not");
     }
     no("its first line looks like the others")

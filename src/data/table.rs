@@ -393,7 +393,9 @@ impl<'a> Columns<'a> {
     fn counting_note(&self, rows: usize, at: impl Fn(usize, usize) -> Quad) -> Option<String> {
         let first = self.kept.iter().take(self.kept.len() - 1).position(|&column| column == 0)?;
         let (value, one) = (|row: usize| at(row, first), Quad::from_f64(1.0));
-        let counts = rows > 2 && (1..rows).all(|row| value(row) - value(row - 1) == one);
+        let counts = rows > 2
+            && (value(0) == one || value(0) == Quad::from_f64(0.0))
+            && (1..rows).all(|row| value(row) - value(row - 1) == one);
         let name = self.header.map(|names| &names[0]);
         let unnamed = name.is_some_and(|name| name.is_empty() || name.starts_with("Unnamed"));
         let is = match (unnamed, counts) {

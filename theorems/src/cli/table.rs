@@ -31,7 +31,7 @@ pub(super) fn render(evidence: &StudyEvidence, verbose: bool) -> String {
         };
         let verdict = format!("{mark} {:<17}", claim.verdict.to_string());
         let verdict = if colours { format!("{colour}{verdict}\x1b[0m") } else { verdict };
-        let says = if claim.reason.is_empty() { claim.headline() } else { claim.reason.clone() };
+        let says = if claim.reason.is_empty() { claim.headline() } else { "see below".into() };
         let room = width.saturating_sub(names + 22);
         let _ = writeln!(text, "{verdict} {:<names$}  {}", claim.id, cut(&says, room));
         if verbose {
@@ -49,9 +49,13 @@ pub(super) fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     if parameters.intervals > 0 {
         let _ = write!(text, " {} intervals, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
     }
+    for (reason, verdict, claims) in reasons(evidence) {
+        let _ = write!(text, "\n{verdict} ({claims}): {reason}");
+    }
     // A user's own instance has notes that its user must see.
     for instance in evidence.summary.instances.iter().filter(|_| verbose || evidence.summary.instances.len() == 1) {
-        for note in &instance.plan.notes {
+        // Why nothing is run is the reason of the claims above.
+        for note in instance.plan.notes.iter().filter(|note| !note.starts_with("nothing is run")) {
             let _ = write!(text, "\n{}: {note}.", instance.name);
         }
     }
@@ -63,6 +67,21 @@ pub(super) fn render(evidence: &StudyEvidence, verbose: bool) -> String {
         text += "\nWhat was measured of each claim: --verbose, or `sharpflow report`.";
     }
     text
+}
+
+/// Why claims are not confirmed, each reason once, with its verdict and its claims.
+fn reasons(evidence: &StudyEvidence) -> Vec<(&str, Verdict, String)> {
+    let mut found: Vec<(&str, Verdict, String)> = Vec::new();
+    for claim in evidence.claims.iter().filter(|claim| !claim.reason.is_empty()) {
+        match found.iter_mut().find(|(reason, verdict, _)| *reason == claim.reason && *verdict == claim.verdict) {
+            Some((_, _, claims)) => {
+                claims.push_str(", ");
+                claims.push_str(&claim.id);
+            }
+            None => found.push((&claim.reason, claim.verdict, claim.id.to_string())),
+        }
+    }
+    found
 }
 
 /// A text of no more than so many columns. The mark over a letter takes none.
