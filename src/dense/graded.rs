@@ -23,13 +23,17 @@ pub fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<Svd<T>,
     // Rows of R, in the order in which they were found: their sizes descend.
     let (right, lower) = pivoted_orthogonalization(upper, rank);
     // `lower[i][k]` is ⟨row i of R, k-th right vector⟩: L by rows, the columns of Lᵀ.
-    let (values, rotation, turned) = orthogonalized(lower, (rows, columns))?;
-    let combine = |basis: &[Vec<T>], by: &dyn Fn(usize, usize) -> T| {
-        Mat::from_fn(basis.first().map_or(0, Vec::len), values.len(), |i, k| {
+    let Rotated { values, rotation, turned } = orthogonalized(lower, (rows, columns))?;
+    let combine = |length: usize, basis: &[Vec<T>], by: &dyn Fn(usize, usize) -> T| {
+        Mat::from_fn(length, values.len(), |i, k| {
             (0..basis.len()).fold(T::from_f64(0.0), |sum, l| sum + basis[l][i] * by(l, k))
         })
     };
-    Ok(Svd { left: combine(&left, &|l, k| rotation[k][l]), right: combine(&right, &|l, k| turned[k][l]), values })
+    Ok(Svd {
+        left: combine(rows, &left, &|l, k| rotation[k][l]),
+        right: combine(columns, &right, &|l, k| turned[k][l]),
+        values,
+    })
 }
 
 /// Modified Gram–Schmidt: `rank` orthonormal vectors that span the largest parts of `vectors`, and for each of those its products
@@ -72,11 +76,18 @@ fn pivoted_orthogonalization<T: Real>(mut vectors: Vec<Vec<T>>, rank: usize) -> 
 
 type Rows<T> = Vec<Vec<T>>;
 
-/// Rotates vectors in pairs until all are orthogonal: their lengths in descending order, the rotation's columns, and their directions.
-fn orthogonalized<T: Real>(
-    by_right: Rows<T>,
-    (rows, columns): (usize, usize),
-) -> Result<(Vec<T>, Rows<T>, Rows<T>), DenseError> {
+/// Vectors that plane rotations made orthogonal, longest first.
+struct Rotated<T> {
+    /// Their lengths.
+    values: Vec<T>,
+    /// The rotation's columns.
+    rotation: Rows<T>,
+    /// The vectors' directions.
+    turned: Rows<T>,
+}
+
+/// Rotates vectors in pairs until all are orthogonal.
+fn orthogonalized<T: Real>(by_right: Rows<T>, (rows, columns): (usize, usize)) -> Result<Rotated<T>, DenseError> {
     const SWEEPS: usize = 60;
     let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
     let count = by_right.len();
@@ -126,11 +137,11 @@ fn orthogonalized<T: Real>(
         let inverse = if lengths[k] > zero { one / lengths[k] } else { zero };
         vectors[k].iter().map(|&x| x * inverse).collect()
     };
-    Ok((
-        order.iter().map(|&k| lengths[k]).collect(),
-        order.iter().map(|&k| rotation[k].clone()).collect(),
-        order.iter().map(direction).collect(),
-    ))
+    Ok(Rotated {
+        values: order.iter().map(|&k| lengths[k]).collect(),
+        rotation: order.iter().map(|&k| rotation[k].clone()).collect(),
+        turned: order.iter().map(direction).collect(),
+    })
 }
 
 /// t = tan φ of the smaller angle with cot 2φ = `cotangent`: 1/(c ± √(1 + c²)).

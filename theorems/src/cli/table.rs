@@ -19,7 +19,7 @@ const VERDICTS: [Verdict; 5] =
 pub(super) fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let is_terminal = stdout().is_terminal();
     let width = if is_terminal { usize::from(Term::stdout().size().1).max(LEAST) } else { WIDTH };
-    let colours = is_terminal && !env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
     let mut text = String::new();
     for claim in &evidence.claims {

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::evidence::Kept;
 use crate::plot::{Format, PlotError, export, to_svg};
-pub use markdown::claims;
+pub use markdown::{claims, constants};
 use page::{Drawn, page};
 
 /// Why there is no report.
@@ -55,6 +55,7 @@ pub fn write(kept: &Kept, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
         files.push((out.join("tables").join(name), text.into_bytes()));
     }
     files.push((out.join("tables/claims.md"), claims(kept).into_bytes()));
+    files.push((out.join("tables/constants.csv"), constants(kept).into_bytes()));
     files.push((out.join("report.html"), page(kept, &shown, &missing).into_bytes()));
     for (path, bytes) in files {
         let done = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
