@@ -5,6 +5,9 @@ use csv::StringRecord;
 /// Up to this chance that a sample would look as the first line does, the line is a header.
 const UNLIKELY: f64 = 0.01;
 
+/// Lines that show whether rows count in equal steps.
+const FEWEST: usize = 3;
+
 /// What is decided of a first line, and the sign that decided it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decision {
@@ -29,16 +32,13 @@ pub(super) struct Lines<'a> {
     pub rest_quoted: &'a [bool],
 }
 
-/// Decides for a target by its name. The signs, in order: words; an empty first field; quotes that only the first line has; and
-/// whether a sample would be as the first line is.
+/// Decides for a target by its name. The signs, in order: words; quotes that only the first line has; and whether a sample would be as the
+/// first line is.
 pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
     let first = lines.first;
     let words = first.iter().filter(|field| !is_number(field)).count();
     if first.iter().any(|field| field == target && !is_number(field)) {
         return yes("its first line names the target");
-    }
-    if first.get(0) == Some("") && words == 1 && lines.rest.iter().all(|row| row.get(0) != Some("")) {
-        return yes("the first field of its first line is empty");
     }
     if 2 * words >= first.len() {
         return yes("its first line has words");
@@ -53,12 +53,17 @@ pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
         columns.iter().map(|&column| row.get(column).unwrap_or_default().to_owned()).collect()
     };
     let rest: Vec<Vec<String>> = lines.rest.iter().map(of_columns).collect();
-    of_numbers(&of_columns(first), &rest)
+    // Something else than a number is a sign by itself, if a weak one.
+    let unlikely = if words > 0 { 10.0 * UNLIKELY } else { UNLIKELY };
+    match of_numbers(&of_columns(first), &rest, unlikely) {
+        Decision { is_header: true, .. } if &first[0] == "" => yes("the first field of its first line is empty"),
+        decision => decision,
+    }
 }
 
 /// The chances that a sample has only whole numbers, that it ascends or descends, and that it ascends in equal steps, each estimated by
 /// the other lines (with half a line of doubt, or what a random order gives).
-fn of_numbers(first: &[String], rest: &[Vec<String>]) -> Decision {
+fn of_numbers(first: &[String], rest: &[Vec<String>], unlikely: f64) -> Decision {
     let rows = rest.len() as f64;
     let without_repeats = {
         let mut fields = first.to_vec();
@@ -71,18 +76,21 @@ fn of_numbers(first: &[String], rest: &[Vec<String>]) -> Decision {
     if first.iter().all(|field| is_whole(field)) {
         let whole = |column: usize| rest.iter().filter(|row| is_whole(&row[column])).count() as f64;
         let chance: f64 = (0..first.len()).map(|column| (whole(column) + 0.5) / (rows + 1.0)).product();
-        if chance <= UNLIKELY {
+        if chance <= unlikely {
             return yes("its first line has whole numbers, the others have not");
         }
     }
     let numbers = |row: &[String]| -> Vec<f64> { row.iter().filter_map(|field| field.parse().ok()).collect() };
     let alike = |of: fn(&[f64]) -> bool| rest.iter().filter(|row| of(&numbers(row))).count() as f64;
     let orders: f64 = (1..=first.len()).map(|k| k as f64).product();
-    if is_monotone(&numbers(first)) && (alike(is_monotone) + 2.0 / orders) / (rows + 1.0) <= UNLIKELY {
+    if is_monotone(&numbers(first)) && (alike(is_monotone) + 2.0 / orders) / (rows + 1.0) <= unlikely {
         return yes("its first line is in order, the others are not");
     }
-    // Equal steps are rarer than order by far: a hundredth of a line of doubt.
-    if is_progression(&numbers(first)) && (alike(is_progression) + 0.01) / (rows + 1.0) <= UNLIKELY {
+    // Equal steps are rarer than order by far: a hundredth of a line of doubt, where there are lines to compare with.
+    if rest.len() >= FEWEST
+        && is_progression(&numbers(first))
+        && (alike(is_progression) + 0.01) / (rows + 1.0) <= unlikely
+    {
         return yes("its first line counts in equal steps, the others do not");
     }
     no("its first line looks like the others")

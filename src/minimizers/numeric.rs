@@ -1,5 +1,5 @@
 use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve, rounded_hessian};
-use super::rank::{has_rank, spectral_rank};
+use super::rank::{has_rank, rank_on_manifold, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
 use crate::arithmetic::{Float, add_scaled, apply, dot, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
@@ -64,14 +64,16 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     }
 
     fn through_point(mut self, point: &[T]) -> Result<Self, MinimizersError> {
-        let found = rank_of(&self.frame(point)?.1.eigen);
-        self.rank = match (found, self.precise) {
-            (Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }), Some(precise))
-                if point.len() <= MOST_WEIGHTS =>
-            {
-                resolve(precise, point, self.space)?.rank
-            }
-            (found, _) => found?,
+        let precise = self.precise.filter(|_| point.len() <= MOST_WEIGHTS);
+        let eigen = &self.frame(point)?.1.eigen;
+        self.rank = match precise {
+            None => rank_of(eigen)?,
+            Some(precise) => match rank_on_manifold(&eigen.values, noise::<T>(point.len())) {
+                Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }) => {
+                    resolve(precise, point, self.space)?.rank
+                }
+                found => found?,
+            },
         };
         Ok(self)
     }

@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use super::MinimizersError;
-use super::rank::spectral_rank;
+use super::rank::rank_on_manifold;
 use crate::arithmetic::{Float, Quad, Real, add_scaled, norm};
 use crate::dense::{Eigen, graded_svd};
 use crate::loss::{Derivatives, Loss};
@@ -67,8 +67,7 @@ pub(super) fn resolve<T: Float>(
         size = norm(&gradient).to_f64();
         tolerance = noise * largest;
         if size <= tolerance || (step + 1 == STEPS && size <= noise.sqrt() * largest) {
-            // Off Γ by the gradient over the least curvature, vanishing eigenvalues are of that size.
-            let rank = spectral_rank(&eigen.values, noise + 64.0 * dimension as f64 * size / largest)?;
+            let rank = rank_on_manifold(&eigen.values, noise + size / largest)?;
             let point = point.iter().map(|x| T::from_f64(x.to_f64())).collect();
             return Ok(Resolved { point, rank });
         }

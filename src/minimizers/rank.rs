@@ -24,15 +24,43 @@ pub(super) fn spectral_rank<T: Real>(values: &[T], noise: f64) -> Result<usize, 
     }
 }
 
-/// Whether descending eigenvalues are those of a Hessian whose rank is known: that many are above the floor, and none of the others clearly.
+/// The same at a point that is on Γ up to rounding alone. A gradient of rounding's size, `noise`·λ₁, leaves the point off Γ by that over the
+/// smallest eigenvalue that counts, λ_r, and moves a vanishing one as far: noise·λ₁²/λ_r. What counts stands clearly above that, and what is
+/// dropped does not.
+pub(super) fn rank_on_manifold<T: Real>(values: &[T], noise: f64) -> Result<usize, MinimizersError> {
+    let above = spectral_rank(values, noise).or_else(|error| match error {
+        MinimizersError::AmbiguousRank { rank, .. } => Ok(rank),
+        error => Err(error),
+    })?;
+    let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64() / values[0].to_f64());
+    let moved = |rank: usize| noise / value(rank - 1);
+    match (1..=above).rev().find(|&rank| value(rank - 1) >= CLEAR * moved(rank)) {
+        Some(rank) if value(rank) <= CLEAR * moved(rank) => Ok(rank),
+        found => {
+            let rank = found.map_or(above, |rank| rank + 1);
+            Err(MinimizersError::AmbiguousRank { rank, eigenvalue: value(rank - 1), noise: moved(rank) })
+        }
+    }
+}
+
+/// Whether descending eigenvalues are those of a Hessian whose rank is known: that many are above the floor, and none of the others stands
+/// with them.
 pub(super) fn has_rank<T: Real>(values: &[T], noise: f64, rank: usize) -> Result<(), MinimizersError> {
     let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64());
     let floor = noise * value(0);
-    let above = |floor: f64| values.iter().filter(|v| v.to_f64() > floor).count();
-    match (above(floor), above(CLEAR * floor)) {
-        (fewer, _) if fewer < rank => Err(MinimizersError::RankChanged { rank: fewer, expected: rank }),
-        (_, more) if more > rank => Err(MinimizersError::RankChanged { rank: more, expected: rank }),
-        _ => Ok(()),
+    let least = value(values.len().saturating_sub(1));
+    let kept = if rank == 0 { 0.0 } else { value(rank - 1) };
+    let stands = |other: f64| other > CLEAR * floor && other > kept / CLEAR;
+    let above = values.iter().filter(|v| v.to_f64() > floor).count();
+    if above < rank {
+        Err(MinimizersError::RankChanged { rank: above, expected: rank })
+    } else if stands(-least) {
+        Err(MinimizersError::NotAMinimum { eigenvalue: least, noise: floor })
+    } else if stands(value(rank)) {
+        let rank_here = values.iter().filter(|v| stands(v.to_f64())).count().max(rank + 1);
+        Err(MinimizersError::RankChanged { rank: rank_here, expected: rank })
+    } else {
+        Ok(())
     }
 }
 
@@ -68,5 +96,20 @@ mod tests {
         let changed = |rank, expected| Err(MinimizersError::RankChanged { rank, expected });
         assert_eq!(has_rank(&[1.0, 1e-14, 1e-14], 1e-13, 2), changed(1, 2));
         assert_eq!(has_rank(&[1.0, 1e-3, 1e-4], 1e-13, 2), changed(3, 2));
+        // Where the point's own error moves a vanishing one it stands far below those that count.
+        assert_eq!(has_rank(&[1.0, 1e-3, 1e-8], 1e-13, 2), Ok(()));
+        let saddle = has_rank(&[1.0, 1e-3, -1e-4], 1e-13, 2);
+        assert!(matches!(saddle, Err(MinimizersError::NotAMinimum { .. })));
+    }
+
+    /// With noise 10⁻¹² a value of 10⁻⁴ leaves the others known to 10⁻⁸, and one of 10⁻⁶ leaves nothing known.
+    #[test]
+    fn a_point_near_the_manifold_moves_what_vanishes() {
+        assert_eq!(rank_on_manifold(&[1.0, 1e-4, 1e-9, 1e-13], 1e-12), Ok(2));
+        assert_eq!(rank_on_manifold(&[1.0, 0.5, 1e-13], 1e-12), Ok(2));
+        let ambiguous =
+            |values: &[f64]| matches!(rank_on_manifold(values, 1e-12), Err(MinimizersError::AmbiguousRank { .. }));
+        assert!(ambiguous(&[1.0, 1e-6, 1e-13]));
+        assert!(ambiguous(&[1.0, 1e-4, 2e-6, 1e-13]));
     }
 }
