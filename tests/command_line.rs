@@ -380,12 +380,15 @@ fn an_interrupt_is_heard_between_rows() {
 #[test]
 fn the_first_cause_of_a_failure_is_told() {
     let folder = Folder::new("cause");
-    let output = folder.run(&["trace", "--instance", "random", "--intrinsic-lr", "1e-3", "--tau", "100000"]);
-    assert_eq!(output.status.code(), Some(3));
-    let error = text(&output.stderr);
-    assert!(error.contains("the flow") && error.contains("0 rows"), "{error}");
-    assert!(!folder.0.join("sharpflow-trace/trace.png").exists());
-    assert_eq!(folder.json("sharpflow-trace/trace.json")["summary"]["status"], "failed");
+    // η at the ends of the range: weights that are not finite at once, or after a step.
+    for (rate, code, said) in [("1e308", 2, ["weight 0", "0 rows"]), ("1e-320", 3, ["not finite", "1 rows"])] {
+        let output = folder.run(&["trace", "--instance", "random", "--lr", rate, "--steps", "50"]);
+        assert_eq!(output.status.code(), Some(code));
+        let error = text(&output.stderr);
+        assert!(said.iter().all(|part| error.contains(part)), "{error}");
+        assert_eq!(folder.0.join("sharpflow-trace/trace.png").exists(), code == 3);
+        assert_eq!(folder.json("sharpflow-trace/trace.json")["summary"]["status"], "failed");
+    }
 }
 
 #[test]

@@ -82,7 +82,10 @@ fn inspect_says_what_its_answer_is_worth() {
     let output = folder.run(&["inspect", "nowhere.toml"]);
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("all weights: proved") && said.contains("is a number at 16 random points"), "{said}");
+    assert!(
+        said.contains("all weights: proved") && said.contains("no number at 16 random points: at node `r`"),
+        "{said}"
+    );
     fs::create_dir(folder.0.join("circle")).unwrap();
     assert_eq!(folder.run(&["inspect", "circle"]).status.code(), Some(0));
 }
@@ -150,7 +153,7 @@ fn what_exact_arithmetic_tries_is_said() {
     assert_eq!(exact["held"], exact["identities"]);
 }
 
-/// One weight; a loss that is 0 without a gradient on half of the sphere; more weights than a descent takes.
+/// One weight, of which nothing depends; a loss without a gradient on three quarters of the circle; more weights than a descent takes.
 #[test]
 fn points_are_chosen_where_there_is_something_to_see() {
     let folder = Folder::new("inspect-odd");
@@ -160,14 +163,15 @@ fn points_are_chosen_where_there_is_something_to_see() {
         &format!("[weights]\nx = [1]\n[nodes]\n{unit}loss = {{ op = \"sum\", of = \"n\", axes = [0] }}\n"),
     );
     let one = inspection(&folder, &["one.toml"]);
-    assert_eq!(one["point"]["sharpness"].as_array().map(Vec::len), Some(1), "{one}");
+    assert!(one["point"]["not_known"].as_str().unwrap().contains("locally constant"), "{one}");
     folder.file(
         "half.toml",
-        &format!("[weights]\nx = [1]\n[nodes]\n{unit}p = {{ op = \"relu\", of = \"n\" }}\nr = {{ op = \"square_root\", of = \"p\" }}\nloss = {{ op = \"sum\", of = \"r\", axes = [0] }}\n"),
+        &format!("[weights]\nx = [2]\n[nodes]\n{unit}p = {{ op = \"relu\", of = \"n\" }}\nr = {{ op = \"square_root\", of = \"p\" }}\nloss = {{ op = \"sum\", of = \"r\", axes = [0] }}\n"),
     );
     for seed in 0..8 {
         let half = inspection(&folder, &["half.toml", "--seed", &seed.to_string()]);
-        assert_eq!(number(&half["point"]["loss"]), 1.0, "{half}");
+        // √cos + √sin.
+        assert!(number(&half["point"]["loss"]) > 1.0, "{half}");
     }
     for (size, looked_for) in [(300, true), (301, false)] {
         folder.file(

@@ -344,7 +344,7 @@ fn rank_hypothesis(instance: &Instance) -> Hypothesis {
         instance.loss.space().restrict(&mut unit);
         let measured = match &instance.loss {
             InstanceLoss::Regression(regression) => {
-                of_derivatives(regression, instance, &unit).map_err(|e| e.to_string())
+                of_derivatives(regression, instance, &unit, place).map_err(|e| e.to_string())
             }
             InstanceLoss::Network(_) => of_products(instance, &unit, place).map_err(|e| e.to_string()),
         };
@@ -360,11 +360,17 @@ fn rank_hypothesis(instance: &Instance) -> Hypothesis {
 }
 
 /// All eigenvalues of ∇²L, by derivatives alone in double-double, against those of the closed form and zeros.
-fn of_derivatives(regression: &Regression, instance: &Instance, point: &[f64]) -> Result<f64, DenseError> {
+fn of_derivatives(
+    regression: &Regression,
+    instance: &Instance,
+    point: &[f64],
+    place: &Place,
+) -> Result<f64, DenseError> {
     let hessian = instance.loss.precise_hessian(point);
     let found = symmetric_eigen(hessian.as_ref())?.values;
     let known = regression.minimizers.normal_eigenpairs(point).values;
-    let expected = known.iter().copied().chain(std::iter::repeat(0.0));
+    let others = known.iter().skip(1).copied().chain(std::iter::repeat(0.0));
+    let expected = std::iter::once(place.geometry.sharpness).chain(others);
     let apart = worst(found.iter().zip(expected).map(|(found, expected)| (found - expected).abs()));
     let conditioning = regression.loss.conditioning(point);
     // Entries of ∇²L are sums of terms of the size of `curvature`, with the relative error that the gradient would have in doubles, of which
