@@ -89,7 +89,7 @@ pub enum DataError {
     DecimalComma { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
     #[error("{}: line {line}, column {column}{}: {value} is not finite", path.display(), named(name))]
     NotFinite { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
-    #[error("{}: no column {target:?}; there are {}", path.display(), available)]
+    #[error("{}: no column {target:?}; {}", path.display(), available)]
     NoSuchColumn { path: PathBuf, target: String, available: String },
     #[error("{}: more than one column is named {target:?}; give the target's place", path.display())]
     AmbiguousColumn { path: PathBuf, target: String },

@@ -324,7 +324,9 @@ impl<'a> Columns<'a> {
 
     /// The names that are meant most probably, or the first ones.
     fn available(&self, wanted: &str) -> String {
-        let Some(names) = self.header else { return format!("columns 1 to {} and no header", self.width) };
+        let Some(names) = self.header else {
+            return format!("columns have no names, but places from 1 to {}", self.width);
+        };
         let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
         let mut alike: Vec<&str> = names.iter().filter(|name| likeness(name) >= ALIKE).collect();
         alike.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
@@ -332,9 +334,9 @@ impl<'a> Columns<'a> {
         let shown: Vec<&str> = names.iter().take(SHOWN).collect();
         let more = if names.len() > SHOWN { format!(", … ({} columns)", names.len()) } else { String::new() };
         match alike.as_slice() {
-            [] => format!("{}{more}", shown.join(", ")),
-            _ if more.is_empty() => shown.join(", "),
-            alike => format!("the like of {} among {} columns", alike.join(", "), names.len()),
+            [] => format!("there are {}{more}", shown.join(", ")),
+            _ if more.is_empty() => format!("there are {}", shown.join(", ")),
+            alike => format!("the nearest names of the {} columns are: {}", names.len(), alike.join(", ")),
         }
     }
 
