@@ -5,12 +5,10 @@ use thiserror::Error;
 
 use super::{DataError, Dataset};
 use crate::arithmetic::{Quad, Real, add_scaled, dot};
-use crate::dense::{DenseError, Svd, graded_svd, thin_svd};
+use crate::dense::{DenseError, Svd, graded_svd, is_affordable, thin_svd};
 
 /// How far above the noise a singular value that counts must stand: its component is then known to two digits at least.
 const CLEAR: f64 = 100.0;
-/// Multiplications in double-double that a decomposition may take, a few seconds of them; a larger one is made in doubles.
-const MOST_PRECISE: f64 = 4e8;
 
 /// Why a data set has no rank.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
@@ -67,7 +65,7 @@ impl PrincipalComponents {
             return Err(RankError::NearlyConstant { feature: j + 1, spread: sizes[j], noise: noise[j] });
         }
         let most = kept.len().min(n - 1);
-        let is_small = (4 * n * d * most + 30 * most.pow(3)) as f64 <= MOST_PRECISE;
+        let is_small = is_affordable(n, d, most);
         // Powers of two, so that nothing is rounded.
         let scales: Vec<f64> = kept.iter().map(|&j| (-sizes[j].log2().round()).exp2()).collect();
         let scaled = |i: usize, k: usize| features[(i, kept[k])] * Quad::from_f64(scales[k]);

@@ -36,6 +36,13 @@ pub fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<Svd<T>,
     })
 }
 
+/// Whether [`graded_svd`] of a matrix in double-double takes seconds at most; a larger one is decomposed in doubles.
+pub fn is_affordable(rows: usize, columns: usize, rank: usize) -> bool {
+    /// Multiplications in double-double.
+    const MOST: f64 = 2e8;
+    (4 * rows * columns * rank) as f64 + 30.0 * (rank as f64).powi(3) <= MOST
+}
+
 /// Modified Gram–Schmidt: `rank` orthonormal vectors that span the largest parts of `vectors`, and for each of those its products
 /// with all vectors.
 fn pivoted_orthogonalization<T: Real>(mut vectors: Vec<Vec<T>>, rank: usize) -> (Vec<Vec<T>>, Vec<Vec<T>>) {

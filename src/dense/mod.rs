@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::arithmetic::{Float, Real};
 
-pub use graded::graded_svd;
+pub use graded::{graded_svd, is_affordable};
 
 /// Why a decomposition has no result.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use faer::Mat;
 use super::{Geometry, Minimizers, MinimizersError};
 use crate::arithmetic::{Float, Quad, Real, add_scaled, apply, dot, norm, scale};
 use crate::data::PrincipalComponents;
-use crate::dense::{Eigen, column, graded_svd};
+use crate::dense::{Eigen, column, graded_svd, is_affordable, thin_svd};
 use crate::loss::LinearRegression;
 use crate::sphere::{geodesic_distance, make_tangent, project};
 
@@ -219,7 +219,14 @@ fn normal_eigenpairs(values: &[Quad], fit: &[Quad]) -> Result<(Vec<f64>, Vec<Vec
         let along = if i == k { Quad::from_f64(1.0) } else { zero };
         (along - fit[i] * fit[k]) * values[k]
     });
-    let svd = graded_svd(factor.as_ref(), rank - 1)?;
-    let vectors = (0..rank - 1).map(|k| (0..rank).map(|i| svd.right[(i, k)].to_f64()).collect());
-    Ok((svd.values.iter().map(|value| value.to_f64().powi(2)).collect(), vectors.collect()))
+    let rounded = |matrix: &Mat<Quad>| Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, k| matrix[(i, k)].to_f64());
+    let (values, right) = if is_affordable(rank, rank, rank - 1) {
+        let svd = graded_svd(factor.as_ref(), rank - 1)?;
+        (svd.values.iter().map(|value| value.to_f64()).collect(), rounded(&svd.right))
+    } else {
+        let svd = thin_svd(rounded(&factor).as_ref())?;
+        (svd.values[..rank - 1].to_vec(), svd.right)
+    };
+    let vectors = (0..rank - 1).map(|k| (0..rank).map(|i| right[(i, k)]).collect());
+    Ok((values.iter().map(|value: &f64| value * value).collect(), vectors.collect()))
 }
