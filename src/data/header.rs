@@ -56,7 +56,7 @@ pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
     // Something else than a number is a sign by itself, if a weak one.
     let unlikely = if words > 0 { 10.0 * UNLIKELY } else { UNLIKELY };
     match of_numbers(&of_columns(first), &rest, unlikely) {
-        Decision { is_header: true, .. } if &first[0] == "" => yes("the first field of its first line is empty"),
+        Decision { is_header: true, .. } if first[0].is_empty() => yes("the first field of its first line is empty"),
         decision => decision,
     }
 }

@@ -11,7 +11,7 @@ use faer::Mat;
 use serde::Serialize;
 use sharpflow::arithmetic::{Quad, Real, distance, norm};
 use sharpflow::data::DataError;
-use sharpflow::dense::symmetric_eigen;
+use sharpflow::dense::{is_affordable, symmetric_eigen};
 use sharpflow::descent::{GradientDescent, StepError, run};
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
 use sharpflow::loss::{Derivatives, LinearRegression, Loss};
@@ -280,12 +280,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// λ₁ at θ of the latest reading; in double-double where the data are so conditioned that doubles leave less than half its digits.
+    /// λ₁ at θ of the latest reading; in double-double where the data are so conditioned that doubles may leave less than half its digits, and
+    /// so few that a row takes no seconds.
     fn sharpness(&mut self, near: f64) -> Result<f64, SharpnessError> {
         const HALF: f64 = 1e-8;
         let theta = self.tracker.theta();
-        let conditioning = self.setup.loss.conditioning(theta);
-        if 3.0 * conditioning.rounding * conditioning.condition <= HALF * near {
+        let (conditioning, dimension) = (self.setup.loss.conditioning(theta), theta.len());
+        let is_affordable = is_affordable(dimension, dimension, dimension);
+        if !is_affordable || 3.0 * conditioning.rounding * conditioning.condition <= HALF * near {
             return Ok(spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value);
         }
         let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
