@@ -4,7 +4,7 @@
 //! Every size is a process of its own, so that its memory is its own.
 
 #[path = "common/work.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every bench uses all of it")]
 mod work;
 
 use std::env;

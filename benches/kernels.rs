@@ -1,7 +1,7 @@
 //! Each kernel by itself: `cargo bench --bench kernels`. Absolute times; for ratios to other programs see `benches/peers/`.
 
 #[path = "common/work.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every bench uses all of it")]
 mod work;
 
 use divan::{Bencher, black_box};

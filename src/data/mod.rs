@@ -14,6 +14,7 @@
 //! # Ok::<(), sharpflow::data::DataError>(())
 //! ```
 
+mod columns;
 mod decimal;
 mod digits;
 mod header;

@@ -300,7 +300,6 @@ impl Instance {
         match planned {
             Ok((path, plan)) => Ok(Self { name, loss, rank, start, geometry, path, without_runs: None, plan }),
             Err(why) => {
-                notes.push(format!("nothing is run: {why}"));
                 let path = vec![place(&loss, rank, &start)?];
                 let angle = loss.regression().map(|regression| regression.angle);
                 let (rungs, quartic) = (vec![], worst_quartic(&path));
