@@ -13,10 +13,10 @@ use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{Minimizers, NumericMinimizers};
 use sharpflow::network::NetworkLoss;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses, spherical_sharpness};
-use sharpflow_theorems::evidence::Input;
-use sharpflow_theorems::records::Progress;
+use sharpflow_theorems::population::{Population, Source};
+use sharpflow_theorems::progress::Progress;
 use sharpflow_theorems::registry::find;
-use sharpflow_theorems::runner::{Source, Store, Study, run};
+use sharpflow_theorems::runner::{Store, Study, run};
 use work::{END, FLOW_ERROR, Outcome, Work, minimum, normal};
 
 fn main() {
@@ -129,11 +129,7 @@ fn claim(bencher: Bencher, id: &str) {
     let setup = || -> Outcome<()> {
         let study = Study {
             claims: vec![find(id).ok_or("no such claim")?],
-            seed: 0,
-            regressions: 3,
-            networks: 0,
-            input: Input::BuiltIn,
-            source: Source::BuiltIn,
+            population: Population { seed: 0, regressions: 3, networks: 0, source: Source::BuiltIn },
         };
         bencher.bench_local(|| run(&study, &Progress::default(), &|_| (), &Store::none()));
         Ok(())

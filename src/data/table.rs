@@ -1,7 +1,8 @@
 //! Tables of numbers in text: CSV and its relatives.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
+use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -83,7 +84,21 @@ impl Dataset {
     /// # Errors
     /// Each [`DataError`] names the file, and the line and the column at fault. Lines are counted as an editor counts them.
     pub fn from_table(path: &Path, target: &str, options: &TableOptions) -> Result<(Self, TableReading), DataError> {
-        let bytes = read_bytes(path)?;
+        let bytes = fs::read(path).map_err(|source| DataError::Unreadable { path: path.into(), source })?;
+        Self::parse_table(path, &bytes, target, options)
+    }
+
+    /// The same of a file's bytes; `path` names the file in errors.
+    ///
+    /// # Errors
+    /// See [`Dataset::from_table`].
+    pub fn parse_table(
+        path: &Path,
+        bytes: &[u8],
+        target: &str,
+        options: &TableOptions,
+    ) -> Result<(Self, TableReading), DataError> {
+        let bytes = plain_bytes(path, bytes)?;
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let delimiter = match options.delimiter {
             Some(given) => u8::try_from(given).map_err(|_| DataError::Delimiter { delimiter: given })?,
@@ -126,16 +141,15 @@ impl Dataset {
     }
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
-    let unreadable = |source| DataError::Unreadable { path: path.into(), source };
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).map_err(unreadable)?;
-        bytes = plain;
+/// The bytes of a table, without its compression.
+fn plain_bytes<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, DataError> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes.into());
     }
-    Ok(bytes)
+    let mut plain = Vec::new();
+    let read = MultiGzDecoder::new(bytes).read_to_end(&mut plain);
+    read.map_err(|source| DataError::Unreadable { path: path.into(), source })?;
+    Ok(plain.into())
 }
 
 fn records(text: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {

@@ -6,8 +6,8 @@ use sharpflow::loss::Loss;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
 use crate::evidence::{Check, Constant, Statement};
+use crate::experiments::{DynamicsRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord};
 use crate::instance::{FLOW_TOLERANCE, Instance};
-use crate::records::{DynamicsRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord};
 
 /// Errors, one a run, that must fall with an order above ¼. `floor` is what rounding alone makes of them.
 pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {

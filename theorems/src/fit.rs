@@ -4,8 +4,8 @@ use sharpflow::arithmetic::dot;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 
 use crate::evidence::Constant;
+use crate::experiments::{DynamicsRecord, OtherRun};
 use crate::instance::Instance;
-use crate::records::{DynamicsRecord, OtherRun};
 
 /// A path on Γ: times and points.
 pub(crate) type Path<'a> = Vec<(f64, &'a [f64])>;

@@ -1,12 +1,8 @@
 //! What a claim is.
 
-use sharpflow::identities::Identity;
-
-use crate::evidence::{Measurement, Strength};
-use crate::instance::{Instance, Regression};
-use crate::records::{
-    Draw, Dynamics, DynamicsRecord, GrowthRecord, HeldOutRecord, LadderRecord, Scope, StableRecord, SwingRecord,
-};
+use crate::evidence::Strength;
+use crate::experiment::{Experiment, Judge, Judged, reads};
+use crate::population::{Population, Source};
 
 /// A claim, as data. The command line, the documentation and the tests read this one value.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +19,17 @@ pub struct Theorem {
     pub hypotheses: &'static [&'static str],
     /// What is cited.
     pub source: &'static str,
-    pub judge: Judge,
+    /// The losses it speaks of.
+    pub concerns: Concerns,
+    /// The experiments it is judged on.
+    pub judged_on: &'static [&'static dyn Judge],
+}
+
+/// The losses that a claim speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concerns {
+    Every,
+    LinearRegressions,
 }
 
 impl Theorem {
@@ -31,61 +37,29 @@ impl Theorem {
     pub fn note(&self) -> String {
         format!("proofs-notes/{}.md", self.id)
     }
-}
 
-/// What a claim is measured on: one record serves all claims of its kind.
-#[derive(Clone, Copy, Debug)]
-pub enum Judge {
-    /// The identities on every built-in architecture, in prime fields and in floats.
-    Identities(&'static [Identity]),
-    /// The same, and random steps in several arithmetics.
-    Steps(&'static [Identity], fn(&[Draw]) -> Measurement),
-    /// Descents from the stable regime: of one instance, with ρ along its paths, and of losses with ρ on all of S.
-    Stable(fn(&[StableRecord], Scope) -> Measurement),
-    /// Losses with ρ on all of S alone.
-    Sphere(fn(&[StableRecord]) -> Measurement),
-    /// Points of one instance's Γ.
-    Points(fn(&Instance) -> Measurement),
-    /// A ladder of intrinsic learning rates on one instance.
-    Ladder(fn(&Instance, &LadderRecord) -> Measurement),
-    /// Short runs of two slow periods on one instance.
-    Swings(fn(&Instance, &SwingRecord) -> Measurement),
-    /// A relative of gradient descent with weight decay on one instance: which the claim is about, and what it measures of one.
-    Dynamics(fn(Dynamics) -> bool, fn(&Instance, &DynamicsRecord) -> Measurement),
-    /// Runs over which the energy of small swings changes, on one instance; `None` where they tell no constant from another.
-    Growth(fn(&Instance, &GrowthRecord) -> Option<Measurement>),
-    /// A ladder on a linear regression; `None` where the record is too short for the claim's window.
-    Regression(fn(&Instance, &Regression, &LadderRecord) -> Option<Measurement>),
-    /// Runs with and without weight decay on real data.
-    HeldOut(fn(&HeldOutRecord) -> Measurement),
-}
-
-impl Judge {
-    /// The identities it is about.
-    pub fn identities(&self) -> &'static [Identity] {
-        match self {
-            Self::Identities(identities) | Self::Steps(identities, _) => identities,
-            _ => &[],
-        }
+    /// What it measures on the records of an experiment, if it reads them.
+    pub fn on<E: Experiment>(&self) -> Option<for<'a> fn(E::Seen<'a>) -> Judged> {
+        reads::<E>(self.judged_on)
     }
 
-    /// Whether it is about runs on instances.
-    pub fn needs_instances(&self) -> bool {
-        self.needs_ladder()
-            || matches!(
-                self,
-                Self::Stable(_) | Self::Points(_) | Self::Swings(_) | Self::Growth(_) | Self::Dynamics(..)
-            )
+    /// Whether it is judged on instances, each by itself.
+    pub fn is_about_instances(&self) -> bool {
+        self.judged_on.iter().any(|judge| judge.is_about_instances())
     }
 
-    /// Whether it needs runs at the edge of stability, beyond what a point of Γ shows.
-    pub fn needs_runs(&self) -> bool {
-        self.needs_instances() && !matches!(self, Self::Stable(_) | Self::Points(_))
+    /// Whether it needs runs at the edge of stability.
+    pub fn is_at_the_edge(&self) -> bool {
+        self.judged_on.iter().any(|judge| judge.is_at_the_edge())
     }
 
-    /// Whether it reads a ladder.
-    pub fn needs_ladder(&self) -> bool {
-        matches!(self, Self::Ladder(_) | Self::Regression(_))
+    /// Whether a population can say anything of it.
+    pub fn suits(&self, population: &Population) -> bool {
+        let is_concerned = match population.source {
+            Source::Network { .. } => self.concerns == Concerns::Every,
+            Source::BuiltIn | Source::Data { .. } => true,
+        };
+        is_concerned && self.judged_on.iter().any(|judge| judge.suits(population))
     }
 }
 

@@ -126,13 +126,18 @@ impl Network {
     /// # Errors
     /// What is wrong, and on which line.
     pub fn read(path: impl AsRef<Path>, sizes: &[(&str, usize)]) -> Result<Self, FileError> {
-        // Counted while it is read: a device or a pipe does not say how long it is.
+        Self::from_toml(&Self::read_text(path)?, sizes)
+    }
+
+    /// The text of a network file, for [`Network::from_toml`].
+    ///
+    /// # Errors
+    /// The file cannot be read, is too long, or is not UTF-8.
+    pub fn read_text(path: impl AsRef<Path>) -> Result<String, FileError> {
+        // The length is counted while the file is read: a device or a pipe does not say how long it is.
         let mut text = String::new();
         File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > LARGEST_FILE {
-            return Err(FileError::TooLong);
-        }
-        Self::from_toml(&text, sizes)
+        if text.len() as u64 > LARGEST_FILE { Err(FileError::TooLong) } else { Ok(text) }
     }
 
     /// Reads a network from TOML, with other values for some of its named sizes.

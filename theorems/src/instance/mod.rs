@@ -17,6 +17,7 @@ use sharpflow::loss::LinearRegression;
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
+use sharpflow::sphere::Space;
 use thiserror::Error;
 
 pub use loss::{InstanceLoss, InstanceMinimizers, Precise, Regression, Trained, radial_part};
@@ -359,6 +360,11 @@ impl Instance {
             InstanceLoss::Regression(_) => OF_REGRESSIONS.reading,
             InstanceLoss::Network(_) => OF_NETWORKS.reading,
         }
+    }
+
+    /// Whether its Γ lies on the sphere; without it the theory speaks of other dynamics alone.
+    pub fn is_on_sphere(&self) -> bool {
+        self.loss.space() == Space::Sphere
     }
 
     /// The rank of ∇²L on Γ.

@@ -4,9 +4,10 @@ use rayon::prelude::*;
 use sharpflow::data::{Dataset, Stream, seeds};
 use sharpflow::network::Network;
 
-use super::{Found, LEAST_INSTANCES, Study, StudyError};
+use super::{Gathered, LEAST_INSTANCES, StudyError};
 use crate::instance::{FAMILIES, Instance, Rejected};
-use crate::records::Progress;
+use crate::population::Population;
+use crate::progress::Progress;
 
 /// Random draws tried for each instance wanted.
 const TRIES: usize = 20;
@@ -18,13 +19,13 @@ pub(super) fn admit_data(
     name: &str,
     data: &Dataset,
     seed: u64,
-    found: &mut Found,
+    gathered: &mut Gathered,
 ) -> Result<Vec<Instance>, StudyError> {
     match Instance::user(name.into(), data, seed) {
         Ok(instance) => Ok(vec![instance]),
         Err(Rejected::Data(error)) => Err(error.into()),
         Err(rejected) => {
-            found.not_admitted.push(format!("{name}: {rejected}"));
+            gathered.not_admitted.push(format!("{name}: {rejected}"));
             Ok(vec![])
         }
     }
@@ -32,14 +33,14 @@ pub(super) fn admit_data(
 
 /// A user's network, trained from the first random weights that lead to a start within the theory; from the first that lead to Γ at
 /// all, where none do.
-pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mut Found) -> Vec<Instance> {
+pub(super) fn admit_network(name: &str, network: &Network, seed: u64, gathered: &mut Gathered) -> Vec<Instance> {
     let (mut last, mut grounded) = (None, None);
     for seed in seeds(seed, Stream::Instances).take(TRIES) {
         match Instance::of_network(name.into(), network.clone(), seed) {
             Ok(instance) => match &instance.without_runs {
                 None => return vec![instance],
                 Some(why) => {
-                    found.dropped.push(format!("{name} (weights of seed {seed}): {why}"));
+                    gathered.dropped.push(format!("{name} (weights of seed {seed}): {why}"));
                     grounded.get_or_insert(instance);
                 }
             },
@@ -52,7 +53,7 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mu
                         | Rejected::Unfit(_)
                         | Rejected::Memory { .. }
                 );
-                found.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
+                gathered.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
                 last = Some(rejected);
                 if of_network {
                     break;
@@ -63,7 +64,7 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mu
     match (grounded, last) {
         (Some(instance), _) => vec![instance],
         (None, rejected) => {
-            found.not_admitted.extend(rejected.map(|rejected| format!("{name}: {rejected}")));
+            gathered.not_admitted.extend(rejected.map(|rejected| format!("{name}: {rejected}")));
             vec![]
         }
     }
@@ -71,17 +72,17 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, found: &mu
 
 /// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
 /// are not replaced, so that they are missing is told.
-pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Vec<Instance> {
+pub(super) fn admit(population: &Population, progress: &Progress, gathered: &mut Gathered) -> Vec<Instance> {
     let mut instances = Vec::new();
-    match Instance::digits(study.seed) {
+    match Instance::digits(population.seed) {
         Ok(instance) => instances.push(instance),
-        Err(rejected) => found.not_admitted.push(format!("digits (seed {}): {rejected}", study.seed)),
+        Err(rejected) => gathered.not_admitted.push(format!("digits (seed {}): {rejected}", population.seed)),
     }
     type Draw<'a> = (&'a str, usize, &'a (dyn Fn(u64) -> Result<Instance, Rejected> + Sync));
     let networks: Vec<_> = FAMILIES.iter().map(|family| (family, |seed| family.instance(seed))).collect();
-    let regressions: Draw<'_> = (REGRESSIONS, study.regressions, &Instance::random);
-    let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, study.networks, draw) });
-    let plain: Draw<'_> = ("two linear layers", study.networks, &Instance::without_sphere);
+    let regressions: Draw<'_> = (REGRESSIONS, population.regressions, &Instance::random);
+    let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, population.networks, draw) });
+    let plain: Draw<'_> = ("two linear layers", population.networks, &Instance::without_sphere);
     let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).chain([plain]).collect();
     // What a claim asks of as many instances as it needs: runs that go on until they have converged. The digits' may do so.
     let converging = |instances: &[Instance]| instances.iter().filter(|one| one.plan.to_convergence).count();
@@ -90,7 +91,7 @@ pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Ve
     let admitted = kinds.into_par_iter().enumerate().map(|(k, (name, wanted, draw))| {
         let (mut instances, mut dropped) = (Vec::new(), Vec::new());
         // A stream of seeds of its own for each kind.
-        let seeds = seeds(study.seed.wrapping_add((k as u64) << 32), Stream::Instances);
+        let seeds = seeds(population.seed.wrapping_add((k as u64) << 32), Stream::Instances);
         for seed in seeds.take(TRIES * wanted) {
             if instances.len() == wanted || progress.stopped() {
                 break;
@@ -112,7 +113,7 @@ pub(super) fn admit(study: &Study, progress: &Progress, found: &mut Found) -> Ve
     });
     for (kept, dropped) in admitted.collect::<Vec<_>>() {
         instances.extend(kept);
-        found.dropped.extend(dropped);
+        gathered.dropped.extend(dropped);
     }
     instances
 }

@@ -2,27 +2,26 @@
 
 mod admission;
 mod store;
-mod work;
 
 use std::io;
 
 use rayon::prelude::*;
-use sharpflow::data::{DataError, Dataset};
-use sharpflow::descent::StepError;
-use sharpflow::network::Network;
+use sharpflow::data::DataError;
 use thiserror::Error;
 
 use crate::evidence::{
-    ClaimEvidence, Input, InstanceEvidence, InstancePlan, Measurement, PROVENANCE, Parameters, SCHEMA, Status,
-    StudyEvidence, Summary, Table, Verdict,
+    ClaimEvidence, InstanceEvidence, InstancePlan, Measurement, PROVENANCE, Parameters, SCHEMA, Status, StudyEvidence,
+    Summary, Table, Verdict,
 };
+use crate::experiments::EXPERIMENTS;
 use crate::instance::Rejected;
-use crate::records::Progress;
-use crate::theorem::{Judge, Theorem};
+use crate::judging::{Done, Finding, Found, Part};
+use crate::population::{Population, Source};
+use crate::progress::Progress;
+use crate::theorem::Theorem;
 use crate::verdict::{decide, intervals, level_of_one};
 use admission::{admit, admit_data, admit_network};
 pub use store::Store;
-use work::{Done, Finding, Judged, Work};
 
 /// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
@@ -31,47 +30,7 @@ const LEAST_INSTANCES: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Study {
     pub claims: Vec<&'static Theorem>,
-    pub seed: u64,
-    /// Random linear regressions, besides the digits.
-    pub regressions: usize,
-    /// Random networks of each kind.
-    pub networks: usize,
-    pub input: Input,
-    pub source: Source,
-}
-
-impl Study {
-    /// How many random regressions, and networks of each kind, it asks for; none beside a user's own.
-    pub fn instances(&self) -> (usize, usize) {
-        if self.source.is_built_in() { (self.regressions, self.networks) } else { (0, 0) }
-    }
-}
-
-/// Where instances come from, read.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The digits, random regressions, random networks.
-    BuiltIn,
-    /// A user's data and their target column; the only instance.
-    Data { name: String, data: Box<Dataset> },
-    /// A user's network, under its name; the only instance.
-    Network { name: String, network: Box<Network> },
-}
-
-impl Source {
-    fn is_built_in(&self) -> bool {
-        matches!(self, Self::BuiltIn)
-    }
-
-    /// Whether a claim can be judged on it.
-    pub fn suits(&self, claim: &Theorem) -> bool {
-        match (self, claim.judge) {
-            (Self::BuiltIn, _) => true,
-            // Neither the digits' own experiment nor losses smooth on all of S say anything of a user's instance.
-            (_, Judge::HeldOut(_) | Judge::Sphere(_)) | (Self::Network { .. }, Judge::Regression(_)) => false,
-            _ => true,
-        }
-    }
+    pub population: Population,
 }
 
 /// Why a study has no evidence at all.
@@ -79,8 +38,6 @@ impl Source {
 pub enum StudyError {
     #[error(transparent)]
     Data(#[from] DataError),
-    #[error(transparent)]
-    Step(#[from] StepError),
     #[error("instance {name}: {source}")]
     Rejected { name: String, source: Rejected },
     #[error("what was found cannot be kept: {0}")]
@@ -105,50 +62,55 @@ pub fn run(
     tell: &(dyn Fn(Event) + Sync),
     store: &Store,
 ) -> Result<StudyEvidence, StudyError> {
-    let wants = |of: fn(&Judge) -> bool| study.claims.iter().any(|claim| of(&claim.judge));
-    let mut found = Found::default();
+    let population = &study.population;
+    let mut gathered = Gathered::default();
     let mut instances = Vec::new();
-    if wants(|judge| judge.needs_instances()) {
-        instances = match &study.source {
-            Source::Network { name, network } => admit_network(name, network, study.seed, &mut found),
-            Source::Data { name, data } => admit_data(name, data, study.seed, &mut found)?,
-            Source::BuiltIn => admit(study, progress, &mut found),
+    if study.claims.iter().any(|claim| claim.is_about_instances()) {
+        instances = match &population.source {
+            Source::Network { network, .. } => {
+                admit_network(&population.source.name(), network, population.seed, &mut gathered)
+            }
+            Source::Data { data, .. } => admit_data(&population.source.name(), data, population.seed, &mut gathered)?,
+            Source::BuiltIn => admit(population, progress, &mut gathered),
         };
     }
     for (instance, why) in instances.iter().filter_map(|one| Some((one, one.without_runs.as_ref()?))) {
-        let claims = study.claims.iter().filter(|claim| claim.judge.needs_runs());
-        found.not_judged.extend(claims.map(|claim| (claim.id.into(), format!("{}: {why}", instance.name))));
+        let claims = study.claims.iter().filter(|claim| claim.is_at_the_edge());
+        gathered.not_judged.extend(claims.map(|claim| (claim.id.into(), format!("{}: {why}", instance.name))));
     }
-    let parts = Work::of(study, &instances);
-    tell(Event::Total(parts.iter().map(Work::steps).sum()));
+    let parts = EXPERIMENTS.iter().flat_map(|experiment| experiment.parts(&study.claims, population, &instances));
+    let parts: Vec<Part<'_>> = parts.collect();
+    tell(Event::Total(parts.iter().map(|part| part.steps).sum()));
     // Parts side by side: a thread that one leaves idle goes on to the next. `None` when stopped.
-    let of_part = |part: &Work| -> Result<Option<Done>, StudyError> {
+    let of_part = |part: &Part<'_>| -> Result<Option<Done>, StudyError> {
         if progress.stopped() {
             return Ok(None);
         }
-        let name = part.name();
+        let name = &part.name;
         tell(Event::Now(name.clone()));
-        if let Some(done) = store.load(&name) {
-            progress.add(part.steps());
+        if let Some(done) = store.load(name) {
+            progress.add(part.steps);
             return Ok(Some(done));
         }
-        let Some(done) = part.done(study, progress)? else { return Ok(None) };
-        store.save(&name, &done)?;
+        let rejected = |source| StudyError::Rejected { name: name.clone(), source };
+        let Some(done) = part.done(progress).map_err(rejected)? else { return Ok(None) };
+        store.save(name, &done)?;
         Ok(Some(done))
     };
     let done: Vec<_> = parts.par_iter().with_max_len(1).map(of_part).collect::<Result<_, _>>()?;
     done.into_iter().flatten().for_each(|(findings, tables)| {
-        found.add(findings);
-        found.tables.extend(tables);
+        gathered.add(findings);
+        gathered.tables.extend(tables);
     });
+    drop(parts);
     let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
     let status = if progress.stopped() { Status::Partial } else { Status::Complete };
-    Ok(found.decide(study, plans.collect(), status))
+    Ok(gathered.decide(study, plans.collect(), status))
 }
 
 /// What has been measured so far, with the claim it belongs to.
 #[derive(Default)]
-struct Found {
+struct Gathered {
     measured: Vec<(String, Measurement)>,
     not_judged: Vec<(String, String)>,
     /// Instances that could not be made, and why.
@@ -157,12 +119,12 @@ struct Found {
     tables: Vec<Table>,
 }
 
-impl Found {
+impl Gathered {
     fn add(&mut self, findings: Vec<Finding>) {
         for Finding { claim, found } in findings {
             match found {
-                Judged::Measured(measurement) => self.measured.push((claim, measurement)),
-                Judged::Skipped(why) => self.not_judged.push((claim, why)),
+                Found::Measured(measurement) => self.measured.push((claim, measurement)),
+                Found::Skipped(why) => self.not_judged.push((claim, why)),
             }
         }
     }
@@ -175,18 +137,18 @@ impl Found {
             let instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
             let not_judged = self.not_judged.iter().filter(|(id, _)| id == claim.id).map(|(_, why)| why.clone());
             let mut not_judged: Vec<String> = not_judged.collect();
-            if claim.judge.needs_instances() {
+            if claim.is_about_instances() {
                 not_judged.extend(self.not_admitted.iter().cloned());
             }
             claim_evidence(study, status, claim, instances, not_judged)
         });
-        let (regressions, networks) = study.instances();
+        let (regressions, networks) = study.population.draws();
         let parameters = Parameters {
             claims: study.claims.iter().map(|claim| claim.id.into()).collect(),
-            seed: study.seed,
+            seed: study.population.seed,
             regressions,
             networks,
-            input: study.input.clone(),
+            input: study.population.source.input(),
             intervals: family,
             level_of_one: level,
         };
@@ -205,10 +167,8 @@ fn claim_evidence(
     instances: Vec<InstanceEvidence>,
     not_judged: Vec<String>,
 ) -> ClaimEvidence {
-    let least = match claim.judge {
-        judge if judge.needs_instances() && study.source.is_built_in() => LEAST_INSTANCES,
-        _ => 1,
-    };
+    let is_drawn = claim.is_about_instances() && study.population.source.is_built_in();
+    let least = if is_drawn { LEAST_INSTANCES } else { 1 };
     let (held, failed): (Vec<_>, Vec<_>) = instances.iter().partition(|i| i.verdict != Verdict::HypothesisFailed);
     let said = |instance: &InstanceEvidence| format!("{}: {}", instance.instance, instance.reason);
     let (verdict, reason) = match held.iter().min_by_key(|i| i.verdict) {

@@ -9,7 +9,7 @@ use std::process;
 use sha2::{Digest, Sha256};
 
 use super::Study;
-use super::work::Done;
+use crate::judging::Done;
 
 /// Bytes of a digest, which stands before the content.
 const DIGEST: usize = 32;
@@ -79,9 +79,10 @@ impl Store {
 fn fingerprint(study: &Study) -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     read(std::env::current_exe()?)?.hash(&mut hasher);
+    let population = &study.population;
     let claims: Vec<&str> = study.claims.iter().map(|claim| claim.id).collect();
-    (claims, study.seed, study.regressions, study.networks).hash(&mut hasher);
+    (claims, population.seed, population.regressions, population.networks).hash(&mut hasher);
     // Of the data or the network as it was read, whatever became of the file since.
-    format!("{:?} {:?}", study.input, study.source).hash(&mut hasher);
+    format!("{:?}", population.source).hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }

@@ -1,11 +1,6 @@
 //! One instance, one ηλ: gradient descent with weight decay and the flow, side by side.
 
-mod output;
-mod plot;
 mod setup;
-
-use std::io;
-use std::path::PathBuf;
 
 use faer::Mat;
 use serde::Serialize;
@@ -21,10 +16,8 @@ use sharpflow::sharpness::{HessianKind, SharpnessError, spherical_sharpness};
 use thiserror::Error;
 
 use crate::instance::Rejected;
-use crate::plot::PlotError;
-use crate::records::Progress;
+use crate::progress::Progress;
 
-pub use output::{Output, Sinks};
 pub use setup::{Decay, Request, Setup, Source};
 
 /// Local error of the flow beside the trace.
@@ -60,10 +53,6 @@ pub enum TraceError {
     StepsNeeded,
     #[error("a run of {0:.1e} steps is too long (the limit is 2⁵³)")]
     TooLong(f64),
-    #[error("cannot write {}: {source}", path.display())]
-    Output { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Plot(#[from] PlotError),
     #[error("step {step}: {source}")]
     Lost { step: u64, source: Lost },
 }
@@ -139,11 +128,11 @@ pub struct TraceSummary {
 ///
 /// # Errors
 /// A row that cannot be computed or written; rows before it have been handed on.
-pub fn trace(
+pub fn trace<E: From<TraceError>>(
     setup: &Setup,
     progress: &Progress,
-    sink: &mut dyn FnMut(&Row) -> Result<(), TraceError>,
-) -> (TraceSummary, Result<(), TraceError>) {
+    sink: &mut dyn FnMut(&Row) -> Result<(), E>,
+) -> (TraceSummary, Result<(), E>) {
     let mut gathered = Gathered::default();
     let outcome = follow(setup, progress, sink, &mut gathered);
     let status = match &outcome {
@@ -201,14 +190,15 @@ struct Reader<'a> {
     minimizers: LinearRegressionMinimizers<f64>,
 }
 
-fn follow(
+fn follow<E: From<TraceError>>(
     setup: &Setup,
     progress: &Progress,
-    sink: &mut dyn FnMut(&Row) -> Result<(), TraceError>,
+    sink: &mut dyn FnMut(&Row) -> Result<(), E>,
     gathered: &mut Gathered,
-) -> Result<bool, TraceError> {
+) -> Result<bool, E> {
     let intrinsic_lr = setup.descent_intrinsic_lr();
-    let mut descent = GradientDescent::new(&setup.loss, setup.learning_rate, intrinsic_lr, &setup.weights)?;
+    let mut descent = GradientDescent::new(&setup.loss, setup.learning_rate, intrinsic_lr, &setup.weights)
+        .map_err(TraceError::from)?;
     let mut minimizers = setup.minimizers.clone();
     // Without decay τ stays 0; the flow still needs an interval.
     let end = (setup.steps as f64 * intrinsic_lr).clamp(f64::MIN_POSITIVE, SETTLED);
@@ -219,7 +209,7 @@ fn follow(
         tracker: Tracker::new(minimizers.clone()),
         derivatives: Derivatives::new(&setup.loss),
         precise: Derivatives::new(&setup.precise),
-        flow: integrate(&mut minimizers, law, &setup.start, end, TOLERANCE)?,
+        flow: integrate(&mut minimizers, law, &setup.start, end, TOLERANCE).map_err(TraceError::from)?,
         predicted: vec![0.0; dimension],
         geometry: Geometry::new(dimension),
         minimizers,
@@ -258,16 +248,16 @@ struct State<'a> {
 }
 
 impl Reader<'_> {
-    fn observe(
+    fn observe<E: From<TraceError>>(
         &mut self,
         state: &State<'_>,
         is_row: bool,
         gathered: &mut Gathered,
-        sink: &mut dyn FnMut(&Row) -> Result<(), TraceError>,
-    ) -> Result<(), TraceError> {
+        sink: &mut dyn FnMut(&Row) -> Result<(), E>,
+    ) -> Result<(), E> {
         let lost = |source: Lost| TraceError::Lost { step: state.step, source };
         if !(state.effective_learning_rate.is_finite() && state.loss.is_finite()) {
-            return Err(lost(Lost::NotFinite));
+            return Err(lost(Lost::NotFinite).into());
         }
         let reading = self.tracker.read(state.weights, state.effective_learning_rate);
         let reading = reading.map_err(|error| lost(error.into()))?;

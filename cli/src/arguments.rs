@@ -1,0 +1,263 @@
+//! What the command line understands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sharpflow::data::{Header, TableOptions};
+
+/// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sharpflow",
+    version,
+    after_help = "Exit codes: 0 confirmed or done, 1 refuted, 2 usage or bad input, 3 undecided, 130 interrupted."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge claims on random and real instances; print a table, write the evidence
+    Verify(VerifyArguments),
+    /// Run one instance beside the flow; write it as CSV, JSON and pictures
+    Trace(TraceArguments),
+    /// Read a network: scale invariance node by node, exact identities, sharpness
+    Inspect(InspectArguments),
+    /// Run the study of an evidence folder again, and compare every number
+    CheckEvidence(CheckArguments),
+    /// Make a page, tables and figures of an evidence folder
+    Report(ReportArguments),
+    /// Print how to cite the theory, this suite, and the numbers of an evidence folder
+    Cite {
+        /// A folder that `verify` wrote
+        evidence: Option<PathBuf>,
+    },
+    /// Name the claims
+    List,
+    /// Say what a claim says
+    Explain {
+        /// A claim's name, as `list` prints it
+        claim: String,
+    },
+}
+
+/// How much a study runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    Quick,
+    Full,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow verify\n  sharpflow verify sharpness_reduction_flow --seed 7\n  sharpflow verify --data mine.csv --target price\n  sharpflow verify --network mine.toml"
+)]
+pub struct VerifyArguments {
+    /// Claims to judge, by name [default: all]
+    pub claims: Vec<String>,
+    /// The same as an option, with commas between names
+    #[arg(long = "claims", value_name = "CLAIMS", value_delimiter = ',')]
+    pub more_claims: Vec<String>,
+    /// Seed of all random draws (but those of held_out_error, which are fixed)
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// How much is run: three regressions and a network of each kind, or six and four of each
+    #[arg(long, value_enum, default_value_t = Profile::Quick)]
+    pub profile: Profile,
+    /// Random instances of each kind, besides the digits [default: the profile's]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub instances: Option<u16>,
+    /// A network file, or the name of a built-in architecture, as the only instance
+    #[arg(long, value_name = "NETWORK", conflicts_with = "data")]
+    pub network: Option<PathBuf>,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
+    pub size: Vec<String>,
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// Folder of the evidence
+    #[arg(long, value_name = "DIR", default_value = "sharpflow-evidence")]
+    pub out: PathBuf,
+    /// Threads to use; the results do not depend on it [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Replace another study's evidence in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// Print the evidence as JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+    /// Print all that was measured of each claim, not a line
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Print neither progress nor table
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow inspect batch_norm\n  sharpflow inspect mine.toml --size width=64 --group hidden\n  sharpflow inspect attention --toml > mine.toml\n\nExit codes: 0 scale invariance proved, 1 refuted, 3 not proved, 2 bad input."
+)]
+pub struct InspectArguments {
+    /// A network file, or the name of a built-in architecture
+    pub network: PathBuf,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub size: Vec<String>,
+    /// The weights whose scale is meant; may be given again [default: all]
+    #[arg(long, value_name = "WEIGHTS")]
+    pub group: Vec<String>,
+    /// Seed of the point and of exact arithmetic
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Print everything as JSON
+    #[arg(long, conflicts_with_all = ["toml", "latex"])]
+    pub json: bool,
+    /// Print the network as a file, written out in primitive operations
+    #[arg(long, conflicts_with = "latex")]
+    pub toml: bool,
+    /// Print the network as LaTeX
+    #[arg(long)]
+    pub latex: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow check-evidence sharpflow-evidence\n\nExit codes: 0 every number is the same, 1 some differ or a file was changed, 2 bad input."
+)]
+pub struct CheckArguments {
+    /// A folder that `verify` wrote
+    #[arg(default_value = "sharpflow-evidence")]
+    pub evidence: PathBuf,
+    /// How far numbers may differ, in their own units [default: 0 on this binary and kind of processor, 0.1 elsewhere]
+    #[arg(long)]
+    pub tolerance: Option<f64>,
+    /// Threads to use; the results do not depend on it [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow report\n  sharpflow report sharpflow-evidence --out paper\n\nExit codes: 0 all of it, 1 a part of the evidence is damaged and left out, 2 bad input."
+)]
+pub struct ReportArguments {
+    /// A folder that `verify` wrote
+    #[arg(default_value = "sharpflow-evidence")]
+    pub evidence: PathBuf,
+    /// Folder of the report [default: the evidence's own]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print nothing
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DataArguments {
+    /// A table of numbers (CSV, separated by commas, semicolons or tabs; .gz is read) as the linear regression's data
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub data: Option<PathBuf>,
+    /// The table's target column: its name or, where no column has that name, its place counted from 1
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub target: Option<String>,
+    /// Whether the table's first line names the columns; auto decides by what it looks like, and says so
+    #[arg(long, value_enum, default_value_t = HeaderChoice::Auto, requires = "data")]
+    pub header: HeaderChoice,
+    /// What separates the table's columns: comma, semicolon, tab, or one character [default: found where it is plain]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter, requires = "data")]
+    pub delimiter: Option<char>,
+    /// A column of the table that is no feature, by name or place; may be given again
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub drop: Vec<String>,
+}
+
+/// Whether a table has a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HeaderChoice {
+    Yes,
+    No,
+    Auto,
+}
+
+fn delimiter(text: &str) -> Result<char, String> {
+    match text {
+        "comma" => Ok(','),
+        "semicolon" => Ok(';'),
+        "tab" | "\\t" => Ok('\t'),
+        _ => match text.chars().collect::<Vec<_>>()[..] {
+            [one] if one.is_ascii() && !matches!(one, '"' | '\n' | '\r') => Ok(one),
+            _ => Err("it must be comma, semicolon, tab, or one ASCII character".into()),
+        },
+    }
+}
+
+impl DataArguments {
+    /// The table that is asked for, if one is: its file, its target, and how to read it.
+    pub fn table(&self) -> Option<(PathBuf, String, TableOptions)> {
+        let header = match self.header {
+            HeaderChoice::Yes => Header::Yes,
+            HeaderChoice::No => Header::No,
+            HeaderChoice::Auto => Header::Auto,
+        };
+        let options = TableOptions { header, delimiter: self.delimiter, drop: self.drop.clone() };
+        Some((self.data.clone()?, self.target.clone()?, options))
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sharpflow trace --instance digits --intrinsic-lr 1e-5\n  sharpflow trace --data mine.csv --target 3 --tau 4 --out mine\n  sharpflow trace --weight-decay 0 --steps 100000"
+)]
+pub struct TraceArguments {
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// A built-in instance: digits or random
+    #[arg(long, value_name = "NAME", default_value = "digits", conflicts_with = "data")]
+    pub instance: String,
+    /// ηλ, the intrinsic learning rate [default: 1e-5]
+    #[arg(long, value_name = "ETA_LAMBDA", allow_hyphen_values = true)]
+    pub intrinsic_lr: Option<f64>,
+    /// η, the learning rate
+    #[arg(long, value_name = "ETA", default_value_t = 0.1, allow_hyphen_values = true)]
+    pub lr: f64,
+    /// λ, in place of --intrinsic-lr; 0 runs without decay (and needs --steps)
+    #[arg(long, value_name = "LAMBDA", allow_hyphen_values = true)]
+    pub weight_decay: Option<f64>,
+    /// η̃₀λ₁ − 2, which sets the norm of the start
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
+    pub edge_offset: f64,
+    /// Angle of the start to the minimum-norm interpolant, in radians
+    #[arg(long, default_value_t = sharpflow_theorems::instance::digits::ANGLE, allow_hyphen_values = true)]
+    pub angle: f64,
+    /// Displacement of the start along v₁, in units of its equilibrium
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
+    pub kick: f64,
+    /// Seed of the instance and of the start's direction
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Length of the run, in τ = t·ηλ
+    #[arg(long, default_value_t = 2.0, allow_hyphen_values = true, conflicts_with = "steps")]
+    pub tau: f64,
+    /// Length of the run, in steps
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Steps from one row to the next; odd ones meet both phases of period two [default: about 1000 rows]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub stride: Option<u64>,
+    /// Folder of the trace
+    #[arg(long, value_name = "DIR", default_value = "sharpflow-trace")]
+    pub out: PathBuf,
+    /// Also print the trace as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print neither progress nor summary
+    #[arg(long, short)]
+    pub quiet: bool,
+}

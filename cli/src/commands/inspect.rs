@@ -1,0 +1,169 @@
+//! `inspect`.
+
+use std::fmt::Write;
+
+use sharpflow_theorems::inspect::{
+    Exact, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness, inspect,
+};
+
+use crate::arguments::InspectArguments;
+use crate::error::{CliError, REFUTED, UNDECIDED};
+use crate::input::{self, NamedNetwork};
+use crate::terminal::print;
+
+pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
+    let NamedNetwork { network, small, .. } = input::network(&arguments.network, &arguments.size)?;
+    arguments.group.iter().try_for_each(|name| network.has_group(name))?;
+    if arguments.toml || arguments.latex {
+        let text = if arguments.toml { network.to_toml() } else { network.to_latex() };
+        return print(&text).map(|()| 0);
+    }
+    let question = Question { group: arguments.group.clone(), seed: arguments.seed };
+    let inspection = inspect(&network, small.as_ref(), question)?;
+    if arguments.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?))?;
+    } else {
+        print(&render(&inspection))?;
+    }
+    // A proof says nothing of a loss that is nowhere a number, and an identity that fails says something is wrong with one.
+    let stands = inspection.point.is_ok() && inspection.exact.iter().flatten().all(|field| field.failed.is_empty());
+    Ok(match inspection.invariance {
+        Invariance::Proved if stands => 0,
+        Invariance::Proved | Invariance::NotProved { .. } => UNDECIDED,
+        Invariance::Refuted { .. } => REFUTED,
+    })
+}
+
+fn render(inspection: &Inspection) -> String {
+    let title = inspection.title.replace(char::is_control, " ");
+    let title = if title.trim().is_empty() { "A network without a title" } else { &title };
+    let mut text = format!("{title}: {} weights\n\n", inspection.weights);
+    let width = |of: &dyn Fn(usize) -> usize| (0..inspection.nodes.len()).map(of).max().unwrap_or(0);
+    let names = width(&|k| inspection.nodes[k].name.chars().count());
+    let formulas = width(&|k| inspection.nodes[k].formula.chars().count());
+    for node in &inspection.nodes {
+        let shape: Vec<String> = node.shape.iter().map(usize::to_string).collect();
+        let shape = if shape.is_empty() { "number".into() } else { shape.join("×") };
+        let _ = writeln!(text, "  {:names$} = {:formulas$}  {:9} {}", node.name, node.formula, shape, node.degree);
+    }
+    let _ = writeln!(text, "\nScale invariance");
+    let all =
+        if inspection.question.group.is_empty() { "all weights".into() } else { inspection.question.group.join(" + ") };
+    let _ = writeln!(text, "  {all}: {}", answer(&inspection.invariance));
+    for (name, invariance) in &inspection.groups {
+        let _ = writeln!(text, "  {name} by itself: {}", answer(invariance));
+    }
+    if !inspection.non_smooth.is_empty() {
+        let _ = writeln!(
+            text,
+            "  has kinks, where the theory asks for a smooth loss: {}",
+            inspection.non_smooth.join(", ")
+        );
+    }
+    text.push_str("\nExact identities\n");
+    match &inspection.exact {
+        Ok(fields) => {
+            fields.iter().for_each(|field| text.push_str(&exact(field)));
+            let with = inspection.replaced.iter().map(|what| format!(" and {what}")).collect::<String>();
+            let _ = writeln!(text, "  (with random data{with}; the bounds assume that no root is taken of a square)");
+            if matches!(inspection.invariance, Invariance::Refuted { .. }) && fields.iter().all(|f| f.failed.is_empty())
+            {
+                text.push_str("  They decide nothing against the numbers above.\n");
+            }
+        }
+        Err(reason) => text.push_str(&format!("  not tried: {reason}\n")),
+    }
+    let _ = writeln!(text, "\nAt a random point θ of the sphere (seed {})", inspection.question.seed);
+    match &inspection.point {
+        Ok(point) => text.push_str(&at_point(point)),
+        Err(reason) => text.push_str(&format!("  {reason}: what is proved of the loss is empty\n")),
+    }
+    text.push_str("\nAt the minimum that a descent from there reaches\n");
+    match &inspection.minimum {
+        Ok(minimum) => text.push_str(&at_minimum(minimum)),
+        Err(reason) => text.push_str(&format!("  {reason}\n")),
+    }
+    text
+}
+
+fn answer(invariance: &Invariance) -> String {
+    match invariance {
+        Invariance::Proved => "proved".into(),
+        Invariance::NotProved { node, reason } => format!("not proved, nor refuted. At `{node}`: {reason}"),
+        Invariance::Refuted { node, reason, factor, before, after } => {
+            format!(
+                "refuted: with its weights times 2^{} the loss goes from {before:e} to {after:e}. At `{node}`: {reason}",
+                factor.log2()
+            )
+        }
+    }
+}
+
+fn exact(field: &Exact) -> String {
+    let Exact { prime, points, roots, identities, held, twins, twins_refuted, log2_accident, .. } = field;
+    let mut text = format!(
+        "  modulo the prime {prime}: {held} of {identities} hold at {points} random points,\n    and {twins_refuted} of {twins} of their wrong twins fail; by accident all points agree with probability ≤ 2^{log2_accident:.0} ({roots} square roots)\n"
+    );
+    for formula in &field.failed {
+        let _ = writeln!(text, "    does not hold: {formula}");
+    }
+    text
+}
+
+fn at_point(point: &PointReading) -> String {
+    let mut text = format!("  loss {:.6}, gradient {:.6}\n", point.loss, point.gradient_norm);
+    let _ = writeln!(text, "  largest eigenvalues of ∇²L(θ): {}", sharpness(&point.sharpness));
+    let _ = writeln!(text, "  of its tangential part:        {}", sharpness(&point.tangential));
+    let _ = writeln!(text, "  {:>6} {:>16} {:>16} {:>16}", "c", "ordinary λ₁(cθ)", "c²·ordinary", "spherical λ₁(θ)");
+    for row in &point.scaling {
+        let show = |value: Option<f64>| value.map_or("—".into(), shown);
+        let invariant = row.ordinary.map(|ordinary| row.factor * row.factor * ordinary);
+        let [ordinary, invariant, spherical] = [row.ordinary, invariant, row.spherical].map(show);
+        let _ = writeln!(text, "  {:>6} {ordinary:>16} {invariant:>16} {spherical:>16}", row.factor);
+    }
+    text
+}
+
+/// Six decimals, or where these say too little, or too much, as many digits in scientific notation.
+fn shown(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-4..1e7).contains(&size) {
+        format!("{value:.6e}")
+    } else {
+        positive_zero(format!("{value:.6}"))
+    }
+}
+
+/// What rounds to 0 has no sign.
+fn positive_zero(number: String) -> String {
+    if number.trim_start_matches(['-', '0', '.']).is_empty() { number.replace('-', "") } else { number }
+}
+
+fn sharpness(sharpness: &Sharpness) -> String {
+    match sharpness {
+        Ok(pairs) => {
+            let values: Vec<String> = pairs.iter().map(|(value, _)| shown(*value)).collect();
+            let residual = pairs.iter().map(|(_, residual)| *residual).fold(0.0, f64::max);
+            format!("{} (residual {residual:.0e})", values.join(", "))
+        }
+        Err(reason) => reason.clone(),
+    }
+}
+
+fn at_minimum(minimum: &MinimumReading) -> String {
+    let MinimumReading { loss, rounding, rank, manifold_dimension, geometry } = minimum;
+    let kind = if loss.abs() <= *rounding {
+        format!("it interpolates (rounding explains {rounding:.1e})")
+    } else {
+        "no interpolation".into()
+    };
+    let mut text = format!("  loss {loss:.2e}: {kind}; rank of ∇²L {rank}, dimension of Γ {manifold_dimension}\n");
+    let _ = match geometry {
+        Ok(numbers) => {
+            let [top, next, slope] = numbers.map(shown);
+            writeln!(text, "  λ₁ {top}, λ₂ {next}, ‖∇_Γ log λ₁‖ {slope}")
+        }
+        Err(reason) => writeln!(text, "  {reason}"),
+    };
+    text
+}

@@ -1,0 +1,9 @@
+//! The commands, a file each.
+
+pub mod check;
+pub mod cite;
+pub mod claims;
+pub mod inspect;
+pub mod report;
+pub mod trace;
+pub mod verify;

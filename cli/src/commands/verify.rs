@@ -1,0 +1,105 @@
+//! `verify`.
+
+use std::fs;
+use std::path::Path;
+
+use sharpflow_theorems::evidence::{self, Input, Status, StudyEvidence, Verdict};
+use sharpflow_theorems::population::{Population, Source};
+use sharpflow_theorems::registry::REGISTRY;
+use sharpflow_theorems::runner::{Store, Study};
+use sharpflow_theorems::theorem::Theorem;
+
+use crate::arguments::{Profile, VerifyArguments};
+use crate::error::{CliError, INTERRUPTED, REFUTED, UNDECIDED, claim_of};
+use crate::input::{Read, source};
+use crate::study::judged;
+use crate::table::render;
+use crate::terminal::{print, say};
+
+pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
+    let input = match (&arguments.network, arguments.data.table()) {
+        (Some(network), _) => Input::Network { network: network.clone(), sizes: arguments.size.clone() },
+        (None, Some((file, target, options))) => Input::Data { file, target, options },
+        (None, None) => Input::BuiltIn,
+    };
+    let silent = arguments.quiet || arguments.json;
+    // What cannot be read as data or a network is told in their words.
+    let Read { source, file, said } = source(&input, None)?;
+    if !silent {
+        said.iter().for_each(|line| say(line));
+    }
+    let study = study(arguments, source)?;
+    let out = &arguments.out;
+    if !arguments.force {
+        is_free(out, &study)?;
+    }
+    // Written to before anything is computed, so that a folder that cannot be is known at once.
+    let unwritten = |source| CliError::Write { path: out.clone(), source };
+    let probe = out.join(format!(".{}.part", std::process::id()));
+    fs::create_dir_all(out).and_then(|()| fs::write(&probe, "")).map_err(unwritten)?;
+    let _ = fs::remove_file(&probe);
+
+    let store = Store::under(out, &study);
+    let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent)?;
+    // What is partial does not take the place of what is whole.
+    let partial = out.join(evidence::PARTIAL);
+    let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
+    evidence::write(folder, &evidence, file.as_deref(), &circumstances)?;
+
+    if arguments.json {
+        print(&(serde_json::to_string(&evidence)? + "\n"))?;
+    } else if !arguments.quiet {
+        print(&format!("{}\nEvidence: {}\n", render(&evidence, arguments.verbose), folder.display()))?;
+    }
+    if evidence.summary.status == Status::Partial {
+        say("interrupted: what was whole is kept, marked as partial; the same command goes on from there");
+        return Ok(INTERRUPTED);
+    }
+    store.clear();
+    // What an interrupted run left is in it.
+    let _ = fs::remove_dir_all(&partial);
+    Ok(code(&evidence))
+}
+
+/// Whether a folder holds no evidence, or that of the same study, which the same command makes again.
+fn is_free(out: &Path, study: &Study) -> Result<(), CliError> {
+    let Ok(found) = evidence::read(out) else { return Ok(()) };
+    let same = found.summary.as_ref().is_some_and(|summary| {
+        let parameters = &summary.parameters;
+        let claims = study.claims.iter().map(|claim| claim.id);
+        let population = &study.population;
+        parameters.claims.iter().map(String::as_str).eq(claims)
+            && parameters.seed == population.seed
+            && (parameters.regressions, parameters.networks) == population.draws()
+            && parameters.input == population.source.input()
+    });
+    if same { Ok(()) } else { Err(CliError::Occupied { path: out.into() }) }
+}
+
+fn study(arguments: &VerifyArguments, source: Source) -> Result<Study, CliError> {
+    let mut claims: Vec<&'static Theorem> = Vec::new();
+    for id in arguments.claims.iter().chain(&arguments.more_claims) {
+        let claim = claim_of(id)?;
+        if claims.iter().all(|earlier| earlier.id != claim.id) {
+            claims.push(claim);
+        }
+    }
+    let (regressions, networks) = match (arguments.instances, arguments.profile) {
+        (Some(number), _) => (number.into(), number.into()),
+        (None, Profile::Quick) => (3, 1),
+        (None, Profile::Full) => (6, 4),
+    };
+    let population = Population { seed: arguments.seed, regressions, networks, source };
+    if claims.is_empty() {
+        claims = REGISTRY.into_iter().filter(|claim| claim.suits(&population)).collect();
+    }
+    Ok(Study { claims, population })
+}
+
+fn code(evidence: &StudyEvidence) -> u8 {
+    match evidence.verdict() {
+        Some(Verdict::Confirmed) => 0,
+        Some(Verdict::Refuted) => REFUTED,
+        _ => UNDECIDED,
+    }
+}

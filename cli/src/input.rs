@@ -1,0 +1,85 @@
+//! What a study or an inspection is about: tables and networks, read as the command line names them.
+
+use std::fs;
+use std::path::Path;
+
+use sharpflow::data::{DataError, Dataset};
+use sharpflow::network::Network;
+use sharpflow::network::zoo::{ZOO, find};
+use sharpflow_theorems::evidence::Input;
+use sharpflow_theorems::population::Source;
+use sharpflow_theorems::runner::StudyError;
+
+use crate::error::CliError;
+use crate::terminal::reading_lines;
+
+/// A network that was named on the command line.
+pub struct NamedNetwork {
+    pub network: Network,
+    /// The network that exact arithmetic tries in its place, where that is another: a built-in one at its small sizes, a user's with
+    /// rational activations.
+    pub small: Option<Network>,
+    /// The bytes of the file that it was read from.
+    pub file: Option<Vec<u8>>,
+}
+
+/// Where a study's instances come from, read.
+pub struct Read {
+    pub source: Source,
+    /// The bytes of the user's own file, from which the source was made.
+    pub file: Option<Vec<u8>>,
+    /// Lines that tell the user how it was read.
+    pub said: Vec<String>,
+}
+
+/// Reads a network: a file, or a built-in architecture by its name.
+pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
+    let mut sizes = Vec::new();
+    for text in with {
+        let (name, size) = text.split_once('=').ok_or_else(|| CliError::Size { text: text.clone() })?;
+        sizes.push((name, size.parse().map_err(|_| CliError::Size { text: text.clone() })?));
+    }
+    let name = path.display().to_string();
+    let named = |source| CliError::Network { name: name.clone(), source: Box::new(source) };
+    let (network, small, file) = match path.to_str().and_then(find) {
+        // A file of an architecture's name hides it, a folder does not.
+        Some(architecture) if !path.is_file() => {
+            (architecture.network(&sizes).map_err(named)?, architecture.exact().map_err(named)?, None)
+        }
+        None if !path.exists() => {
+            let built_in = ZOO.map(|architecture| architecture.name).join(", ");
+            return Err(CliError::NoSuchNetwork { name, built_in });
+        }
+        _ => {
+            let text = Network::read_text(path).map_err(named)?;
+            let network = Network::from_toml(&text, &sizes).map_err(named)?;
+            let small = network.with_rational_activations();
+            (network, small, Some(text.into_bytes()))
+        }
+    };
+    let is_other = small != network;
+    Ok(NamedNetwork { network, small: is_other.then_some(small), file })
+}
+
+/// Reads what instances are made of, once. Where evidence keeps a copy of the user's file, the copy is read in its place.
+pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
+    Ok(match input {
+        Input::BuiltIn => Read { source: Source::BuiltIn, file: None, said: vec![] },
+        Input::Data { file, target, options } => {
+            let path = copy.unwrap_or(file);
+            let unread = |source| StudyError::from(DataError::Unreadable { path: path.into(), source });
+            let bytes = fs::read(path).map_err(unread)?;
+            let (data, reading) = Dataset::parse_table(path, &bytes, target, options).map_err(StudyError::from)?;
+            // What is no regression is told before how it was read.
+            data.centred().map_err(StudyError::from)?;
+            let said = reading_lines(&file.display().to_string(), &reading);
+            let (file, target, options) = (file.clone(), target.clone(), options.clone());
+            Read { source: Source::Data { file, target, options, data: Box::new(data) }, file: Some(bytes), said }
+        }
+        Input::Network { network: file, sizes } => {
+            let read = network(copy.unwrap_or(file), sizes)?;
+            let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(read.network));
+            Read { source: Source::Network { file, sizes, network }, file: read.file, said: vec![] }
+        }
+    })
+}

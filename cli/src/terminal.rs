@@ -1,0 +1,54 @@
+//! What is printed, and where; how Ctrl-C is heard.
+
+use std::io::{self, Write, stderr, stdout};
+use std::sync::Arc;
+
+use sharpflow::data::TableReading;
+use sharpflow_theorems::evidence::Strength;
+use sharpflow_theorems::progress::Progress;
+
+use crate::error::{CliError, INTERRUPTED};
+
+/// Prints a line to standard error. If standard error is gone, there is nobody left to tell.
+pub fn say(line: &str) {
+    let _ = writeln!(stderr(), "sharpflow: {line}");
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(source) => Err(CliError::Write { path: "standard output".into(), source }),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The lines that tell how a table was read: its shape, the decisions made, and what else a user should know.
+pub fn reading_lines(file: &str, reading: &TableReading) -> Vec<String> {
+    let notes = reading.notes.iter().map(|note| format!("note: {file}: {note}"));
+    std::iter::once(format!("{file}: {reading}")).chain(notes).collect()
+}
+
+/// The word for a strength.
+pub fn strength(strength: Strength) -> &'static str {
+    match strength {
+        Strength::Exact => "exact",
+        Strength::Bound => "bound",
+        Strength::Limit => "limit",
+        Strength::Beyond => "beyond",
+    }
+}
+
+/// Stops the work at the first Ctrl-C, and the process at the second.
+pub fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), CliError> {
+    let progress = Arc::clone(progress);
+    ctrlc::set_handler(move || {
+        if progress.stopped() {
+            std::process::exit(INTERRUPTED.into());
+        }
+        say("stopping; once more to quit at once");
+        progress.stop();
+    })?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The command line as a user meets it, and what it writes.
+
+mod commands;
+mod evidence;
+mod folder;
+mod inspect;
+mod report;
+mod resume;

@@ -1,0 +1,32 @@
+//! The claims as a table in Markdown, for a README, and their constants as one of commas, for those who plot elsewhere.
+
+use sharpflow_theorems::evidence::{ClaimEvidence, Kept};
+
+/// A line a claim: what it is, its verdict, and the first thing measured.
+pub fn claims(kept: &Kept) -> String {
+    let mut text = String::from("| claim | strength | says | verdict | measured |\n| --- | --- | --- | --- | --- |\n");
+    for claim in &kept.claims {
+        let ClaimEvidence { id, title, note, verdict, .. } = claim;
+        let strength = format!("{:?}", claim.strength).to_lowercase();
+        let measured = claim.headline().replace('|', "\\|");
+        text += &format!("| [`{id}`]({note}) | {strength} | {title} | {verdict} | {measured} |\n");
+    }
+    text
+}
+
+/// A line for each constant on each instance within the hypotheses.
+pub fn constants(kept: &Kept) -> String {
+    let mut text = String::from("claim,instance,constant,estimate,half_width,theory\n");
+    let quoted = |field: &str| format!("\"{}\"", field.replace('"', "\"\""));
+    for claim in &kept.claims {
+        for instance in claim.held() {
+            for known in &instance.estimates {
+                let theory = known.theory.map_or(String::new(), |theory| theory.to_string());
+                let (value, half_width) = (known.estimate.value, known.estimate.half_width);
+                let names = [quoted(&claim.id), quoted(&instance.instance), quoted(&known.what)].join(",");
+                text += &format!("{names},{value},{half_width},{theory}\n");
+            }
+        }
+    }
+    text
+}

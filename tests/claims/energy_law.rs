@@ -1,0 +1,117 @@
+use crate::judging;
+use sharpflow::data::Dataset;
+use sharpflow::minimizers::EnergyLaw;
+use sharpflow_theorems::evidence::{Data, Verdict};
+use sharpflow_theorems::experiments::{Dynamics, GRADIENT_DESCENT, Growth, GrowthRecord, PERIOD_READINGS};
+use sharpflow_theorems::instance::{FAMILIES, Instance, integral};
+use sharpflow_theorems::progress::Progress;
+
+/// κ as the library has it, where a step lasts its rung.
+fn rate(dynamics: Dynamics, law: &EnergyLaw) -> f64 {
+    match dynamics {
+        Dynamics::HeavyBall { momentum } => law.heavy_ball_rate(momentum),
+        Dynamics::Rmsprop { decay } => 4.0 / decay * law.rmsprop_rate(decay),
+    }
+}
+
+/// ∫κ over an instance's runs and the twins tried on them, where they are short enough; the claim is confirmed there.
+fn check(instance: &Instance, dynamics: Dynamics) -> Option<(f64, Vec<String>)> {
+    let record = GrowthRecord::new(instance, dynamics, &Progress::default()).unwrap();
+    let judge = judging::of::<Growth>("energy_law");
+    if record.runs.is_empty() {
+        return None;
+    }
+    let evidence = judging::decided(judge((instance, &record)).ok()?);
+    assert_eq!(evidence.verdict, Verdict::Confirmed, "{}: {}", instance.name, evidence.reason);
+    for constant in &evidence.estimates {
+        assert!(constant.estimate.contains(1.0) && constant.estimate.half_width < 0.2, "{constant:?}");
+    }
+    let growth = integral(&record.path, f64::INFINITY, |law| rate(dynamics, law));
+    Some((growth, evidence.twins.iter().map(|twin| twin.what.to_string()).collect()))
+}
+
+/// The first draw of a family that is admitted and whose ∫κ dτ suits.
+fn admitted(name: &str, suits: fn(f64) -> bool) -> Instance {
+    let family = FAMILIES.iter().find(|family| family.architecture == name).unwrap();
+    let suits = |instance: &Instance| suits(instance.plan.energy_growth);
+    (0..100).find_map(|seed| family.instance(seed).ok().filter(suits)).expect("an instance")
+}
+
+/// Oscillations that grow and that die out, and every constant of κ somewhere told from its twins.
+#[test]
+fn confirmed_on_networks_with_either_sign_and_every_twin() {
+    let instances = [
+        admitted("circle", |growth| growth > 0.3),
+        admitted("circle", |growth| growth < -0.3),
+        admitted("matrix_completion", |_| true),
+        admitted("rms_norm", |_| true),
+    ];
+    let found: Vec<_> = instances.iter().filter_map(|instance| check(instance, GRADIENT_DESCENT)).collect();
+    assert!(found.iter().any(|(growth, _)| *growth > 0.3) && found.iter().any(|(growth, _)| *growth < -0.3));
+    let mut tried: Vec<String> = found.into_iter().flat_map(|(_, twins)| twins).collect();
+    tried.sort();
+    tried.dedup();
+    assert_eq!(tried.len(), 11, "{tried:?}");
+}
+
+/// Momentum's own part of κ, each of its constants told from its twins.
+#[test]
+fn confirmed_under_momentum() {
+    let instances = [admitted("circle", |_| true), admitted("matrix_completion", |_| true)];
+    let found = [0.25, 0.5].map(|momentum| {
+        let runs = instances.iter().filter_map(|instance| check(instance, Dynamics::HeavyBall { momentum }));
+        runs.flat_map(|(_, twins)| twins).collect::<Vec<_>>()
+    });
+    assert!(found.iter().all(|twins| !twins.is_empty()), "{found:?}");
+    let tried = found.concat();
+    for what in ["32μ/(1-μ)² left out", "24 for 32", "32μ/(1-μ) for 32μ/(1-μ)²", "32μ/(1-μ)³ for 32μ/(1-μ)²"]
+    {
+        assert!(tried.iter().any(|twin| twin == what), "{what}: {tried:?}");
+    }
+}
+
+/// The C_b of scalar RMSprop in all its places, told from twins, with either sign of κ.
+#[test]
+fn confirmed_for_scalar_rmsprop() {
+    let instances = [
+        admitted("circle", |growth| growth > 0.3),
+        admitted("circle", |growth| growth < -0.3),
+        admitted("matrix_completion", |_| true),
+        Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap(),
+    ];
+    let found = [1.0, 4.0].map(|decay| {
+        let runs = instances.iter().filter_map(|instance| check(instance, Dynamics::Rmsprop { decay }));
+        runs.collect::<Vec<_>>()
+    });
+    for of_decay in &found {
+        assert!(of_decay.iter().any(|(growth, _)| *growth < -0.3), "{of_decay:?}");
+    }
+    assert!(found.concat().iter().any(|(growth, _)| *growth > 0.3), "{found:?}");
+    let tried: Vec<String> = found.concat().into_iter().flat_map(|(_, twins)| twins).collect();
+    for what in ["4C_b for 8C_b", "K = C_b + ‖G‖²", "K = 4C_b + ‖G‖²", "C_b = 2", "3q for 4q", "⟨G, ∇‖G‖²⟩ left out"]
+    {
+        assert!(tried.iter().any(|twin| twin == what), "{what}: {tried:?}");
+    }
+}
+
+/// Starts that scatter so much that an interval could hold a twin's gain as well as the law's: no confirmation.
+#[test]
+fn a_growth_that_is_hardly_known_confirms_nothing() {
+    let instance = admitted("circle", |growth| growth < -0.3);
+    let mut record = GrowthRecord::new(&instance, GRADIENT_DESCENT, &Progress::default()).unwrap();
+    let judge = judging::of::<Growth>("energy_law");
+    let finest = record.runs.iter().map(|run| run.rung).fold(f64::INFINITY, f64::min);
+    let verdicts = [0.0, 0.02, 0.02, 0.02].map(|more: f64| {
+        for (k, run) in record.runs.iter_mut().filter(|run| run.rung == finest).enumerate() {
+            let scatter = if k % 2 == 0 { more } else { -more };
+            let last = run.readings.len() / PERIOD_READINGS * PERIOD_READINGS;
+            run.readings[last - PERIOD_READINGS..last].iter_mut().for_each(|swung| swung.energy *= scatter.exp());
+        }
+        let evidence = judging::decided(judge((&instance, &record)).unwrap());
+        let Data::Zero { mean: Some(mean), within, .. } = &evidence.statements[0].data else { panic!("no mean") };
+        assert_eq!(evidence.verdict == Verdict::Confirmed, mean.half_width <= 0.15, "{mean:?}: {}", evidence.reason);
+        assert!(mean.contains(0.0) && *within == 0.15, "{mean:?}");
+        evidence.verdict
+    });
+    assert_eq!((verdicts[0], verdicts[3]), (Verdict::Confirmed, Verdict::Inconclusive));
+}

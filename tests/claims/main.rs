@@ -1,0 +1,17 @@
+//! The claims on random instances, their hypotheses, and what refutes them.
+
+mod bounds;
+mod effective_learning_rate;
+mod energy_law;
+mod heavy_ball;
+mod held_out_error;
+mod hypotheses;
+mod judging;
+mod networks;
+mod refutations;
+mod registry;
+mod scalar_rmsprop;
+mod scale_invariance;
+mod slow_period;
+mod stability_threshold;
+mod suite;

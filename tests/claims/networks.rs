@@ -1,0 +1,66 @@
+//! Every claim about runs on a network of every kind, and networks that are none of the theory's.
+
+use rayon::prelude::*;
+use sharpflow::network::Network;
+use sharpflow::network::zoo::find as architecture;
+use sharpflow_theorems::evidence::Verdict;
+use sharpflow_theorems::experiments::{
+    Ladder, LadderRecord, Points, Scope, StableDescents, StableRecord, SwingRecord, Swings,
+};
+use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected};
+use sharpflow_theorems::progress::Progress;
+use sharpflow_theorems::registry::REGISTRY;
+use sharpflow_theorems::verdict::{decide, level_of_one};
+
+#[test]
+fn every_claim_is_confirmed_on_every_kind_of_network() {
+    FAMILIES.par_iter().for_each(|family| {
+        // The first draws that are admitted: nothing here looks at an outcome.
+        let instance = (0..40).find_map(|seed| family.instance(seed).ok()).expect("an instance");
+        let ladder = LadderRecord::new(&instance, &Progress::default()).unwrap();
+        let swings = SwingRecord::new(&instance, &Progress::default()).unwrap();
+        let stable = [StableRecord::of_instance(&instance, 0, &Progress::default()).unwrap().unwrap()];
+        for claim in REGISTRY {
+            let of_ladder = claim.on::<Ladder>().map(|judge| judge((&instance, &ladder)));
+            let of_points = claim.on::<Points>().map(|judge| judge(&instance));
+            let of_swings = claim.on::<Swings>().map(|judge| judge((&instance, &swings)));
+            let of_stable = claim.on::<StableDescents>().map(|judge| judge((&stable, Scope::Path)));
+            let judged = of_ladder.or(of_points).or(of_swings).or(of_stable);
+            // A claim on linear regressions, or on other runs, says nothing of a network here.
+            let Some(Ok(measured)) = judged else { continue };
+            let evidence = decide(measured, level_of_one(600));
+            assert_eq!(evidence.verdict, Verdict::Confirmed, "{} on {}: {}", claim.id, instance.name, evidence.reason);
+            for constant in &evidence.estimates {
+                let Some(theory) = constant.theory else { continue };
+                assert!(
+                    constant.estimate.contains(theory),
+                    "{}: {} = {:?}",
+                    claim.id,
+                    constant.what,
+                    constant.estimate
+                );
+            }
+        }
+    });
+}
+
+fn changed(from: &str, to: &str) -> Network {
+    let text = architecture("batch_norm").unwrap().toml;
+    assert!(text.contains(from));
+    Network::from_toml(&text.replace(from, to), &[]).unwrap()
+}
+
+/// Each way of not belonging to the theory has its own error.
+#[test]
+fn networks_outside_the_theory_are_refused_by_name() {
+    let rejected = |network| Instance::of_network("mine".into(), network, 0).map(|_| ()).unwrap_err();
+    let epsilon = changed("of = [\"output\"] }", "of = [\"output\"], epsilon = 1e-3 }");
+    assert!(matches!(rejected(epsilon), Rejected::NotScaleInvariant { node, .. } if node == "prediction"));
+    let kinked = changed("algebraic_sigmoid", "relu");
+    assert!(matches!(rejected(kinked), Rejected::NotSmooth { node } if node == "active"));
+    // One weight: a point of the sphere and its opposite.
+    let text = "[weights]\nx = [2]\n[constants]\nc = { shape = [2], values = [1, 2] }\n[nodes]\nn = { op = \"normalize\", of = \"x\", axes = [0], centred = false, averaged = false }\nm = { op = \"normalize\", of = \"c\", axes = [0], centred = false, averaged = false }\nloss = { op = \"mean_squared_error\", of = [\"n\", \"m\"] }\n";
+    let point = Instance::of_network("mine".into(), Network::from_toml(text, &[]).unwrap(), 0).unwrap();
+    // Its flow stands still: nothing is run, and what needs no runs is judged.
+    assert!(point.without_runs.is_some_and(|why| why.contains("single point")) && point.plan.rungs.is_empty());
+}

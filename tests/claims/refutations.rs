@@ -1,0 +1,150 @@
+//! Checks that cannot fail are defects: here they are made to.
+
+use crate::judging::{self, decided, measured, stable_record};
+use sharpflow::data::Dataset;
+use sharpflow::measure::ErrorModel;
+use sharpflow::minimizers::MinimizersError;
+use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Outcome, Statement, Verdict};
+use sharpflow_theorems::experiments::{Growth, HeldOut, Scope, StableDescents};
+use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected};
+use sharpflow_theorems::registry::REGISTRY;
+
+/// Every twin, put in its claim's place, is refuted by the claim's own data; and the claim, in a twin's place, is not rejected.
+#[test]
+fn a_twin_in_its_claims_place_is_refuted() {
+    let data = Dataset::random(8, 12, 3);
+    let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
+    let circle = (0..100).find_map(|seed| FAMILIES[0].instance(seed).ok()).unwrap();
+    let of_all = [instance];
+    let [instance] = &of_all;
+    let of_growth = [instance.clone(), circle];
+    // The digits' own experiment costs too much to be made twice; `held_out_error` asks for its twins.
+    for claim in REGISTRY.into_iter().filter(|claim| claim.on::<HeldOut>().is_none()) {
+        let instances = if claim.on::<Growth>().is_some() { &of_growth[..] } else { &of_all[..] };
+        let outgrown = |measured: &Measurement| {
+            claim.on::<Growth>().is_some() && decided(measured.clone()).verdict == Verdict::HypothesisFailed
+        };
+        let measured: Vec<Measurement> =
+            measured(claim.id, 5, instances).into_iter().filter(|measured| !outgrown(measured)).collect();
+        assert!(!measured.is_empty(), "{}: nothing measured", claim.id);
+        for measurement in measured {
+            for twin in measurement.twins.clone() {
+                let what = twin.what.clone();
+                let swapped = Measurement { statements: vec![twin], ..measurement.clone() };
+                assert_eq!(decided(swapped).verdict, Verdict::Refuted, "{}: {what}", claim.id);
+            }
+            for statement in measurement.statements.clone() {
+                let what = statement.what.clone();
+                let swapped = Measurement { twins: vec![statement], ..measurement.clone() };
+                assert_eq!(decided(swapped).verdict, Verdict::Inconclusive, "{}: {what}", claim.id);
+            }
+        }
+    }
+}
+
+/// A run that never leaves the stable regime is held against the claim that it does, not left out.
+#[test]
+fn a_run_that_stays_refutes_the_exit() {
+    let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
+    let mut record = stable_record(&instance, 5);
+    let run = &mut record.runs[0];
+    run.steps = vec![run.steps[0]; 20_000];
+    run.stayed = true;
+    let judge = judging::of::<StableDescents>("stable_regime_exit");
+    assert_eq!(decided(judge((&[record], Scope::Path)).unwrap()).verdict, Verdict::Refuted);
+}
+
+fn measurement() -> Measurement {
+    let bound =
+        |what: &'static str, ratio| Statement { what: what.into(), check: Check::Bound { ratios: vec![0.5, ratio] } };
+    Measurement {
+        instance: "made up".into(),
+        hypotheses: vec![Hypothesis { what: "h".into(), measured: 0.5, bound: 1.0, place: String::new() }],
+        statements: vec![bound("claim", 0.9)],
+        twins: vec![bound("twin", 2.0)],
+        constants: vec![],
+    }
+}
+
+#[test]
+fn verdicts_are_what_they_say() {
+    assert_eq!(decided(measurement()).verdict, Verdict::Confirmed);
+    let with = |change: fn(&mut Measurement)| {
+        let mut measurement = measurement();
+        change(&mut measurement);
+        decided(measurement).verdict
+    };
+    assert_eq!(with(|m| m.hypotheses[0].measured = 1.1), Verdict::HypothesisFailed);
+    assert_eq!(with(|m| m.statements[0].check = Check::Bound { ratios: vec![0.5, 1.1, 0.5] }), Verdict::Refuted);
+    assert_eq!(with(|m| m.twins[0].check = Check::Bound { ratios: vec![0.9] }), Verdict::Inconclusive);
+    assert_eq!(with(|m| m.twins.clear()), Verdict::Inconclusive);
+    assert_eq!(with(|m| m.statements.clear()), Verdict::Inconclusive);
+    assert!(Verdict::Refuted < Verdict::HypothesisFailed && Verdict::HypothesisFailed < Verdict::Inconclusive);
+}
+
+/// NaN in any place — first, middle or last — and the absence of data are never a pass.
+#[test]
+fn nan_and_nothing_never_pass() {
+    let order = |points| Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 0.0 };
+    for place in 0..3 {
+        let mut values = vec![0.5; 3];
+        values[place] = f64::NAN;
+        let mut measured = measurement();
+        measured.hypotheses[0].measured = f64::NAN;
+        assert_eq!(decided(measured).verdict, Verdict::HypothesisFailed);
+        for check in [Check::Bound { ratios: values.clone() }, Check::Positive { values }] {
+            let mut measured = measurement();
+            measured.statements[0].check = check;
+            assert_eq!(decided(measured).verdict, Verdict::Inconclusive);
+        }
+    }
+    let missing = Check::Missing { reason: "lost".into() };
+    for check in [missing, Check::Bound { ratios: vec![] }, Check::Positive { values: vec![] }, order(vec![])] {
+        let mut measured = measurement();
+        measured.statements[0].check = check.clone();
+        assert_eq!(decided(measured).verdict, Verdict::Inconclusive);
+        let mut measured = measurement();
+        measured.twins[0].check = check;
+        assert_eq!(decided(measured).twins[0].outcome, Outcome::Undecided, "a twin without data is not rejected");
+    }
+    let mut measured = measurement();
+    measured.constants = vec![Constant { what: "c".into(), theory: None, values: vec![f64::NAN; 8], bias: 0.0 }];
+    assert!(decided(measured).estimates[0].estimate.value.is_nan());
+}
+
+/// Errors that grow as ηλ falls have a negative order, and are refuted rather than mistaken for their mirror image.
+#[test]
+fn a_diverging_error_is_refuted() {
+    let mut measured = measurement();
+    let points = (0..40).map(|k| sharpflow::measure::LadderPoint {
+        start: k % 8,
+        parameter: 10f64.powi(-(k as i32 / 8) - 2),
+        error: 10f64.powf(0.5 * (k / 8) as f64) * (1.0 + 0.01 * (k % 3) as f64),
+    });
+    measured.statements[0].check =
+        Check::Order { points: points.collect(), model: ErrorModel::Leading, above: 0.25, holding: None, floor: 0.0 };
+    assert_eq!(decided(measured).verdict, Verdict::Refuted);
+}
+
+/// A double λ₁ is dropped before it runs: orthogonal features of equal length.
+#[test]
+fn a_double_sharpness_is_not_admitted() {
+    let features = faer::Mat::from_fn(6, 4, |i, j| match (i / 2 == j, i % 2) {
+        (true, 0) => 1.0,
+        (true, _) => -1.0,
+        _ => 0.0,
+    });
+    let data = Dataset::new(features, vec![1.0, -1.0, 1.0, -1.0, 1.0, -1.0]);
+    let rejected = Instance::new("double".into(), &data, 1.0, 0).map(|_| ()).unwrap_err();
+    assert!(matches!(rejected, Rejected::Minimizers(MinimizersError::NotSimple { .. })), "{rejected}");
+}
+
+#[test]
+fn the_family_shares_its_confidence() {
+    use sharpflow_theorems::verdict::{intervals, level_of_one};
+    assert!((1.0 - level_of_one(146) - 1e-3 / 146.0).abs() < 1e-15);
+    let data = Dataset::random(8, 12, 3);
+    let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
+    // Two statements, eight twins, five constants.
+    assert_eq!(intervals(&measured("sharpness_reduction_flow", 0, &[instance])[0]), 15);
+}

@@ -1,0 +1,70 @@
+//! Every claim of the registry on random instances, each under its own name: `cargo test pinning`.
+
+use proptest::prelude::*;
+use sharpflow_theorems::evidence::{InstanceEvidence, Verdict};
+use sharpflow_theorems::experiments::{Growth, HeldOut, Ladder, OtherDynamics, Swings};
+use sharpflow_theorems::instance::Instance;
+use sharpflow_theorems::registry::find;
+use sharpflow_theorems::theorem::Theorem;
+
+use crate::judging::{cases, decided, instances, measured};
+
+macro_rules! suite {
+    ($($claim:ident)*) => {$(
+        mod $claim {
+            use super::*;
+
+            proptest! {
+                #![proptest_config(cases(3))]
+
+                #[test]
+                fn is_confirmed_on_random_instances(instance in instances(), seed in any::<u64>()) {
+                    is_confirmed(find(stringify!($claim)).unwrap(), instance, seed)?;
+                }
+            }
+        }
+    )*};
+}
+
+sharpflow_theorems::claims!(suite);
+
+fn is_confirmed(claim: &Theorem, instance: Result<Instance, String>, seed: u64) -> Result<(), TestCaseError> {
+    // Its runs are fixed, and long: `held_out_error` asks for them once.
+    if claim.on::<HeldOut>().is_some() {
+        return Ok(());
+    }
+    let instances: Vec<Instance> = if claim.is_about_instances() {
+        prop_assume!(instance.is_ok());
+        instance.into_iter().collect()
+    } else {
+        vec![]
+    };
+    let measured = measured(claim.id, seed, &instances);
+    // Runs short enough need not come so far as to show growth or another dynamics' flow; and momentum can make swings outgrow the
+    // theory's range, which is then said.
+    let may_outgrow = claim.on::<OtherDynamics>().is_some() || claim.on::<Growth>().is_some();
+    prop_assume!(!measured.is_empty() || !may_outgrow);
+    prop_assert!(!measured.is_empty(), "nothing is measured");
+    for measurement in measured {
+        let evidence = decided(measurement);
+        if may_outgrow && evidence.verdict == Verdict::HypothesisFailed {
+            continue;
+        }
+        prop_assert_eq!(evidence.verdict, Verdict::Confirmed, "{}: {}", evidence.instance, evidence.reason);
+        prop_assert!(evidence.twins.len() >= 2);
+        constants_are_known(claim, &evidence)?;
+    }
+    Ok(())
+}
+
+/// Each interval holds the theory's constant; those of ladders and of swings hold little else.
+fn constants_are_known(claim: &Theorem, evidence: &InstanceEvidence) -> Result<(), TestCaseError> {
+    for constant in &evidence.estimates {
+        let (Some(theory), estimate) = (constant.theory, constant.estimate) else { continue };
+        prop_assert!(estimate.contains(theory), "{} = {:?}", constant.what, estimate);
+        if claim.on::<Ladder>().is_some() || claim.on::<Swings>().is_some() {
+            prop_assert!(estimate.half_width < 0.1 * theory, "{} = {:?}", constant.what, estimate);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! The objects of the theory against closed forms, exact arithmetic, higher precision and independent routes.
+
+mod common;
+mod data;
+mod descent;
+mod enclosure;
+mod flow;
+mod homogeneity;
+mod identities;
+mod krylov;
+mod lanes;
+mod loss;
+mod manifold;
+mod metamorphic;
+mod minimizers;
+mod nearest;
+mod network;
+mod network_files;
+mod tables;

@@ -1,0 +1,409 @@
+//! Networks as data: kernels against compositions, definitions and differences; derivatives in every arithmetic.
+
+use crate::common::{cases, normal_vector};
+use proptest::prelude::*;
+use sharpflow::arithmetic::{Base, Jet, Quad, Real, Scalar, add_scaled, distance, dot, norm};
+use sharpflow::data::Dataset;
+use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
+use sharpflow::network::zoo::ZOO;
+use sharpflow::network::{Activation, Builder, Convolution, Network, NetworkLoss, NodeId, Normalization, Op};
+
+fn cast<T: Base>(w: &[f64]) -> Vec<T> {
+    w.iter().map(|&x| T::from_f64(x)).collect()
+}
+
+/// L(w) and ∇L(w) in double-double, whose rounding no bound below comes near.
+fn gradient(network: &Network, w: &[f64]) -> (f64, Vec<f64>) {
+    let loss = NetworkLoss::<Quad>::new(network).unwrap();
+    let mut evaluator = Evaluator::<_, Quad>::new(&loss);
+    let (value, gradient) = evaluator.evaluate(&cast(w));
+    (value.to_f64(), gradient.iter().map(|g| g.to_f64()).collect())
+}
+
+/// ∇L(w)·v against the central difference in double-double: with step 2⁻³⁰ it errs by 2⁻⁶⁰ of the third derivative.
+fn check_gradient(network: &Network, seed: u64) {
+    let loss = NetworkLoss::<Quad>::new(network).unwrap();
+    let d = loss.dimension();
+    let (w, v) = (cast::<Quad>(&normal_vector(d, seed)), cast::<Quad>(&normal_vector(d, seed ^ 1)));
+    let mut evaluator = Evaluator::<_, Quad>::new(&loss);
+    let step = Quad::from_f64(2f64.powi(-30));
+    let mut at = |sign: f64| {
+        let mut at = w.clone();
+        add_scaled(&mut at, Quad::from_f64(sign) * step, &v);
+        evaluator.evaluate(&at).0
+    };
+    let difference = ((at(1.0) - at(-1.0)) / (step + step)).to_f64();
+    let slope = dot(evaluator.evaluate(&w).1, &v).to_f64();
+    // Where a normalization nearly divides by 0 the third derivative is large; no instance here comes near.
+    assert!((difference - slope).abs() <= 1e-11 * (1.0 + slope.abs()), "{network}{difference} {slope}");
+    assert!(slope.abs() > 1e-8, "{network}: the check could not fail");
+}
+
+#[test]
+fn gradients_of_the_zoo_are_differences_of_its_losses() {
+    for architecture in ZOO {
+        let (network, small) = (architecture.network(&[]).unwrap(), architecture.exact().unwrap());
+        for seed in 0..3 {
+            check_gradient(&network, seed);
+            check_gradient(&small, seed);
+        }
+    }
+}
+
+/// A loss around one node: squares of `out`, weighted so that no symmetry hides an entry.
+fn around(mut builder: Builder, out: NodeId) -> Network {
+    let axes = builder.shape(out).unwrap().axes().to_vec();
+    let weights = builder.normal("weights_of_entries", &axes, 9).unwrap();
+    let weighted = builder.add("weighted", Op::Multiply, &[out, weights]).unwrap();
+    let targets = builder.normal("targets_of_entries", &axes, 10).unwrap();
+    let loss = builder.add("loss", Op::MeanSquaredError, &[weighted, targets]).unwrap();
+    builder.finish(loss).unwrap()
+}
+
+/// A loss around an operation on weights of the given shapes.
+fn of_operation(op: Op, shapes: &[&[usize]]) -> Network {
+    let mut builder = Builder::new(op.name());
+    let inputs: Vec<_> =
+        shapes.iter().enumerate().map(|(k, axes)| builder.weight(&format!("x{k}"), axes).unwrap()).collect();
+    let out = builder.add("out", op, &inputs).unwrap();
+    around(builder, out)
+}
+
+#[test]
+fn every_operation_has_the_gradient_of_its_value() {
+    let positive = |op: Op, axes: &[usize]| {
+        let mut builder = Builder::new(op.name());
+        let x = builder.weight("x", axes).unwrap();
+        let square = builder.add("square", Op::Multiply, &[x, x]).unwrap();
+        let out = builder.add("out", op, &[square]).unwrap();
+        around(builder, out)
+    };
+    let mut networks = vec![
+        of_operation(Op::MatrixProduct { transpose_right: false }, &[&[3, 4], &[4, 2]]),
+        of_operation(Op::MatrixProduct { transpose_right: true }, &[&[3, 4], &[2, 4]]),
+        of_operation(Op::MatrixProduct { transpose_right: false }, &[&[2, 3, 4], &[4, 5]]),
+        of_operation(Op::MatrixProduct { transpose_right: true }, &[&[2, 2, 3, 4], &[2, 2, 5, 4]]),
+        of_operation(Op::Scale(-1.5), &[&[3]]),
+        of_operation(Op::Sum { axes: vec![0, 2] }, &[&[2, 3, 4]]),
+        of_operation(Op::Mean { axes: vec![1] }, &[&[2, 3, 4]]),
+        of_operation(Op::Maximum { axes: vec![1] }, &[&[2, 3, 4]]),
+        of_operation(Op::Maximum { axes: vec![2] }, &[&[2, 3, 4]]),
+        of_operation(Op::Transpose { order: vec![2, 0, 1] }, &[&[2, 3, 4]]),
+        of_operation(Op::Slice { axis: 1, start: 1, end: 6, step: 2 }, &[&[2, 7, 2]]),
+        of_operation(Op::Patches { window: vec![2], stride: 2, padding: 1 }, &[&[2, 5, 3]]),
+        of_operation(Op::Patches { window: vec![2, 3], stride: 1, padding: 1 }, &[&[2, 3, 4, 2]]),
+        positive(Op::SquareRoot, &[3, 2]),
+        positive(Op::Activation(Activation::Logarithm), &[3, 2]),
+    ];
+    for op in [Op::Add, Op::Subtract, Op::Multiply, Op::Divide] {
+        for shapes in [[&[3, 4][..], &[3, 4]], [&[3, 4], &[4]], [&[3, 1], &[2, 1, 4]], [&[], &[3, 2]]] {
+            networks.push(of_operation(op.clone(), &shapes));
+        }
+    }
+    for activation in Activation::ALL.into_iter().filter(|&activation| activation != Activation::Logarithm) {
+        networks.push(of_operation(Op::Activation(activation), &[&[3, 3]]));
+    }
+    for axes in [vec![0], vec![1], vec![0, 2], vec![1, 2]] {
+        for (centred, averaged, epsilon) in
+            [(true, true, 0.0), (true, false, 0.3), (false, true, 0.2), (false, false, 0.0)]
+        {
+            let normalization = Normalization { axes: axes.clone(), epsilon, centred, averaged };
+            networks.push(of_operation(Op::Normalize(normalization), &[&[3, 4, 3]]));
+        }
+    }
+    for (axis, function) in [(0, Activation::Exponential), (1, Activation::Exponential), (1, Activation::Cauchy)] {
+        networks.push(of_operation(Op::Softmax { axis, function }, &[&[3, 4]]));
+    }
+    for op in [Op::MeanSquaredError, Op::CrossEntropy] {
+        let mut builder = Builder::new(op.name());
+        let [a, b] = ["a", "b"].map(|name| builder.weight(name, &[3, 4]).unwrap());
+        let loss = builder.add("loss", op, &[a, b]).unwrap();
+        networks.push(builder.finish(loss).unwrap());
+    }
+    for network in networks {
+        for seed in 0..4 {
+            check_gradient(&network, seed);
+        }
+    }
+}
+
+/// Two networks over the same weights have the same loss and gradient.
+fn check_same(one: &Network, other: &Network, seed: u64) {
+    let w = normal_vector(one.dimension(), seed);
+    let ((a, gradient_a), (b, gradient_b)) = (gradient(one, &w), gradient(other, &w));
+    assert!((a - b).abs() <= 1e-14 * a.abs(), "{one}{other}{a} {b}");
+    assert!(distance(&gradient_a, &gradient_b) <= 1e-13 * norm(&gradient_a) && norm(&gradient_a) > 0.0, "{one}{other}");
+}
+
+/// (x − mean)/size written in primitives.
+fn composed(builder: &mut Builder, x: NodeId, normalization: &Normalization) -> NodeId {
+    let Normalization { axes, epsilon, centred, averaged } = normalization.clone();
+    let mut centred_x = x;
+    if centred {
+        let mean = builder.add("mean", Op::Mean { axes: axes.clone() }, &[x]).unwrap();
+        centred_x = builder.add("centred", Op::Subtract, &[x, mean]).unwrap();
+    }
+    let square = builder.add("square", Op::Multiply, &[centred_x, centred_x]).unwrap();
+    let op = if averaged { Op::Mean { axes } } else { Op::Sum { axes } };
+    let sum = builder.add("sum", op, &[square]).unwrap();
+    let epsilon = builder.constant("epsilon", &[], vec![epsilon]).unwrap();
+    let sum = builder.add("with_epsilon", Op::Add, &[sum, epsilon]).unwrap();
+    let size = builder.add("size", Op::SquareRoot, &[sum]).unwrap();
+    builder.add("out", Op::Divide, &[centred_x, size]).unwrap()
+}
+
+#[test]
+fn fused_normalizations_are_their_compositions() {
+    type Named = fn(&mut Builder, NodeId, f64) -> NodeId;
+    let named: [(Named, Vec<usize>, bool, bool); 5] = [
+        (|b, x, e| b.batch_norm("out", x, e).unwrap(), vec![0, 1], true, true),
+        (|b, x, e| b.layer_norm("out", x, e).unwrap(), vec![2], true, true),
+        (|b, x, e| b.rms_norm("out", x, e).unwrap(), vec![2], false, true),
+        (|b, x, e| b.weight_norm("out", x, e).unwrap(), vec![1, 2], false, false),
+        (|b, x, e| b.weight_standardization("out", x, e).unwrap(), vec![1, 2], true, false),
+    ];
+    for (fused, axes, centred, averaged) in named {
+        for epsilon in [0.0, 0.25] {
+            let mut one = Builder::new("fused");
+            let x = one.weight("x", &[3, 4, 5]).unwrap();
+            let out = fused(&mut one, x, epsilon);
+            let mut other = Builder::new("composed");
+            let x = other.weight("x", &[3, 4, 5]).unwrap();
+            let normalization = Normalization { axes: axes.clone(), epsilon, centred, averaged };
+            let composed = composed(&mut other, x, &normalization);
+            check_same(&around(one, out), &around(other, composed), 1);
+        }
+    }
+}
+
+/// Group norm of images against its definition, group by group.
+#[test]
+fn group_norm_is_layer_norm_of_each_group() {
+    let mut one = Builder::new("fused");
+    let x = one.weight("x", &[2, 3, 4]).unwrap();
+    let out = one.group_norm("out", x, 2, 0.0).unwrap();
+    let mut other = Builder::new("by group");
+    let x = other.weight("x", &[2, 3, 4]).unwrap();
+    // Channels 0..2 and 2..4 over all places, put side by side by the loss's own weights.
+    let mut halves = Vec::new();
+    for (k, start) in [0, 2].into_iter().enumerate() {
+        let slice = Op::Slice { axis: 2, start, end: start + 2, step: 1 };
+        let part = other.add(&format!("part{k}"), slice, &[x]).unwrap();
+        let normalization = Normalization { axes: vec![1, 2], epsilon: 0.0, centred: true, averaged: true };
+        let normal = other.add(&format!("normal{k}"), Op::Normalize(normalization), &[part]).unwrap();
+        // Into its columns of the whole: times a selection matrix.
+        let selection = (0..8).map(|i| f64::from(u8::from(i / 4 + 2 * k == i % 4))).collect();
+        let selection = other.constant(&format!("selection{k}"), &[2, 4], selection).unwrap();
+        halves.push(other.matrix_product(&format!("half{k}"), normal, selection).unwrap());
+    }
+    let whole = other.add("whole", Op::Add, &halves).unwrap();
+    check_same(&around(one, out), &around(other, whole), 2);
+}
+
+/// Convolution, pooling, attention and cross-entropy, entry by entry from their definitions.
+#[test]
+fn composed_operations_are_their_definitions() {
+    let mut builder = Builder::new("convolution");
+    let (n, h, l, c, o) = (2, 4, 5, 2, 3);
+    let x = builder.weight("x", &[n, h, l, c]).unwrap();
+    let kernels = builder.weight("kernels", &[o, 2 * 3 * c]).unwrap();
+    let shape = Convolution { window: vec![2, 3], stride: 2, padding: 1 };
+    let out = builder.convolution("convolved", x, kernels, &shape).unwrap();
+    let (rows, columns) = ((h + 2 - 2) / 2 + 1, (l + 2 - 3) / 2 + 1);
+    assert_eq!(builder.shape(out).unwrap().axes(), [n, rows, columns, o]);
+    let pooled =
+        builder.average_pool("pooled", out, &Convolution { window: vec![2, 2], stride: 1, padding: 0 }).unwrap();
+    let scalar = builder.add("sum", Op::Sum { axes: vec![0, 1, 2, 3] }, &[pooled]).unwrap();
+    let square = builder.add("square", Op::Multiply, &[scalar, scalar]).unwrap();
+    let network = builder.finish(square).unwrap();
+    let w = normal_vector(network.dimension(), 5);
+    let (image, kernel) = w.split_at(n * h * l * c);
+    let convolved = |b: usize, i: usize, j: usize, f: usize| -> f64 {
+        let mut sum = 0.0;
+        for di in 0..2 {
+            for dj in 0..3 {
+                let (y, x) = ((2 * i + di) as i64 - 1, (2 * j + dj) as i64 - 1);
+                if (0..h as i64).contains(&y) && (0..l as i64).contains(&x) {
+                    let at = ((b * h + y as usize) * l + x as usize) * c;
+                    sum += (0..c).map(|k| image[at + k] * kernel[f * 6 * c + (di * 3 + dj) * c + k]).sum::<f64>();
+                }
+            }
+        }
+        sum
+    };
+    let mut total = 0.0;
+    for (b, i, j, f) in (0..n * (rows - 1) * (columns - 1) * o).map(|k| {
+        (k / (o * (columns - 1) * (rows - 1)), k / (o * (columns - 1)) % (rows - 1), k / o % (columns - 1), k % o)
+    }) {
+        total += (0..4).map(|k| convolved(b, i + k / 2, j + k % 2, f)).sum::<f64>() / 4.0;
+    }
+    let (value, _) = gradient(&network, &w);
+    assert!((value - total * total).abs() <= 1e-12 * value, "{value} {}", total * total);
+
+    let mut builder = Builder::new("attention");
+    let (t, d) = (3, 2);
+    let qkv = ["q", "k", "v"].map(|name| builder.weight(name, &[t, d]).unwrap());
+    let out = builder.attention("attended", qkv, 0.0).unwrap();
+    let scalar = builder.add("sum", Op::Sum { axes: vec![0, 1] }, &[out]).unwrap();
+    let network = builder.finish(scalar).unwrap();
+    let w = normal_vector(3 * t * d, 6);
+    let row = |block: usize, i: usize| w[block * t * d + i * d..][..d].to_vec();
+    let rms = |x: Vec<f64>| -> Vec<f64> {
+        let size = (x.iter().map(|x| x * x).sum::<f64>() / d as f64).sqrt();
+        x.into_iter().map(|x| x / size).collect()
+    };
+    let mut total = 0.0;
+    for i in 0..t {
+        let scores: Vec<f64> =
+            (0..t).map(|j| (dot(&rms(row(0, i)), &rms(row(1, j))) / (d as f64).sqrt()).exp()).collect();
+        let weight: f64 = scores.iter().sum();
+        total += (0..t).map(|j| scores[j] / weight * row(2, j).iter().sum::<f64>()).sum::<f64>();
+    }
+    let (value, _) = gradient(&network, &w);
+    assert!((value - total).abs() <= 1e-13 * total.abs().max(1.0), "{value} {total}");
+
+    let mut builder = Builder::new("cross-entropy");
+    let logits = builder.weight("logits", &[2, 3]).unwrap();
+    let targets = builder.constant("targets", &[2, 3], vec![0.0, 1.0, 0.0, 0.25, 0.25, 0.5]).unwrap();
+    let loss = builder.add("loss", Op::CrossEntropy, &[logits, targets]).unwrap();
+    let network = builder.finish(loss).unwrap();
+    // Logits of a thousand overflow no exponential.
+    let w = [1000.0, 1001.0, 999.0, -800.0, -801.0, -800.5];
+    let log_sum = |x: &[f64]| x[0] + x.iter().map(|x_c| (x_c - x[0]).exp()).sum::<f64>().ln();
+    let (first, second) = (log_sum(&w[..3]), log_sum(&w[3..]));
+    let expected = 0.5 * ((first - w[1]) + 0.25 * (second - w[3]) + 0.25 * (second - w[4]) + 0.5 * (second - w[5]));
+    for value in
+        [gradient(&network, &w).0, Evaluator::<_, f64>::new(&NetworkLoss::new(&network).unwrap()).evaluate(&w).0]
+    {
+        assert!((value - expected).abs() <= 1e-12 * expected, "{value} {expected}");
+    }
+}
+
+/// The graph of linear regression against its closed form, which was written and tested by itself.
+#[test]
+fn the_graph_of_linear_regression_is_the_closed_form() {
+    let data = Dataset::random(6, 10, 4);
+    let closed = LinearRegression::<f64>::new(&data).unwrap();
+    let centred = closed.targets().to_vec();
+    let size = (dot(&centred, &centred) / 6.0).sqrt();
+    let mut builder = Builder::new("linear regression");
+    let features = (0..60).map(|k| data.features[(k / 10, k % 10)]).collect();
+    let inputs = builder.constant("inputs", &[6, 10], features).unwrap();
+    let targets = builder.constant("targets", &[6, 1], centred).unwrap();
+    let w = builder.weight("w", &[10, 1]).unwrap();
+    let output = builder.matrix_product("output", inputs, w).unwrap();
+    let normal = builder.batch_norm("normal", output, 0.0).unwrap();
+    let prediction = builder.add("prediction", Op::Scale(size), &[normal]).unwrap();
+    let loss = builder.add("loss", Op::MeanSquaredError, &[prediction, targets]).unwrap();
+    let graph = NetworkLoss::<f64>::new(&builder.finish(loss).unwrap()).unwrap();
+    let (mut a, mut b) = (Derivatives::new(&closed), Derivatives::new(&graph));
+    for seed in 0..8 {
+        let (w, v) = (normal_vector(10, seed), normal_vector(10, seed ^ 77));
+        let ((value_a, gradient_a), (value_b, gradient_b)) = (a.gradient(&w), b.gradient(&w));
+        assert!((value_a - value_b).abs() <= 1e-13 * value_a);
+        assert!(distance(gradient_a, gradient_b) <= 1e-12 * norm(gradient_a));
+        let (mut one, mut other) = (w.clone(), w.clone());
+        for order in 2..=4 {
+            match order {
+                2 => (a.hessian_vector(&w, &v, &mut one), b.hessian_vector(&w, &v, &mut other)),
+                3 => (a.third_derivative(&w, &v, &mut one), b.third_derivative(&w, &v, &mut other)),
+                _ => (a.fourth_derivative(&w, &v, &mut one), b.fourth_derivative(&w, &v, &mut other)),
+            };
+            assert!(distance(&one, &other) <= 1e-11 * norm(&one), "order {order}");
+        }
+    }
+}
+
+/// Each arithmetic against double-double, whose gradient the tests above compare with differences: f32, f64, jets of each
+/// order and nested ones, whose products of matrices go through planes.
+#[test]
+fn every_arithmetic_gives_the_same_derivatives() {
+    for architecture in ZOO {
+        let network = architecture.network(&[]).unwrap();
+        let d = network.dimension();
+        let (w, v) = (normal_vector(d, 1), normal_vector(d, 2));
+        let precise = NetworkLoss::<Quad>::new(&network).unwrap();
+        let mut reference = Derivatives::new(&precise);
+        let double = NetworkLoss::<f64>::new(&network).unwrap();
+        let single = NetworkLoss::<f32>::new(&network).unwrap();
+        let (mut of_double, mut of_single) = (Derivatives::new(&double), Derivatives::new(&single));
+        for order in 1..=4 {
+            fn derivative<T: Base, L: Loss<T>>(
+                of: &mut Derivatives<L, T>,
+                order: usize,
+                w: &[f64],
+                v: &[f64],
+            ) -> Vec<T> {
+                let (w, v) = (cast(w), cast(v));
+                let mut out: Vec<T> = cast(&vec![0.0; w.len()]);
+                match order {
+                    1 => out.copy_from_slice(of.gradient(&w).1),
+                    2 => of.hessian_vector(&w, &v, &mut out),
+                    3 => of.third_derivative(&w, &v, &mut out),
+                    _ => of.fourth_derivative(&w, &v, &mut out),
+                }
+                out
+            }
+            let exact: Vec<f64> = derivative(&mut reference, order, &w, &v).iter().map(|x| x.to_f64()).collect();
+            let found = derivative(&mut of_double, order, &w, &v);
+            let coarse: Vec<f64> = derivative(&mut of_single, order, &w, &v).iter().map(|&x| x.into()).collect();
+            // Rounding is magnified by the normalizations' condition, some tens, to the power of the order.
+            let magnified = 1e3 * 10f64.powi(order as i32) * norm(&exact);
+            assert!(distance(&found, &exact) <= f64::UNIT_ROUNDOFF * magnified, "{} {order}", architecture.name);
+            assert!(distance(&coarse, &exact) <= f32::UNIT_ROUNDOFF * magnified, "{} {order}", architecture.name);
+            assert!(distance(&coarse, &found) > 0.0);
+        }
+        // ∂ε∂δ of ∇L(w + εv + δu): the mixed third derivative, once nested, once by polarization.
+        let u = normal_vector(d, 3);
+        let nested: Vec<Jet<Jet<f64, 2>, 2>> =
+            (0..d).map(|k| Jet::line(Jet::line(w[k], v[k]), Jet::line(u[k], 0.0))).collect();
+        let mut evaluator = Evaluator::<_, Jet<Jet<f64, 2>, 2>>::new(&double);
+        let mixed: Vec<f64> = evaluator.evaluate(&nested).1.iter().map(|g| g.0[1].0[1]).collect();
+        let mut polarized = vec![0.0; d];
+        of_double.mixed_third_derivative(&w, &u, &v, &mut polarized);
+        assert!(distance(&mixed, &polarized) <= 1e-9 * norm(&mixed), "{}", architecture.name);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(32))]
+
+    /// Each derivative is the difference of the one before, in double-double, for a network with every activation.
+    #[test]
+    fn derivatives_are_the_differences_of_the_one_before(which in 0..Activation::ALL.len(), seed: u64) {
+        let activation = Activation::ALL[which];
+        prop_assume!(activation != Activation::Relu && activation != Activation::Logarithm);
+        let mut builder = Builder::new("activation");
+        let inputs = builder.normal("inputs", &[5, 3], seed).unwrap();
+        let hidden = builder.weight("hidden", &[4, 3]).unwrap();
+        let pre = builder.linear("pre", inputs, hidden).unwrap();
+        let normal = builder.layer_norm("normal", pre, 0.5).unwrap();
+        let active = builder.activation("active", activation, normal).unwrap();
+        let network = around(builder, active);
+        let loss = NetworkLoss::<Quad>::new(&network).unwrap();
+        let mut derivatives = Derivatives::new(&loss);
+        let (w, v) = (cast::<Quad>(&normal_vector(12, seed)), cast::<Quad>(&normal_vector(12, seed ^ 5)));
+        let step = Quad::from_f64(2f64.powi(-30));
+        for order in 2..=4 {
+            let mut at = |offset: f64, order: usize| -> Vec<Quad> {
+                let mut w = w.clone();
+                add_scaled(&mut w, Quad::from_f64(offset) * step, &v);
+                let mut out = vec![Quad::constant(0.0); 12];
+                match order {
+                    1 => out.copy_from_slice(derivatives.gradient(&w).1),
+                    2 => derivatives.hessian_vector(&w, &v, &mut out),
+                    3 => derivatives.third_derivative(&w, &v, &mut out),
+                    _ => derivatives.fourth_derivative(&w, &v, &mut out),
+                }
+                out
+            };
+            let found: Vec<f64> = at(0.0, order).iter().map(|x| x.to_f64()).collect();
+            let (ahead, behind) = (at(1.0, order - 1), at(-1.0, order - 1));
+            let lower = ahead.iter().zip(&behind);
+            let difference: Vec<f64> = lower.map(|(&a, &b)| ((a - b) / (step + step)).to_f64()).collect();
+            // 2⁻⁶⁰ of two derivatives ahead, which the layer norm with ε = ½ keeps below some thousand.
+            let bound = 1e-13 * (1.0 + norm(&found));
+            prop_assert!(distance(&found, &difference) <= bound, "{activation:?} {order}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Heavy-ball momentum follows the same flow, in another time.
+
+use sharpflow::flow::FlowConstants;
+use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+
+use crate::checks::follows;
+use crate::claims::mean_square::QUADRATURE;
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::experiment::{Judged, NotJudged, On};
+use crate::experiments::{Dynamics, DynamicsRecord, OtherDynamics, OtherRun, ShortRun, of_dynamics};
+use crate::fit::fitted_dynamics;
+use crate::instance::Instance;
+use crate::theorem::{BEYOND, Concerns, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "heavy_ball",
+    title: "Heavy-ball momentum",
+    strength: Strength::Beyond,
+    statement: "With m' = μm + ∇L(w) + λw, w' = w - ηm', the edge of stability is at ηλ₁/‖w‖² = 2(1+μ), and near Γ the \
+                iterates follow the sharpness-reduction flow, one step lasting ηλ/(1-μ), with ⟨K h²⟩ = 2ηλ/(1+μ)",
+    latex: r"\frac{\eta\lambda_1}{\|w\|^2}\to 2(1+\mu),\qquad \frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1}{4+\|\nabla_\Gamma\log\lambda_1\|^2},\quad\tau=\frac{t\,\eta\lambda}{1-\mu}",
+    hypotheses: &["those of the sharpness-reduction flow", "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))"],
+    source: BEYOND,
+    concerns: Concerns::Every,
+    judged_on: &[&On::<OtherDynamics>(judge)],
+};
+
+const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
+
+fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
+    if !matches!(record.dynamics, Dynamics::HeavyBall { .. }) {
+        return Err(NotJudged::Unconcerned);
+    }
+    record.has_runs(instance)?;
+    let (on, momentum) = ((instance, record), record.dynamics.momentum());
+    let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
+    let faster = |factor: f64| FlowConstants { numerator: LAW.numerator * factor, ..LAW };
+    // The reading's δ is of η/((1+μ−ηλ)‖w‖²).
+    let edge = |what: &'static str, at: f64| {
+        let deviation = |run: &OtherRun| {
+            let kept = 1.0 + momentum - run.rung * (1.0 - momentum);
+            worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * kept / at - 1.0).abs()))
+        };
+        let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.rung, error: deviation(run) };
+        let points = record.runs.iter().map(point).collect();
+        let check = Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 1e-13 };
+        Statement { what: what.into(), check }
+    };
+    // ηλ = ε(1−μ). Each step of δ neglects |δ| of its terms at most, twice.
+    let mean_square = |what: &'static str, factor: f64| {
+        let ratio = |run: &ShortRun| {
+            let swing = worst(run.whole().iter().map(|(_, reading)| reading.edge_offset.abs()));
+            let mean = run.mean(|reading| reading.edge_stiffness * reading.displacement.powi(2));
+            let intrinsic_lr = run.intrinsic_lr * (1.0 - momentum);
+            (mean / (factor * intrinsic_lr) - 1.0).abs() / (2.0 * swing + QUADRATURE)
+        };
+        Statement { what: what.into(), check: Check::Bound { ratios: record.swings.iter().map(ratio).collect() } }
+    };
+    Ok(Measurement {
+        instance: record.dynamics.name_on(instance),
+        hypotheses: of_dynamics(instance, record),
+        statements: vec![
+            follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),
+            edge("ηλ₁/‖w‖² = 2(1+μ)", 2.0 * (1.0 + momentum)),
+            mean_square("⟨K h²⟩ against 2ηλ/(1+μ)", 2.0 / (1.0 + momentum)),
+        ],
+        twins: vec![
+            follows("one step lasts ηλ", on, faster(1.0 - momentum), point),
+            follows("one step lasts ηλ/(1-μ)²", on, faster(1.0 / (1.0 - momentum)), point),
+            follows("one step lasts ηλ(1+μ)/(1-μ)", on, faster(1.0 + momentum), point),
+            follows("denominator 4(1+μ) + ‖G‖²", on, FlowConstants { offset: 4.0 * (1.0 + momentum), ..LAW }, point),
+            follows("denominator 4(1-μ) + ‖G‖²", on, FlowConstants { offset: 4.0 * (1.0 - momentum), ..LAW }, point),
+            follows("sign flipped", on, faster(-1.0), point),
+            edge("edge at 2", 2.0),
+            edge("edge at 2/(1-μ)", 2.0 / (1.0 - momentum)),
+            mean_square("⟨K h²⟩ = 2ηλ", 2.0),
+            mean_square("⟨K h²⟩ = 2ηλ(1-μ)", 2.0 * (1.0 - momentum)),
+            mean_square("⟨K h²⟩ = 2ηλ/(1-μ)", 2.0 / (1.0 - momentum)),
+        ],
+        constants: fitted_dynamics(instance, record),
+    })
+}

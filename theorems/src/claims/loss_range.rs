@@ -1,0 +1,50 @@
+//! How far a loss can rise over the whole sphere.
+
+use std::f64::consts::PI;
+
+use sharpflow::enclosure::SphereBounds;
+
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::experiment::{Judged, On};
+use crate::experiments::{Scope, SmoothLosses, StableRecord, of_stable};
+use crate::theorem::{Concerns, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "loss_range",
+    title: "Range of the loss",
+    strength: Strength::Bound,
+    statement: "On a loss smooth on all of the sphere S, max L - min L ≤ ρπ²/2, ρ the largest spherical sharpness",
+    latex: r"\max_S L-\min_S L\le\tfrac{\pi^2}{2}\,\rho,\qquad\rho=\max_S\lambda_1",
+    hypotheses: &["the loss is scale-invariant", "L is smooth on all of S, and ρ is enclosed"],
+    source: PAPER,
+    concerns: Concerns::Every,
+    judged_on: &[&On::<SmoothLosses>(judge)],
+};
+
+fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
+    let bounds = || records.iter().filter_map(|record| record.bounds.as_ref());
+    let (highest, lowest) = (
+        |r: &SphereBounds| r.largest_loss.upper + r.least_loss.upper,
+        |r: &SphereBounds| r.largest_loss.lower + r.least_loss.lower,
+    );
+    // A statement has to hold of the largest range there can be with the least ρ; a twin has to fail of the reverse.
+    let proved = |what: &'static str, constant: f64| {
+        let ratio = bounds().map(|r| highest(r) / (constant * r.tangential_sharpness.lower));
+        Statement { what: what.into(), check: Check::Bound { ratios: ratio.collect() } }
+    };
+    let twin = |what: &'static str, constant: f64| {
+        let ratio = bounds().map(|r| lowest(r) / (constant * r.tangential_sharpness.upper));
+        Statement { what: what.into(), check: Check::Bound { ratios: ratio.collect() } }
+    };
+    let spherical = bounds().map(|r| highest(r) / (0.5 * PI * PI * r.sharpness.lower));
+    Ok(Measurement {
+        instance: "losses smooth on all of S".into(),
+        hypotheses: of_stable(records, scope),
+        statements: vec![
+            proved("ρ of the Hessian on the sphere", 0.5 * PI * PI),
+            Statement { what: "ρ of ∇²L".into(), check: Check::Bound { ratios: spherical.collect() } },
+        ],
+        twins: vec![twin("ρπ²/4", 0.25 * PI * PI), twin("ρπ", PI), twin("4ρ", 4.0)],
+        constants: vec![],
+    })
+}

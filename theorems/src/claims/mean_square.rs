@@ -1,0 +1,80 @@
+//! The mean square of the oscillation along v₁.
+
+use sharpflow::measure::Reading;
+
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::experiment::{Judged, On};
+use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
+use crate::instance::Instance;
+use crate::theorem::{Concerns, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "mean_square",
+    title: "Mean square of the oscillation",
+    strength: Strength::Limit,
+    statement: "At the edge of stability, averaged over a whole oscillation of δ, ⟨K h²⟩ = 2ηλ with K = 4 + ‖∇_Γ log λ₁‖²",
+    latex: r"\langle K h^2\rangle=2\eta\lambda,\qquad K=4+\|\nabla_\Gamma\log\lambda_1\|^2",
+    hypotheses: &[
+        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
+        "the run stays near Γ and the edge",
+        "|h| stays above rounding",
+    ],
+    source: PAPER,
+    concerns: Concerns::Every,
+    judged_on: &[&On::<Swings>(judge)],
+};
+
+/// The trapezoid rule over 32 readings of a smooth period whose ends lie within cells, of swings up to the large ones.
+pub(crate) const QUADRATURE: f64 = 1e-4;
+
+/// ⟨(b + c‖G‖²)h²⟩ = aηλ.
+#[derive(Clone, Copy)]
+struct Law {
+    a: f64,
+    b: f64,
+    c: f64,
+}
+
+const LAW: Law = Law { a: 2.0, b: 4.0, c: 1.0 };
+
+fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
+    let [small, large] = ENERGIES;
+    let within = |what: &'static str, energy: f64, law: Law| Statement {
+        what: what.into(),
+        check: Check::Bound { ratios: record.of_energy(energy).map(|run| deviation(run, law)).collect() },
+    };
+    let constant = |what: &'static str, energy: f64| {
+        let rung = |k: i32| -> Vec<f64> { record.rung(energy, k).map(|run| ratio(run, LAW)).collect() };
+        Constant::of_rungs(what, LAW.a, rung(0), &rung(1))
+    };
+    Ok(Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_swings(instance, record),
+        statements: vec![
+            within("⟨K h²⟩ against 2ηλ, small swings", small, LAW),
+            within("⟨K h²⟩ against 2ηλ, large swings", large, LAW),
+        ],
+        twins: vec![
+            within("ηλ", small, Law { a: 1.0, ..LAW }),
+            within("4ηλ", small, Law { a: 4.0, ..LAW }),
+            within("2.2ηλ", small, Law { a: 2.2, ..LAW }),
+            within("K = 2 + ‖G‖²", small, Law { b: 2.0, ..LAW }),
+            within("K = 8 + ‖G‖²", small, Law { b: 8.0, ..LAW }),
+            within("K = 4 + 2‖G‖²", small, Law { c: 2.0, ..LAW }),
+            within("K = 4", small, Law { c: 0.0, ..LAW }),
+            within("ηλ, large swings", large, Law { a: 1.0, ..LAW }),
+        ],
+        constants: vec![constant("⟨K h²⟩/(ηλ), small swings", small), constant("⟨K h²⟩/(ηλ), large swings", large)],
+    })
+}
+
+/// |⟨(b + c‖G‖²)h²⟩/(aηλ) − 1| over its bound: twice the largest |δ| of the swing, and the quadrature's error.
+fn deviation(run: &ShortRun, law: Law) -> f64 {
+    let bound = 2.0 * (8.0 * run.intrinsic_lr * run.energy).sqrt() + QUADRATURE;
+    (ratio(run, law) / law.a - 1.0).abs() / bound
+}
+
+fn ratio(run: &ShortRun, law: Law) -> f64 {
+    let square = |reading: &Reading| (law.b + law.c * (reading.edge_stiffness - 4.0)) * reading.displacement.powi(2);
+    run.mean(square) / run.intrinsic_lr
+}

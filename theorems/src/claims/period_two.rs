@@ -1,0 +1,60 @@
+//! The oscillation of period two along the top eigenvector.
+
+use sharpflow::measure::worst;
+
+use crate::checks::falls;
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::experiment::{Judged, On};
+use crate::experiments::{Ladder, LadderRecord, Run, Swing, of_ladder};
+use crate::instance::Instance;
+use crate::theorem::{Concerns, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "period_two",
+    title: "Oscillation of period two",
+    strength: Strength::Limit,
+    statement: "At the edge of stability h = ⟨θ - p, v₁⟩ changes sign at every step, and the displacement θ - p lines up with the top eigenvector v₁: the largest angle between them vanishes with ηλ",
+    latex: r"\operatorname{sign}h_{t+1}=-\operatorname{sign}h_t,\qquad \angle(\theta_t-p_t,\,\pm v_1)=O(\sqrt{\eta\lambda})",
+    hypotheses: &["those of the sharpness-reduction flow"],
+    source: PAPER,
+    concerns: Concerns::Every,
+    judged_on: &[&On::<Ladder>(judge)],
+};
+
+/// ‖θ − p‖² − h² cancels to a rounding of the larger: the angle is known to √u.
+const FLOOR: f64 = 1e-8;
+
+fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
+    let horizon = instance.plan.horizon;
+    let angle = |swing: &Swing| {
+        let along = swing.reading.displacement.abs();
+        let beside = swing.reading.distance_to_manifold.powi(2) - along * along;
+        beside.max(0.0).sqrt().atan2(along)
+    };
+    let lines_up =
+        falls("angle between θ - p and v₁", record, FLOOR, |run: &Run| worst(run.swings_within(horizon).map(angle)));
+    Ok(Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_ladder(instance, record),
+        statements: vec![lines_up, signs("h changes sign at every step", instance, record, |step| step % 2 == 1)],
+        twins: vec![
+            signs("h keeps its sign", instance, record, |_| false),
+            signs("h changes sign at every second step", instance, record, |step| step % 4 >= 2),
+            signs("h changes sign at every third step", instance, record, |step| (step / 3) % 2 == 1),
+        ],
+        constants: vec![],
+    })
+}
+
+/// Whether the signs of h are those of a pattern that `negative` gives relative to the first; fewer than half a failure is asked for.
+fn signs(what: &'static str, instance: &Instance, record: &LadderRecord, negative: fn(u64) -> bool) -> Statement {
+    let failures = |run: &Run| {
+        let first = run.swings.first().map_or(f64::NAN, |swing| swing.reading.displacement);
+        let wrong = |swing: &&Swing| {
+            let expected = if negative(swing.step) { -first } else { first };
+            !(expected * swing.reading.displacement > 0.0)
+        };
+        run.swings_within(instance.plan.horizon).filter(wrong).count() as f64 / 0.5
+    };
+    Statement { what: what.into(), check: Check::Bound { ratios: record.runs.iter().map(failures).collect() } }
+}

@@ -1,0 +1,93 @@
+//! How fast the sharpness falls along the run, and where it stops.
+
+use sharpflow::measure::worst;
+
+use crate::checks::{constant, falls};
+use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::experiment::{Judged, On};
+use crate::experiments::{Ladder, LadderRecord, Run, Swing, of_ladder};
+use crate::instance::{Instance, Place};
+use crate::theorem::{Concerns, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "sharpness_decay",
+    title: "Rate of the sharpness",
+    strength: Strength::Limit,
+    statement: "Along GD with weight decay at the edge, log λ₁ falls at the rate 2‖G‖²/(4 + ‖G‖²) in τ, so never faster than 2, and stands still exactly where G = ∇_Γ log λ₁ = 0",
+    latex: r"\frac{d\log\lambda_1}{d\tau}=-\frac{2\|G\|^2}{4+\|G\|^2}\ge-2",
+    hypotheses: &["those of the sharpness-reduction flow"],
+    source: PAPER,
+    concerns: Concerns::Every,
+    judged_on: &[&On::<Ladder>(judge)],
+};
+
+/// λ₁ is known to a few roundings of the Hessian.
+const FLOOR: f64 = 1e-11;
+
+fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
+    let horizon = instance.plan.horizon;
+    let rate = |what: &'static str, rate: fn(f64) -> f64| {
+        falls(what, record, FLOOR, move |run: &Run| deviation(run, horizon, rate))
+    };
+    let mut twins = vec![
+        rate("2‖G‖²/(2 + ‖G‖²)", |g| 2.0 * g / (2.0 + g)),
+        rate("2‖G‖²/(8 + ‖G‖²)", |g| 2.0 * g / (8.0 + g)),
+        rate("2‖G‖²/(4 + 2‖G‖²)", |g| 2.0 * g / (4.0 + 2.0 * g)),
+        rate("‖G‖²/(4 + ‖G‖²)", |g| g / (4.0 + g)),
+        rate("4‖G‖²/(4 + ‖G‖²)", |g| 4.0 * g / (4.0 + g)),
+        rate("it rises", |g| -2.0 * g / (4.0 + g)),
+    ];
+    twins.push(limit("along the flow never faster than its mean", instance, |mean| mean));
+    Ok(Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_ladder(instance, record),
+        statements: vec![
+            rate("log λ₁ against ∫2‖G‖²/(4 + ‖G‖²)dτ", |g| 2.0 * g / (4.0 + g)),
+            limit("along the flow never faster than 2", instance, |_| 2.0),
+        ],
+        twins,
+        constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", 2.0, (instance, record), |run| {
+            numerator(run, horizon)
+        })],
+    })
+}
+
+/// sup |log(λ₁(τ)/λ₁(0)) + ∫rate dτ| over a run.
+fn deviation(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> f64 {
+    worst(fallen(run, horizon, rate).into_iter().map(|(gained, integral)| (gained + integral).abs()))
+}
+
+/// a of the rate a‖G‖²/(4 + ‖G‖²) that the whole run shows.
+fn numerator(run: &Run, horizon: f64) -> f64 {
+    fallen(run, horizon, |g| g / (4.0 + g)).last().map_or(f64::NAN, |(gained, integral)| -gained / integral)
+}
+
+/// log(λ₁(τ)/λ₁(0)) and ∫rate dτ at the readings of a run, the integral by the trapezoid rule over them.
+fn fallen(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let mut integral = 0.0;
+    let mut before: Option<(f64, f64)> = None;
+    let mut first = f64::NAN;
+    let at = |swing: &Swing| {
+        let (tau, reading) = (swing.step as f64 * run.intrinsic_lr, &swing.reading);
+        let now = rate(reading.edge_stiffness - 4.0);
+        match before {
+            None => first = reading.sharpness,
+            Some((earlier, was)) => integral += 0.5 * (tau - earlier) * (now + was),
+        }
+        before = Some((tau, now));
+        ((reading.sharpness / first).ln(), integral)
+    };
+    run.swings_within(horizon).map(at).collect()
+}
+
+/// The rates between places of the predicted path over a limit, which may be made of their mean.
+fn limit(what: &'static str, instance: &Instance, limit: fn(f64) -> f64) -> Statement {
+    let between =
+        |pair: &[Place]| (pair[0].geometry.sharpness / pair[1].geometry.sharpness).ln() / (pair[1].tau - pair[0].tau);
+    let rates: Vec<f64> = instance.path.windows(2).map(between).collect();
+    let limit = limit(rates.iter().sum::<f64>() / rates.len() as f64);
+    Statement {
+        what: what.into(),
+        check: Check::Bound { ratios: rates.into_iter().map(|rate| rate / limit).collect() },
+    }
+}

@@ -1,0 +1,135 @@
+//! The sharpness-reduction flow.
+
+use sharpflow::arithmetic::distance;
+use sharpflow::flow::{Flow, FlowConstants, FlowError};
+use sharpflow::loss::Loss;
+use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::experiment::{Judged, On};
+use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
+use crate::fit::{Path, fitted};
+use crate::instance::{FLOW_TOLERANCE, Instance};
+use crate::theorem::{Concerns, PAPER, Theorem};
+
+pub(crate) static THEOREM: Theorem = Theorem {
+    id: "sharpness_reduction_flow",
+    title: "Sharpness-reduction flow",
+    strength: Strength::Limit,
+    statement: "Near Γ and at the edge of stability, GD with weight decay stays close to ζ(t·ηλ), where \
+                dζ/dτ = -2∇_Γ log λ₁(ζ) / (4 + ‖∇_Γ log λ₁(ζ)‖²); the largest distance up to a fixed τ vanishes with ηλ",
+    latex: r"\frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1(\zeta)}{4+\|\nabla_\Gamma\log\lambda_1(\zeta)\|^2}",
+    hypotheses: &[
+        "the loss is scale-invariant",
+        "the rank of ∇²L is constant along Γ",
+        "λ₁ is simple along the path",
+        "the start is within O(√(ηλ)) of Γ and of the edge, with bounded energy",
+        "|h| stays above rounding",
+    ],
+    source: PAPER,
+    concerns: Concerns::Every,
+    judged_on: &[&On::<Ladder>(judge)],
+};
+
+const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
+
+const TWINS: [(&str, FlowConstants); 8] = [
+    ("denominator 3 + ‖G‖²", FlowConstants { offset: 3.0, ..LAW }),
+    ("denominator 5 + ‖G‖²", FlowConstants { offset: 5.0, ..LAW }),
+    ("denominator 4", FlowConstants { slope: 0.0, ..LAW }),
+    ("denominator 4 + 2‖G‖²", FlowConstants { slope: 2.0, ..LAW }),
+    ("numerator 1", FlowConstants { numerator: 1.0, ..LAW }),
+    ("numerator 4 (time 2ηλ)", FlowConstants { numerator: 4.0, ..LAW }),
+    ("sign flipped", FlowConstants { numerator: -2.0, ..LAW }),
+    ("flow stands still", FlowConstants { numerator: 0.0, ..LAW }),
+];
+
+fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
+    let flow = instance.flow(LAW);
+    let order = |what: &'static str, flow: &Result<Flow<f64>, FlowError>, read: Read, model, holding| Statement {
+        what: what.into(),
+        check: match flow {
+            Ok(flow) => {
+                let points = errors(instance, record, flow, read);
+                Check::Order { points, model, above: 0.25, holding, floor: FLOW_TOLERANCE }
+            }
+            Err(error) => Check::Missing { reason: error.to_string() },
+        },
+    };
+    let statements = vec![
+        order("raw iterate", &flow, Run::theta, ErrorModel::NextOrder, Some(0.5)),
+        order("projected on Γ", &flow, Run::point, ErrorModel::Leading, None),
+    ];
+    let twins = TWINS.iter().map(|&(what, constants)| {
+        let flow = instance.twin_flow(constants, instance.plan.horizon);
+        order(what, &flow, Run::point, ErrorModel::Leading, None)
+    });
+    Ok(Measurement {
+        instance: instance.name.clone(),
+        hypotheses: of_ladder(instance, record),
+        twins: twins.collect(),
+        constants: constants(instance, record),
+        statements,
+    })
+}
+
+/// Which vector of a reading is compared: θ or p.
+type Read = fn(&Run, usize) -> &[f64];
+
+/// The sup of ‖iterate − ζ(τ)‖ over the window, for every run.
+fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Read) -> Vec<LadderPoint> {
+    let mut predicted = vec![0.0; instance.loss.dimension()];
+    let runs = record.runs.iter();
+    runs.map(|run| {
+        let distances = run.window(0.0, flow.end()).map(|k| {
+            flow.at(run.times[k], &mut predicted);
+            distance(read(run, k), &predicted)
+        });
+        let error = worst(distances);
+        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error }
+    })
+    .collect()
+}
+
+/// The constants that fit the projected iterates of the two finest rungs.
+fn constants(instance: &Instance, record: &LadderRecord) -> Vec<Constant> {
+    let paths =
+        |k: usize| -> Vec<Path<'_>> { record.rung(instance, k).map(|run| run.path(instance.plan.horizon)).collect() };
+    fitted(instance, LAW, instance.plan.horizon, [&paths(0), &paths(1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Progress;
+    use crate::verdict::{decide, level_of_one};
+    use sharpflow::data::Dataset;
+
+    /// A path that is the flow of other constants gives those constants back, and excludes the theory's.
+    #[test]
+    fn the_constants_of_another_flow_are_found() {
+        let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
+        let mut record = LadderRecord::new(&instance, &Progress::default()).unwrap();
+        let planted = [
+            (0, FlowConstants { numerator: 2.02, ..LAW }, 2.02),
+            (1, FlowConstants { offset: 4.04, ..LAW }, 4.04),
+            (2, FlowConstants { slope: 1.01, ..LAW }, 1.01),
+        ];
+        for (place, other, expected) in planted {
+            let path = instance.flow(other).unwrap();
+            record.runs.iter_mut().for_each(|run| run.replace_points(|tau, point| path.at(tau, point)));
+            let found = constants(&instance, &record);
+            // One Gauss–Newton step errs by the square of the change, 1 %.
+            let mean = |k: usize| found[k].values.iter().sum::<f64>() / found[k].values.len() as f64;
+            assert!((mean(place) / expected - 1.0).abs() < 3e-4, "{} = {}", found[place].what, mean(place));
+            let joint = [other.offset / other.numerator, other.slope / other.numerator];
+            for (k, expected) in joint.into_iter().enumerate() {
+                assert!((mean(3 + k) / expected - 1.0).abs() < 1e-3, "{} = {}", found[3 + k].what, mean(3 + k));
+            }
+            let measured = judge((&instance, &record)).unwrap();
+            let decided = decide(measured, level_of_one(150));
+            let constant = &decided.estimates[place];
+            assert!(!constant.estimate.contains(constant.theory.unwrap()), "{constant:?}");
+        }
+    }
+}

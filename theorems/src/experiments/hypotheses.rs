@@ -1,0 +1,177 @@
+//! Hypotheses that several experiments share, measured on their runs and along the predicted path.
+
+use sharpflow::arithmetic::Real;
+use sharpflow::dense::{DenseError, symmetric_eigen};
+use sharpflow::descent::EdgeStart;
+use sharpflow::krylov::{KrylovError, KrylovOptions};
+use sharpflow::loss::{Derivatives, Loss};
+use sharpflow::measure::{Reading, slow_period, worst};
+use sharpflow::minimizers::MinimizersError;
+use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
+
+use super::relatives::{Dynamics, slower};
+use crate::evidence::{Hypothesis, Name};
+use crate::instance::{Instance, InstanceLoss, Place, Regression};
+
+/// What the hypotheses of a run are measured on. `rung` is its ε: ηλ, or what stands for it under other dynamics.
+pub(super) struct Watched {
+    pub rung: f64,
+    pub start: usize,
+    /// u of the arithmetic it was made in.
+    pub unit_roundoff: f64,
+    pub readings: Vec<Reading>,
+    pub failure: Option<MinimizersError>,
+}
+
+/// How far from Γ and from the edge a run may be, in units of √ε.
+pub(super) struct Window {
+    pub near: f64,
+    pub edge: f64,
+}
+
+impl Window {
+    /// Twice the swing of an energy.
+    pub fn of_energy(energy: f64) -> Self {
+        // |h| reaches kick·√(2ε/K), K ≥ 4, and |δ| reaches √(8εe).
+        let highest = EdgeStart::at_energy(1.0, energy, 0.0).kick;
+        Self { near: 2.0 * highest / 2f64.sqrt(), edge: 2.0 * (8.0 * energy).sqrt() }
+    }
+
+    /// That of the same energy of another dynamics, K ≥ 2C_b.
+    pub fn of(self, dynamics: Dynamics) -> Self {
+        let window = self.under(dynamics.momentum());
+        Self { near: window.near * (2.0 / dynamics.decay()).sqrt(), ..window }
+    }
+
+    /// That of the same energy under momentum.
+    pub fn under(self, momentum: f64) -> Self {
+        let slower = slower(momentum);
+        Self { near: slower * self.near, edge: slower * self.edge }
+    }
+}
+
+/// The hypotheses that every oscillation at the edge has.
+pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> Vec<Hypothesis> {
+    let Window { near, edge } = window;
+    let at = |run: &Watched| format!("at ε = {:.1e}, start {}", run.rung, run.start);
+    let largest = |what: String, ratio: &dyn Fn(&Watched, &Reading) -> f64| {
+        let of_run = |run: &Watched| worst(run.readings.iter().map(|reading| ratio(run, reading)));
+        largest(whose.to_owned() + &what, runs, of_run, at)
+    };
+    let lost = runs.iter().filter_map(|run| Some((run, run.failure?)));
+    let dimension = instance.loss.dimension();
+    let precise = match runs.iter().filter(|run| run.unit_roundoff < f64::UNIT_ROUNDOFF).count() {
+        0 => String::new(),
+        count => format!(" ({count} of {} runs in double-double)", runs.len()),
+    };
+    vec![
+        lost_runs(whose, lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
+        largest(format!("near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
+            reading.distance_to_manifold / (near * run.rung.sqrt())
+        }),
+        largest(format!("at the edge: |δ| over {edge:.1}√ε"), &|run, reading| {
+            reading.edge_offset.abs() / (edge * run.rung.sqrt())
+        }),
+        largest("λ₁ is simple: λ₂ below the edge".into(), &|_, reading| {
+            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
+        }),
+        largest(format!("|h| above rounding: its noise, a thousandfold, over |h|{precise}"), &|run, reading| {
+            1e3 * displacement_noise(run.unit_roundoff, dimension, run.rung) / reading.displacement.abs()
+        }),
+    ]
+}
+
+/// That no run lost its nearest point.
+pub(super) fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hypothesis {
+    Hypothesis {
+        what: (whose.to_owned() + "every run keeps a nearest point on Γ").into(),
+        measured: count as f64,
+        bound: 0.0,
+        place: first.unwrap_or_default(),
+    }
+}
+
+/// Scale invariance where no run is kept to measure it along: at the places of the predicted path.
+pub(super) fn invariance_hypothesis(instance: &Instance) -> Hypothesis {
+    let radial = |place: &Place| instance.loss.radial_gradient(&place.point, place.geometry.sharpness);
+    let what = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
+    largest(what, &instance.path, radial, |place: &Place| format!("at τ = {:.3}", place.tau))
+}
+
+/// The largest over some runs or places of measured/bound, and where it is met.
+pub(super) fn largest<R>(
+    what: impl Into<Name>,
+    of: &[R],
+    ratio: impl Fn(&R) -> f64,
+    place: impl Fn(&R) -> String,
+) -> Hypothesis {
+    let measured = worst(of.iter().map(&ratio));
+    let at = of.iter().find(|one| ratio(one).total_cmp(&measured).is_eq());
+    Hypothesis { what: what.into(), measured, bound: 1.0, place: at.map_or(String::new(), place) }
+}
+
+/// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression all eigenvalues by derivatives alone,
+/// on a network λ₁ by Hessian–vector products alone.
+pub(super) fn rank_hypothesis(instance: &Instance) -> Hypothesis {
+    let dimension = instance.loss.dimension();
+    let mut hypothesis = Hypothesis {
+        what: "constant rank, and λ₁ of the Hessian by another route, over its rounding bound".into(),
+        measured: 0.0,
+        bound: 1.0,
+        place: format!("rank {} of {dimension}", instance.rank()),
+    };
+    let mut unit = vec![0.0; dimension];
+    for place in instance.path.iter().step_by(4) {
+        unit.copy_from_slice(&place.point);
+        instance.loss.space().restrict(&mut unit);
+        let measured = match &instance.loss {
+            InstanceLoss::Regression(regression) => {
+                of_derivatives(regression, instance, &unit, place).map_err(|e| e.to_string())
+            }
+            InstanceLoss::Network(_) => of_products(instance, &unit, place).map_err(|e| e.to_string()),
+        };
+        let (ratio, place) = match measured {
+            Ok(ratio) => (ratio, format!("at τ = {:.3}", place.tau)),
+            Err(error) => (f64::INFINITY, format!("at τ = {:.3}: {error}", place.tau)),
+        };
+        if !(ratio <= hypothesis.measured) {
+            (hypothesis.measured, hypothesis.place) = (worst([ratio, hypothesis.measured]), place);
+        }
+    }
+    hypothesis
+}
+
+/// All eigenvalues of ∇²L, by derivatives alone in double-double, against those of the closed form and zeros.
+fn of_derivatives(
+    regression: &Regression,
+    instance: &Instance,
+    point: &[f64],
+    place: &Place,
+) -> Result<f64, DenseError> {
+    let hessian = instance.loss.precise_hessian(point);
+    let found = symmetric_eigen(hessian.as_ref())?.values;
+    let known = regression.minimizers.normal_eigenpairs(point).values;
+    let others = known.iter().skip(1).copied().chain(std::iter::repeat(0.0));
+    let expected = std::iter::once(place.geometry.sharpness).chain(others);
+    let apart = worst(found.iter().zip(expected).map(|(found, expected)| (found - expected).abs()));
+    let conditioning = regression.loss.conditioning(point);
+    // Entries of ∇²L are sums of terms of the size of `curvature`, with the relative error that the gradient would have in doubles, of which
+    // p and the data are made.
+    Ok(apart / (3.0 * conditioning.rounding * conditioning.condition))
+}
+
+/// Krylov's residual bounds the distance to an eigenvalue; dense eigenvalues of D×D err by D·u of the largest.
+fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64, KrylovError> {
+    let mut derivatives = Derivatives::new(&instance.loss);
+    let options = KrylovOptions { pairs: 1, ..KrylovOptions::default() };
+    let found = largest_sharpnesses(&mut derivatives, point, HessianKind::Euclidean, &options, None)?;
+    let sharpness = place.geometry.sharpness;
+    let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
+    let bound = pair.residual + 64.0 * point.len() as f64 * f64::EPSILON * sharpness;
+    Ok((pair.value - sharpness).abs() / bound)
+}
+
+/// What rounding makes of h: a random walk of D roundings a step over a slow period.
+pub(super) fn displacement_noise(unit_roundoff: f64, dimension: usize, intrinsic_lr: f64) -> f64 {
+    unit_roundoff * (dimension as f64 * slow_period(intrinsic_lr)).sqrt()
+}

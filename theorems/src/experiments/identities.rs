@@ -1,0 +1,219 @@
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, Real, SecondField, distance};
+use sharpflow::data::{Stream, generator};
+use sharpflow::identities::{ExactError, Identity, Point, Trials, Variant, try_exactly};
+use sharpflow::loss::Derivatives;
+use sharpflow::measure::worst;
+use sharpflow::network::homogeneity::Answer;
+use sharpflow::network::zoo::{Architecture, ZOO};
+use sharpflow::network::{Network, NetworkLoss};
+
+use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement, Table};
+use crate::experiment::{Experiment, NotRun};
+use crate::instance::{Rejected, point_of};
+use crate::population::{Population, Source};
+use crate::progress::Progress;
+
+/// Random points of each field, and of floats.
+const POINTS: usize = 4;
+
+/// Every identity and its twins on one architecture: in two prime fields, and in floats.
+#[derive(Debug)]
+pub struct IdentityRecord {
+    pub architecture: String,
+    /// Whether its degrees prove the loss scale-invariant.
+    pub proved: bool,
+    /// At small shapes with rational functions; or why it could not be tried.
+    pub fields: Result<[Trials; 2], ExactError>,
+    /// At its own shapes with its own functions.
+    pub floats: Vec<FloatTrial>,
+}
+
+/// One variant of an identity at random points in double-double.
+#[derive(Debug)]
+pub struct FloatTrial {
+    pub identity: Identity,
+    /// Its place among the identity's variants; 0 is the identity itself.
+    pub variant: usize,
+    /// ‖left − right‖ over its rounding bound, a point at a time.
+    pub ratios: Vec<f64>,
+}
+
+impl IdentityRecord {
+    /// All built-in architectures.
+    ///
+    /// # Errors
+    /// None in practice: the built-in files are networks.
+    pub fn all(seed: u64) -> Result<Vec<Self>, Rejected> {
+        let record = |architecture: Architecture| {
+            let network = architecture.network(&[]).map_err(Box::new)?;
+            Self::new(architecture.name, &network, &architecture.exact().map_err(Box::new)?, seed)
+        };
+        ZOO.into_par_iter().map(record).collect()
+    }
+
+    /// One network; `small` is what exact arithmetic tries in its place.
+    ///
+    /// # Errors
+    /// None in practice: floats have all functions.
+    pub fn new(name: &str, network: &Network, small: &Network, seed: u64) -> Result<Self, Rejected> {
+        let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed);
+        let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed);
+        Ok(Self {
+            architecture: name.into(),
+            proved: network.homogeneity(&[], seed).answer == Answer::Proved,
+            fields: first.and_then(|first| Ok([first, second?])),
+            floats: in_floats(network, seed)?,
+        })
+    }
+}
+
+/// The identities in double-double, held to the bound that a running error analysis of the same computation gives: of the forward and the
+/// backward pass, not of their result, so that it stays where the result vanishes.
+fn in_floats(network: &Network, seed: u64) -> Result<Vec<FloatTrial>, Rejected> {
+    // The bound is of doubles, and in proportion to the unit roundoff; twice for what is not of first order.
+    const SHRINK: f64 = 2.0 * Quad::UNIT_ROUNDOFF / f64::UNIT_ROUNDOFF;
+    let (bounded, precise) = (NetworkLoss::<Ball>::new(network)?, NetworkLoss::<Quad>::new(network)?);
+    let (mut bounded, mut precise) = (Derivatives::new(&bounded), Derivatives::new(&precise));
+    let mut generator = generator(seed, Stream::Test);
+    let mut trials: Vec<FloatTrial> = Identity::ALL
+        .into_iter()
+        .flat_map(|identity| (0..identity.variants().len()).map(move |variant| (identity, variant)))
+        .map(|(identity, variant)| FloatTrial { identity, variant, ratios: Vec::new() })
+        .collect();
+    for _ in 0..POINTS {
+        let mut draw =
+            || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
+        let (weights, direction) = (draw(), draw());
+        let ball = point::<Ball>(&weights, &direction);
+        let same = point::<Quad>(&weights, &direction);
+        for trial in &mut trials {
+            let variant = trial.identity.variants()[trial.variant];
+            let (left, right) = trial.identity.sides(variant, &mut bounded, &ball);
+            let (precise_left, precise_right) = trial.identity.sides(variant, &mut precise, &same);
+            let residual = distance(&precise_left, &precise_right).to_f64();
+            let bound = left.iter().chain(&right).map(|side| side.radius * side.radius).sum::<f64>().sqrt();
+            // Where there is no bound nothing is said.
+            let ratio = if bound.is_finite() { residual / (SHRINK * bound) } else { f64::NAN };
+            trial.ratios.push(if residual == 0.0 { 0.0 } else { ratio });
+        }
+    }
+    Ok(trials)
+}
+
+/// The same point over an arithmetic: all its numbers are doubles.
+fn point<T: Base>(weights: &[f64], direction: &[f64]) -> Point<T> {
+    let of = |v: &[f64]| -> Vec<T> { v.iter().map(|&x| T::from_f64(x)).collect() };
+    Point {
+        weights: of(weights),
+        direction: of(direction),
+        factor: T::from_f64(1.75),
+        learning_rate: T::from_f64(0.25),
+        decay: T::from_f64(0.5),
+    }
+}
+
+/// The identities of scale invariance, in prime fields and in floats.
+pub struct Identities;
+
+impl Experiment for Identities {
+    type On = Population;
+    type Seen<'a> = &'a IdentityRecord;
+    const NAME: &'static str = "exact identities";
+    const AT_THE_EDGE: bool = false;
+
+    fn suits(_: &Population, _: &Population) -> bool {
+        true
+    }
+
+    fn steps(_: &Population) -> u64 {
+        0
+    }
+
+    fn run(
+        population: &Population,
+        _: &Population,
+        _: &Progress,
+        show: &mut dyn FnMut(Self::Seen<'_>),
+    ) -> Result<Vec<Table>, NotRun> {
+        let records = match &population.source {
+            Source::Network { network, .. } => {
+                let name = population.source.name();
+                if let Err(unfit) = point_of(network, population.seed).map_err(Rejected::from)? {
+                    return Err(NotRun::Skipped(format!("{name}: {unfit}")));
+                }
+                let small = network.with_rational_activations();
+                vec![IdentityRecord::new(&name, network, &small, population.seed)?]
+            }
+            Source::BuiltIn | Source::Data { .. } => IdentityRecord::all(population.seed)?,
+        };
+        records.iter().for_each(show);
+        Ok(vec![])
+    }
+}
+
+/// What a record says of some identities: each must hold and each of their twins must fail, in the fields and in floats by itself.
+pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measurement {
+    let exact = |agreed: bool| Check::Bound { ratios: vec![if agreed { 0.0 } else { DISAGREES }] };
+    let (mut statements, mut twins, mut accidents) = (Vec::new(), Vec::new(), Vec::new());
+    for &identity in identities {
+        let variants = identity.variants();
+        // A network with too many roots is tried in floats alone.
+        for (k, trials) in record.fields.iter().flatten().enumerate() {
+            let name = |variant: &Variant| format!("{} in prime field {}", variant.formula, k + 1).into();
+            accidents.push(trials.log2_accident);
+            for trial in trials.trials.iter().filter(|trial| trial.identity == identity) {
+                let check = exact(trial.agreed == trials.points);
+                statements.push(Statement { what: name(&variants[0]), check });
+                let of_twins = variants[1..].iter().zip(&trial.twins_differed);
+                let twin =
+                    |(twin, &differed): (&Variant, &usize)| Statement { what: name(twin), check: exact(differed == 0) };
+                twins.extend(of_twins.map(twin));
+            }
+        }
+        // What both fields prove no float refutes: beyond its bound it says nothing.
+        let agrees = |trials: &Trials| {
+            let mut of_identity = trials.trials.iter().filter(|trial| trial.identity == identity);
+            of_identity.all(|trial| trial.agreed == trials.points)
+        };
+        let is_proved = record.fields.as_ref().is_ok_and(|fields| fields.iter().all(agrees));
+        for trial in record.floats.iter().filter(|trial| trial.identity == identity) {
+            let largest = worst(trial.ratios.iter().copied());
+            let check = if trial.variant == 0 && is_proved && largest > 1.0 {
+                Check::Missing {
+                    reason: format!("double-double differs by {largest:.1e} of its bound, prime fields do not"),
+                }
+            } else {
+                Check::Bound { ratios: trial.ratios.clone() }
+            };
+            let what = format!("{} in double-double", variants[trial.variant].formula).into();
+            let statement = Statement { what, check };
+            if trial.variant == 0 { statements.push(statement) } else { twins.push(statement) }
+        }
+    }
+    Measurement {
+        instance: match &record.fields {
+            Ok(_) => format!("{}, exactly and in double-double", record.architecture),
+            Err(error) => format!("{}, in double-double (not exactly: {error})", record.architecture),
+        },
+        hypotheses: vec![Hypothesis {
+            what: "scale invariance, proved by degrees".into(),
+            measured: if record.proved { 0.0 } else { 1.0 },
+            bound: 0.0,
+            place: record.architecture.clone(),
+        }],
+        statements,
+        twins,
+        constants: match record.fields {
+            Ok(_) => {
+                let what = "log₂ of the chance that a false identity holds";
+                vec![Constant { what: what.into(), theory: None, values: accidents, bias: 0.0 }]
+            }
+            Err(_) => vec![],
+        },
+    }
+}
+
+/// Over any bound: sides that are not equal.
+const DISAGREES: f64 = 2.0;

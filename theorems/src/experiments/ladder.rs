@@ -1,0 +1,286 @@
+use rayon::prelude::*;
+use sharpflow::arithmetic::{Real, dot};
+use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
+use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
+use sharpflow::minimizers::MinimizersError;
+
+use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis};
+use super::starts::{Sight, phase, side_by_side, watch_starts};
+use crate::evidence::{Hypothesis, Table};
+use crate::experiment::{Experiment, NotRun};
+use crate::instance::{Instance, LEARNING_RATE, Rejected, START_ENERGY, STARTS, convergence_window};
+use crate::population::Population;
+use crate::progress::Progress;
+
+/// All runs of one instance: every rung from every start.
+#[derive(Debug)]
+pub struct LadderRecord {
+    pub runs: Vec<Run>,
+}
+
+/// One run of gradient descent with weight decay, read at an odd stride.
+#[derive(Debug)]
+pub struct Run {
+    pub intrinsic_lr: f64,
+    pub start: usize,
+    /// τ of each reading.
+    pub times: Vec<f64>,
+    /// λ₁(p) of each reading.
+    pub sharpness: Vec<f64>,
+    pub dimension: usize,
+    thetas: Vec<f64>,
+    points: Vec<f64>,
+    /// Every reading of the run, in order.
+    pub swings: Vec<Swing>,
+    pub oscillation: OscillationSummary,
+    /// e₀ as the first reading shows it.
+    pub energy: f64,
+    /// The largest |⟨∇L(θ), θ⟩| against its rounding bound.
+    pub invariance: f64,
+    /// Why the run ended before its time, and at which τ.
+    pub failure: Option<(f64, MinimizersError)>,
+}
+
+/// A reading, its step, and ‖w‖² there.
+#[derive(Clone, Copy, Debug)]
+pub struct Swing {
+    pub step: u64,
+    pub reading: Reading,
+    pub norm_square: f64,
+}
+
+impl Run {
+    /// Readings of the flow's window, τ ≤ `horizon`.
+    pub fn swings_within(&self, horizon: f64) -> impl Iterator<Item = &Swing> {
+        let end = (horizon / self.intrinsic_lr).ceil() as u64;
+        self.swings.iter().take_while(move |swing| swing.step <= end)
+    }
+
+    /// θ of reading `k`.
+    pub fn theta(&self, k: usize) -> &[f64] {
+        &self.thetas[k * self.dimension..][..self.dimension]
+    }
+
+    /// p of reading `k`.
+    pub fn point(&self, k: usize) -> &[f64] {
+        &self.points[k * self.dimension..][..self.dimension]
+    }
+
+    /// Another path in place of the one read, for tests of what is fitted to it.
+    #[cfg(test)]
+    pub(crate) fn replace_points(&mut self, point: impl Fn(f64, &mut [f64])) {
+        for (tau, slot) in self.times.iter().zip(self.points.chunks_mut(self.dimension)) {
+            point(*tau, slot);
+        }
+    }
+
+    /// Times and points of Γ up to τ = `horizon`.
+    pub fn path(&self, horizon: f64) -> Vec<(f64, &[f64])> {
+        self.window(0.0, horizon).map(|k| (self.times[k], self.point(k))).collect()
+    }
+
+    /// The readings with τ in [from, to].
+    pub fn window(&self, from: f64, to: f64) -> impl Iterator<Item = usize> {
+        let times = &self.times;
+        // Half a step of slack: τ = t·ηλ is rounded.
+        let slack = 0.5 * self.intrinsic_lr;
+        (0..times.len()).filter(move |&k| times[k] >= from - slack && times[k] <= to + slack)
+    }
+}
+
+impl LadderRecord {
+    /// Makes all runs of an instance, in parallel over rungs, the starts of one side by side; the result does not depend on the
+    /// threads.
+    ///
+    /// # Errors
+    /// It was stopped, or a start is no start of gradient descent.
+    pub fn new(instance: &Instance, progress: &Progress) -> Result<Self, NotRun> {
+        // Longest first, so that no thread is left with one at the end.
+        let rungs: Vec<f64> = instance.plan.rungs.iter().rev().copied().collect();
+        let runs: Vec<Vec<Run>> = rungs
+            .into_par_iter()
+            // Lengths differ by decades: a thread must not hold several.
+            .with_max_len(1)
+            .map(|rung| runs_of(instance, rung, progress))
+            .collect::<Result<_, StepError>>()
+            .map_err(Rejected::from)?;
+        progress.goes_on()?;
+        Ok(Self { runs: runs.into_iter().flatten().collect() })
+    }
+
+    /// How many steps the runs of an instance take.
+    pub fn steps(instance: &Instance) -> u64 {
+        let rungs = instance.plan.rungs.iter();
+        rungs.map(|&rung| steps_of(instance, rung).0 * STARTS as u64).sum()
+    }
+
+    /// The runs of the `k`-th smallest ηλ.
+    pub fn rung(&self, instance: &Instance, k: usize) -> impl Iterator<Item = &Run> {
+        let rungs = &instance.plan.rungs;
+        let rung = rungs[rungs.len() - 1 - k];
+        self.runs.iter().filter(move |run| run.intrinsic_lr == rung)
+    }
+}
+
+/// Steps and stride of a run.
+fn steps_of(instance: &Instance, rung: f64) -> (u64, u64) {
+    let plan = &instance.plan;
+    let end = if plan.to_convergence { plan.horizon.max(convergence_window(rung).1) } else { plan.horizon };
+    let stride = (plan.horizon / rung / instance.reading().kept) as u64 | 1;
+    ((end / rung).ceil() as u64, stride)
+}
+
+/// The runs of a rung, from every start.
+fn runs_of(instance: &Instance, rung: f64, progress: &Progress) -> Result<Vec<Run>, StepError> {
+    let weights = side_by_side(|start| {
+        let edge = EdgeStart::at_energy(rung, START_ENERGY, phase(start));
+        edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
+    });
+    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
+    let (steps, stride) = steps_of(instance, rung);
+    let new = |start| Run {
+        intrinsic_lr: rung,
+        start,
+        times: Vec::new(),
+        sharpness: Vec::new(),
+        dimension: weights.len(),
+        thetas: Vec::new(),
+        points: Vec::new(),
+        swings: Vec::new(),
+        oscillation: OscillationSummary::default(),
+        energy: f64::NAN,
+        invariance: 0.0,
+        failure: None,
+    };
+    let mut made: Vec<(Run, Oscillation)> = (0..STARTS).map(|start| (new(start), Oscillation::default())).collect();
+    let flow_end = (instance.plan.horizon / rung).ceil() as u64;
+    let window_start = (convergence_window(rung).0 / rung) as u64;
+    // The oscillation is read along the whole run, often enough; what claims compare is kept at the stride, in their windows.
+    let swing = (slow_period(rung) / instance.reading().of_period) as u64 | 1;
+    let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
+    let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
+    watch_starts(instance, &mut descent, steps, due, progress, |start, step, seen| {
+        let (made, oscillation) = &mut made[start];
+        let tau = step as f64 * rung;
+        let Sight { reading, weights, theta, point } = match seen {
+            Ok(sight) => sight,
+            Err(error) => return made.failure = Some((tau, error)),
+        };
+        if step == 0 {
+            made.energy = energy(&reading, rung);
+        }
+        oscillation.add(step, &reading);
+        made.swings.push(Swing { step, reading, norm_square: dot(weights, weights) });
+        if kept(step) {
+            made.times.push(tau);
+            made.sharpness.push(reading.sharpness);
+            made.thetas.extend_from_slice(theta);
+            made.points.extend_from_slice(point);
+            if made.times.len() % 64 == 1 {
+                let radial = instance.loss.radial_gradient(theta, reading.sharpness);
+                made.invariance = worst([made.invariance, radial]);
+            }
+        }
+    });
+    let summed = made.into_iter().map(|(run, oscillation)| Run { oscillation: oscillation.summary(), ..run });
+    Ok(summed.collect())
+}
+
+/// The energy of a reading, from its h, δ and K.
+fn energy(reading: &Reading, intrinsic_lr: f64) -> f64 {
+    let equilibrium = (2.0 * intrinsic_lr / reading.edge_stiffness).sqrt();
+    let (kick, edge_offset) = (reading.displacement / equilibrium, reading.edge_offset);
+    EdgeStart { intrinsic_lr, kick, edge_offset }.energy()
+}
+
+/// A ladder of intrinsic learning rates.
+pub struct Ladder;
+
+impl Experiment for Ladder {
+    type On = Instance;
+    type Seen<'a> = (&'a Instance, &'a LadderRecord);
+    const NAME: &'static str = "ladder";
+    const AT_THE_EDGE: bool = true;
+
+    fn suits(_: &Population, instance: &Instance) -> bool {
+        instance.is_on_sphere()
+    }
+
+    fn steps(instance: &Instance) -> u64 {
+        LadderRecord::steps(instance)
+    }
+
+    fn run(
+        _: &Population,
+        instance: &Instance,
+        progress: &Progress,
+        show: &mut dyn FnMut(Self::Seen<'_>),
+    ) -> Result<Vec<Table>, NotRun> {
+        let record = LadderRecord::new(instance, progress)?;
+        show((instance, &record));
+        Ok(tables(instance, &record))
+    }
+}
+
+/// The hypotheses of the flow, measured along every run of a record; bounds derived in
+/// `proofs-notes/sharpness_reduction_flow.md`.
+pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypothesis> {
+    let runs = &record.runs;
+    let failed = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
+    let place_of_failure = |(run, (tau, error)): (&Run, (f64, MinimizersError))| {
+        format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
+    };
+    let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
+    let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
+    let mut hypotheses = vec![
+        lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
+        largest("scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| run.invariance),
+        largest("bounded starting energy: e₀", &|run| run.energy),
+        largest("near Γ: ‖θ − p‖ over twice the swing of the start's energy", &|run| {
+            let swing = highest * (run.intrinsic_lr / 2.0).sqrt();
+            run.oscillation.largest_distance / (2.0 * swing)
+        }),
+        largest("at the edge: |η̃λ₁ − 2| over 4√(ηλ)", &|run| {
+            run.oscillation.largest_offset / (4.0 * run.intrinsic_lr.sqrt())
+        }),
+        largest("λ₁ is simple: η̃λ₂ over 2", &|run| {
+            (2.0 + run.oscillation.largest_offset) * (1.0 - run.oscillation.least_gap) / 2.0
+        }),
+        largest("|h| above rounding: its noise, a thousandfold, over min |h|", &|run| {
+            let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
+            1e3 * noise / run.oscillation.least_displacement
+        }),
+    ];
+    hypotheses.push(rank_hypothesis(instance));
+    hypotheses
+}
+
+/// Rows kept of a run.
+const ROWS: usize = 400;
+
+/// The runs of a ladder from the first start, and the path predicted.
+fn tables(instance: &Instance, record: &LadderRecord) -> Vec<Table> {
+    let columns = ["intrinsic_lr", "step", "tau", "sharpness_on_gamma", "edge_product", "displacement", "norm_square"];
+    let mut ladder = Table::new("ladder", &instance.name, &columns);
+    let mut runs: Vec<_> = record.runs.iter().filter(|run| run.start == 0).collect();
+    runs.sort_by(|a, b| b.intrinsic_lr.total_cmp(&a.intrinsic_lr));
+    for run in runs {
+        let within = run.swings_within(instance.plan.horizon).count();
+        for swing in run.swings_within(instance.plan.horizon).step_by(within.div_ceil(ROWS).max(1)) {
+            let reading = &swing.reading;
+            ladder.rows.push(vec![
+                run.intrinsic_lr,
+                swing.step as f64,
+                swing.step as f64 * run.intrinsic_lr,
+                reading.sharpness,
+                2.0 + reading.edge_offset,
+                reading.displacement,
+                swing.norm_square,
+            ]);
+        }
+    }
+    let mut flow = Table::new("flow", &instance.name, &["tau", "sharpness_on_gamma"]);
+    flow.rows = instance.path.iter().map(|place| vec![place.tau, place.geometry.sharpness]).collect();
+    vec![ladder, flow]
+}

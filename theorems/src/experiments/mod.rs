@@ -1,0 +1,68 @@
+//! The experiments, a file each. An experiment makes runs once, for every claim that reads its records.
+
+mod dynamics;
+mod growth;
+mod held_out;
+mod hypotheses;
+mod identities;
+mod ladder;
+mod points;
+mod portrait;
+mod random_steps;
+mod relatives;
+mod short_run;
+mod single_steps;
+mod stable;
+mod starts;
+mod swings;
+
+pub use dynamics::{DYNAMICS, DynamicsRecord, OtherDynamics, OtherRun};
+pub use growth::{
+    GROWN, Growth, GrowthRecord, GrowthRun, LARGEST as GROWTH_ENERGY, READINGS as PERIOD_READINGS, Swung,
+};
+pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, SEEDS, SeedRecord};
+pub use identities::{FloatTrial, Identities, IdentityRecord};
+pub use ladder::{Ladder, LadderRecord, Run, Swing};
+pub use points::Points;
+pub use portrait::Portrait;
+pub use random_steps::{Draw, RandomSteps, Recursion, Remainder, draws};
+pub use relatives::{Dynamics, GRADIENT_DESCENT};
+pub use short_run::ShortRun;
+pub use single_steps::StableStep;
+pub use stable::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableError, StableRecord, StableRun};
+pub use swings::{DEEP, ENERGIES, SwingRecord, Swings};
+
+pub(crate) use dynamics::of_dynamics;
+pub(crate) use growth::of_growth;
+pub(crate) use identities::of_identities;
+pub(crate) use ladder::of_ladder;
+pub(crate) use points::of_points;
+pub(crate) use random_steps::of_steps;
+pub(crate) use stable::of_stable;
+pub(crate) use swings::of_swings;
+
+use crate::judging::AnyExperiment;
+
+/// All experiments, in the order in which a study does them.
+pub static EXPERIMENTS: [&dyn AnyExperiment; 11] = [
+    &Identities,
+    &RandomSteps,
+    &SmoothLosses,
+    &Points,
+    &StableDescents,
+    &Ladder,
+    &Swings,
+    &Growth,
+    &OtherDynamics,
+    &Portrait,
+    &HeldOut,
+];
+
+/// The runs of the `k`-th smallest rung.
+fn of_rung<R>(runs: &[R], rung: impl Fn(&R) -> f64, k: usize) -> impl Iterator<Item = &R> {
+    let mut rungs: Vec<f64> = runs.iter().map(&rung).collect();
+    rungs.sort_by(f64::total_cmp);
+    rungs.dedup();
+    let wanted = rungs.get(k).copied();
+    runs.iter().filter(move |run| Some(rung(run)) == wanted)
+}

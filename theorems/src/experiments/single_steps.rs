@@ -1,0 +1,95 @@
+use faer::Mat;
+use sharpflow::arithmetic::{Quad, Real, add_scaled, dot};
+use sharpflow::dense::{DenseError, symmetric_eigen};
+use sharpflow::loss::Derivatives;
+use sharpflow::measure::worst;
+
+use crate::instance::{InstanceLoss, radial_part};
+
+/// One step from a unit vector θ to Π(θ − η̃∇L(θ)).
+#[derive(Clone, Copy, Debug)]
+pub struct StableStep {
+    /// η̃.
+    pub effective_lr: f64,
+    /// ‖∇L(θ)‖².
+    pub gradient_square: f64,
+    /// L(θ).
+    pub loss: f64,
+    /// L after the step − L(θ) + η̃‖∇L(θ)‖²: what the fall of the loss lacks of its linear part.
+    pub lacks: f64,
+    /// The largest λ₁ of ∇²L on the segment from θ to θ − η̃∇L(θ).
+    pub sharpness: f64,
+    /// By how much ∇²L changes between neighbours of the points at which it was measured, over the tenth of λ₁ that it may.
+    pub resolution: f64,
+    /// |⟨∇L(θ), θ⟩| over its rounding bound.
+    pub radial: f64,
+}
+
+/// Takes steps of projected gradient descent and looks at what they step over.
+pub(super) struct SingleSteps<'a> {
+    loss: &'a InstanceLoss,
+    derivatives: Derivatives<'a, InstanceLoss, f64>,
+}
+
+impl<'a> SingleSteps<'a> {
+    pub fn new(loss: &'a InstanceLoss) -> Self {
+        Self { loss, derivatives: Derivatives::new(loss) }
+    }
+
+    /// What an inequality compares cancels near Γ: losses and gradient are taken in double-double.
+    pub fn step(&mut self, theta: &[f64], effective_lr: f64) -> Result<StableStep, DenseError> {
+        let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
+        let (before, gradient) = self.loss.precise(&wide);
+        let from = self.curvature(theta)?;
+        let radial = radial_part(&wide, &gradient, from.1);
+        let mut there = wide;
+        add_scaled(&mut there, Quad::from_f64(-effective_lr), &gradient);
+        let gradient_square = dot(&gradient, &gradient);
+        let after = self.loss.precise(&there).0;
+        let lacks = after - before + Quad::from_f64(effective_lr) * gradient_square;
+        let end: Vec<f64> = there.iter().map(|x| x.to_f64()).collect();
+        let to = self.curvature(&end)?;
+        // A backward-stable solver's eigenvalue errs by a small multiple of D·u·‖H‖.
+        let rounding = 1.0 + 64.0 * theta.len() as f64 * f64::EPSILON;
+        let (largest, resolution) = self.segment((theta, &from), (&end, &to), 0)?;
+        let sharpness = rounding * largest;
+        Ok(StableStep {
+            effective_lr,
+            gradient_square: gradient_square.to_f64(),
+            loss: before.to_f64(),
+            lacks: lacks.to_f64(),
+            sharpness,
+            resolution,
+            radial,
+        })
+    }
+
+    pub fn curvature(&mut self, at: &[f64]) -> Result<(Mat<f64>, f64), DenseError> {
+        let hessian = self.derivatives.hessian(at);
+        let top = symmetric_eigen(hessian.as_ref())?.values[0];
+        Ok((hessian, top))
+    }
+
+    /// A bound of λ₁ on a segment: an eigenvalue moves no faster than the matrix, so between a and b it stays below
+    /// ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second order in the segment's length, which is halved until that is small. With the largest
+    /// such change that is left, over what is small.
+    fn segment(
+        &mut self,
+        (a, from): (&[f64], &(Mat<f64>, f64)),
+        (b, to): (&[f64], &(Mat<f64>, f64)),
+        depth: usize,
+    ) -> Result<(f64, f64), DenseError> {
+        const DEEPEST: usize = 20;
+        const SMALL: f64 = 0.1;
+        let change = (&from.0 - &to.0).norm_l2();
+        let resolution = change / (SMALL * from.1.max(to.1));
+        if depth == DEEPEST || resolution <= 1.0 {
+            return Ok((0.5 * (from.1 + to.1 + change), resolution));
+        }
+        let middle: Vec<f64> = a.iter().zip(b).map(|(a, b)| 0.5 * (a + b)).collect();
+        let there = self.curvature(&middle)?;
+        let first = self.segment((a, from), (&middle, &there), depth + 1)?;
+        let second = self.segment((&middle, &there), (b, to), depth + 1)?;
+        Ok((worst([first.0, second.0]), worst([first.1, second.1])))
+    }
+}

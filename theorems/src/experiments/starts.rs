@@ -1,0 +1,62 @@
+use std::array;
+
+use sharpflow::arithmetic::Lanes;
+use sharpflow::descent::{Descent, run};
+use sharpflow::measure::{Reading, Tracker};
+use sharpflow::minimizers::MinimizersError;
+
+use crate::instance::{Instance, STARTS};
+use crate::progress::Progress;
+
+/// The runs of a rung, one from each start, side by side.
+pub(super) type Starts = Lanes<f64, STARTS>;
+
+/// What a run shows at a step.
+pub(super) struct Sight<'a> {
+    pub reading: Reading,
+    pub weights: &'a [f64],
+    pub theta: &'a [f64],
+    /// p(θ).
+    pub point: &'a [f64],
+}
+
+/// The phase of a start on the slow oscillation: evenly spaced.
+pub(super) fn phase(start: usize) -> f64 {
+    (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64
+}
+
+/// Vectors, one of each start, side by side.
+pub(super) fn side_by_side(of_start: impl FnMut(usize) -> Vec<f64>) -> Vec<Starts> {
+    let vectors: [Vec<f64>; STARTS] = array::from_fn(of_start);
+    Lanes::side_by_side(array::from_fn(|k| vectors[k].as_slice()))
+}
+
+/// Reads every run against Γ at the steps that are due, by its start and the step, until it cannot be read any more.
+pub(super) fn watch_starts(
+    instance: &Instance,
+    descent: &mut impl Descent<Starts>,
+    steps: u64,
+    due: impl Fn(u64) -> bool,
+    progress: &Progress,
+    mut see: impl FnMut(usize, u64, Result<Sight<'_>, MinimizersError>),
+) {
+    let mut trackers: [_; STARTS] = array::from_fn(|_| Some(Tracker::new(instance.minimizers())));
+    let mut weights = vec![0.0; descent.weights().len()];
+    run(descent, steps, due, progress.pulse(STARTS as u64), |step, lanes, effective, _| {
+        for (start, slot) in trackers.iter_mut().enumerate() {
+            let Some(tracker) = slot else { continue };
+            Lanes::lane(lanes, start, &mut weights);
+            match tracker.read(&weights, effective.0[start]) {
+                Ok(reading) => {
+                    let sight = Sight { reading, weights: &weights, theta: tracker.theta(), point: tracker.point() };
+                    see(start, step, Ok(sight));
+                }
+                Err(error) => {
+                    see(start, step, Err(error));
+                    *slot = None;
+                }
+            }
+        }
+        trackers.iter().any(Option::is_some)
+    });
+}

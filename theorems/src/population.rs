@@ -1,0 +1,67 @@
+//! What the instances of a study are drawn from.
+
+use std::path::PathBuf;
+
+use sharpflow::data::{Dataset, TableOptions};
+use sharpflow::network::Network;
+
+use crate::evidence::Input;
+
+/// What the instances of a study are drawn from, and the seed that draws them.
+#[derive(Clone, Debug)]
+pub struct Population {
+    pub seed: u64,
+    /// How many random linear regressions there are, besides the digits.
+    pub regressions: usize,
+    /// How many random networks there are of each kind.
+    pub networks: usize,
+    pub source: Source,
+}
+
+/// Where instances come from, as it was asked for, and what was read.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The digits, random regressions and random networks.
+    BuiltIn,
+    /// A user's table and its target column: the only instance.
+    Data { file: PathBuf, target: String, options: TableOptions, data: Box<Dataset> },
+    /// A network, from a file or built in, and values NAME=NUMBER of its sizes: the only instance.
+    Network { file: PathBuf, sizes: Vec<String>, network: Box<Network> },
+}
+
+impl Population {
+    /// The numbers of random regressions, and of random networks of each kind; none beside a user's own instance.
+    pub fn draws(&self) -> (usize, usize) {
+        if self.source.is_built_in() { (self.regressions, self.networks) } else { (0, 0) }
+    }
+}
+
+impl Source {
+    /// Whether instances are the suite's own.
+    pub fn is_built_in(&self) -> bool {
+        matches!(self, Self::BuiltIn)
+    }
+
+    /// What evidence calls the user's instance: its file, and the sizes asked for.
+    pub fn name(&self) -> String {
+        match self {
+            Self::BuiltIn => "built in".into(),
+            Self::Data { file, .. } => file.display().to_string(),
+            Self::Network { file, sizes, .. } => {
+                let name = std::iter::once(file.display().to_string()).chain(sizes.iter().cloned());
+                name.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// How it was asked for, as evidence records it.
+    pub fn input(&self) -> Input {
+        match self {
+            Self::BuiltIn => Input::BuiltIn,
+            Self::Data { file, target, options, .. } => {
+                Input::Data { file: file.clone(), target: target.clone(), options: options.clone() }
+            }
+            Self::Network { file, sizes, .. } => Input::Network { network: file.clone(), sizes: sizes.clone() },
+        }
+    }
+}
