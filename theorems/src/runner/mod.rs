@@ -103,6 +103,11 @@ pub fn run(
         gathered.tables.extend(tables);
     });
     drop(parts);
+    // The tables of an instance stand together; those of no instance come last.
+    gathered.tables.sort_by_key(|table| {
+        let place = instances.iter().position(|instance| instance.name == table.instance);
+        place.unwrap_or(instances.len())
+    });
     let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
     let status = if progress.stopped() { Status::Partial } else { Status::Complete };
     Ok(gathered.decide(study, plans.collect(), status))
