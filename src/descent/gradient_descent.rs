@@ -1,8 +1,9 @@
 use thiserror::Error;
 
-use super::{Descent, Seen};
-use crate::arithmetic::{Real, Scalar, dot, vectorized};
+use super::{Descent, EdgeConstants, EdgeDescent, EdgePlace, Optimizer, Seen};
+use crate::arithmetic::{Lanes, Real, Scalar, dot, vectorized};
 use crate::loss::{Evaluator, Loss};
+use crate::sphere::Space;
 
 /// Hyperparameters for which gradient descent with weight decay is not defined.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
@@ -37,19 +38,8 @@ impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> GradientDescent<'a, L, S> {
     /// # Errors
     /// Hyperparameters or a start out of their domain.
     pub fn new(loss: &'a L, learning_rate: f64, intrinsic_lr: f64, start: &[S]) -> Result<Self, StepError> {
-        if !(learning_rate > 0.0 && learning_rate.is_finite()) {
-            return Err(StepError::LearningRate(learning_rate));
-        }
-        if !(0.0..1.0).contains(&intrinsic_lr) {
-            return Err(StepError::IntrinsicLearningRate(intrinsic_lr));
-        }
-        if start.len() != loss.dimension() {
-            return Err(StepError::Dimension { found: start.len(), expected: loss.dimension() });
-        }
-        if let Some((index, w)) = S::planes(start).iter().enumerate().find(|(_, w)| !w.to_f64().is_finite()) {
-            let (index, value) = (index / S::PLANES, w.to_f64());
-            return Err(StepError::NotFinite { index, value });
-        }
+        check_rates(learning_rate, intrinsic_lr)?;
+        check_vector(loss.dimension(), start)?;
         Ok(Self {
             evaluator: Evaluator::new(loss),
             weights: start.to_vec(),
@@ -81,5 +71,70 @@ impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for GradientDescent<'_,
     /// η̃ = η / ((1−ηλ)‖w‖²).
     fn effective_learning_rate(&self) -> S {
         self.learning_rate / (self.shrinkage * dot(&self.weights, &self.weights))
+    }
+}
+
+/// Whether η and ηλ are those of a descent.
+pub(super) fn check_rates(learning_rate: f64, intrinsic_lr: f64) -> Result<(), StepError> {
+    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+        return Err(StepError::LearningRate(learning_rate));
+    }
+    if !(0.0..1.0).contains(&intrinsic_lr) {
+        return Err(StepError::IntrinsicLearningRate(intrinsic_lr));
+    }
+    Ok(())
+}
+
+/// Whether a vector is one of `dimension` finite numbers.
+pub(super) fn check_vector<S: Scalar<Base: Real>>(dimension: usize, vector: &[S]) -> Result<(), StepError> {
+    if vector.len() != dimension {
+        return Err(StepError::Dimension { found: vector.len(), expected: dimension });
+    }
+    if let Some((index, w)) = S::planes(vector).iter().enumerate().find(|(_, w)| !w.to_f64().is_finite()) {
+        let (index, value) = (index / S::PLANES, w.to_f64());
+        return Err(StepError::NotFinite { index, value });
+    }
+    Ok(())
+}
+
+/// Gradient descent with weight decay as an [`Optimizer`]. Its direction does not depend on η.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WeightDecay {
+    /// η.
+    pub learning_rate: f64,
+}
+
+impl Optimizer for WeightDecay {
+    fn setting(&self) -> Option<String> {
+        None
+    }
+
+    fn constants(&self) -> EdgeConstants {
+        EdgeConstants::GRADIENT_DESCENT
+    }
+
+    fn own_time(&self) -> f64 {
+        1.0
+    }
+
+    fn suits(&self, space: Space) -> bool {
+        space == Space::Sphere
+    }
+}
+
+impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for WeightDecay {
+    fn descend<'a>(
+        &self,
+        loss: &'a L,
+        place: &EdgePlace<'_>,
+        (intrinsic_lr, energy): (f64, f64),
+        phases: [f64; N],
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError> {
+        let weights = phases.map(|phase| {
+            let start = self.constants().start(place, (intrinsic_lr, energy), phase);
+            start.weights(place.point, place.geometry, self.learning_rate)
+        });
+        let weights = Lanes::side_by_side(weights.each_ref().map(Vec::as_slice));
+        Ok(Box::new(GradientDescent::new(loss, self.learning_rate, intrinsic_lr, &weights)?))
     }
 }

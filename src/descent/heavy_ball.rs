@@ -1,6 +1,8 @@
-use super::{Descent, GradientDescent, Seen, StepError};
-use crate::arithmetic::{Real, Scalar, dot, vectorized};
+use super::gradient_descent::{check_rates, check_vector};
+use super::{Descent, EdgeConstants, EdgeDescent, EdgePlace, Optimizer, Seen, StepError};
+use crate::arithmetic::{Lanes, Real, Scalar, add_scaled, dot, norm, scale, vectorized};
 use crate::loss::{Evaluator, Loss};
+use crate::sphere::Space;
 
 /// Gradient descent with weight decay and heavy-ball momentum: m₊ = μm + ∇L(w) + λw, w₊ = w − ηm₊.
 pub struct HeavyBall<'a, L, S> {
@@ -25,9 +27,9 @@ impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> HeavyBall<'a, L, S> {
         momentum: f64,
         [start, velocity]: [&[S]; 2],
     ) -> Result<Self, StepError> {
-        // Its domain is gradient descent's, with a momentum.
-        GradientDescent::new(loss, learning_rate, intrinsic_lr, start)?;
-        GradientDescent::new(loss, learning_rate, intrinsic_lr, velocity)?;
+        check_rates(learning_rate, intrinsic_lr)?;
+        check_vector(loss.dimension(), start)?;
+        check_vector(loss.dimension(), velocity)?;
         if !(0.0..1.0).contains(&momentum) {
             return Err(StepError::Momentum(momentum));
         }
@@ -65,5 +67,66 @@ impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for HeavyBall<'_, L, S>
     fn effective_learning_rate(&self) -> S {
         let kept = S::constant(1.0) + self.momentum - self.learning_rate * self.decay;
         self.learning_rate / (kept * dot(&self.weights, &self.weights))
+    }
+}
+
+/// Gradient descent with weight decay and heavy-ball momentum as an [`Optimizer`]. Its direction does not depend on η.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Momentum {
+    /// η.
+    pub learning_rate: f64,
+    /// μ ∈ [0, 1).
+    pub momentum: f64,
+}
+
+impl Optimizer for Momentum {
+    fn setting(&self) -> Option<String> {
+        Some(format!("μ = {}", self.momentum))
+    }
+
+    fn constants(&self) -> EdgeConstants {
+        EdgeConstants { momentum: self.momentum, ..EdgeConstants::GRADIENT_DESCENT }
+    }
+
+    fn own_time(&self) -> f64 {
+        1.0
+    }
+
+    fn suits(&self, space: Space) -> bool {
+        space == Space::Sphere
+    }
+}
+
+impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Momentum {
+    fn descend<'a>(
+        &self,
+        loss: &'a L,
+        place: &EdgePlace<'_>,
+        (intrinsic_lr, energy): (f64, f64),
+        phases: [f64; N],
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError> {
+        let (momentum, geometry) = (self.momentum, place.geometry);
+        // ηλ: a step lasts ηλ/(1−μ).
+        let product = intrinsic_lr * (1.0 - momentum);
+        let starts = phases.map(|phase| self.constants().start(place, (intrinsic_lr, energy), phase));
+        // The oscillation is one of h + ½αh²: about −½αh², which momentum would take for a part of its own, (1+μ)/(1−μ) times as large.
+        let weights = starts.map(|mut start| {
+            start.kick *= 1.0 - 0.5 * place.skewness * start.displacement(geometry);
+            let mut weights = start.weights(place.point, geometry, self.learning_rate);
+            // η/((1+μ−ηλ)‖w‖²) in place of η/((1−ε)‖w‖²).
+            scale(&mut weights, ((1.0 - intrinsic_lr) / (1.0 + momentum - product)).sqrt());
+            weights
+        });
+        // In phase: the momentum that an oscillation of period two has.
+        let velocities: [Vec<f64>; N] = std::array::from_fn(|k| {
+            let mut velocity = vec![0.0; weights[k].len()];
+            let h = starts[k].displacement(geometry);
+            let along = -geometry.sharpness * h / (norm(&weights[k]) * (1.0 + momentum));
+            add_scaled(&mut velocity, along, &geometry.direction);
+            velocity
+        });
+        let weights = Lanes::side_by_side(weights.each_ref().map(Vec::as_slice));
+        let velocities = Lanes::side_by_side(velocities.each_ref().map(Vec::as_slice));
+        Ok(Box::new(HeavyBall::new(loss, self.learning_rate, product, momentum, [&weights, &velocities])?))
     }
 }

@@ -27,14 +27,16 @@
 
 mod gradient_descent;
 mod heavy_ball;
+mod optimizer;
 mod projected;
 mod rmsprop;
 mod start;
 
-pub use gradient_descent::{GradientDescent, StepError};
-pub use heavy_ball::HeavyBall;
+pub use gradient_descent::{GradientDescent, StepError, WeightDecay};
+pub use heavy_ball::{HeavyBall, Momentum};
+pub use optimizer::{EdgeConstants, EdgeDescent, EdgePlace, Optimizer};
 pub use projected::ProjectedGradientDescent;
-pub use rmsprop::ScalarRmsprop;
+pub use rmsprop::{Rmsprop, ScalarRmsprop};
 pub use start::EdgeStart;
 
 use crate::arithmetic::Scalar;
@@ -66,7 +68,7 @@ pub trait Descent<S: Scalar> {
 ///
 /// Constant memory. Afterwards the descent stands one step beyond the last state observed.
 pub fn run<S: Scalar>(
-    descent: &mut impl Descent<S>,
+    descent: &mut (impl Descent<S> + ?Sized),
     steps: u64,
     due: impl Fn(u64) -> bool,
     mut alive: impl FnMut(u64) -> bool,

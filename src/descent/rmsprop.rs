@@ -1,5 +1,5 @@
-use super::{Descent, Seen, StepError};
-use crate::arithmetic::{Real, Scalar, add_scaled, dot, vectorized};
+use super::{Descent, EdgeConstants, EdgeDescent, EdgePlace, Optimizer, Seen, StepError};
+use crate::arithmetic::{Lanes, Real, Scalar, add_scaled, dot, vectorized};
 use crate::loss::{Evaluator, Loss};
 use crate::sphere::Space;
 
@@ -77,5 +77,49 @@ impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for ScalarRmsprop<'_, L
     /// η/√v.
     fn effective_learning_rate(&self) -> S {
         self.learning_rate / self.second_moment.sqrt()
+    }
+}
+
+/// Scalar RMSprop as an [`Optimizer`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rmsprop {
+    /// C_b.
+    pub decay: f64,
+}
+
+impl Optimizer for Rmsprop {
+    fn setting(&self) -> Option<String> {
+        Some(format!("C_b = {}", self.decay))
+    }
+
+    fn constants(&self) -> EdgeConstants {
+        EdgeConstants { decay: self.decay, momentum: 0.0 }
+    }
+
+    /// Its flow is stated in t·η², and C_b η²/4 of τ is a step.
+    fn own_time(&self) -> f64 {
+        4.0 / self.decay
+    }
+
+    fn suits(&self, _: Space) -> bool {
+        true
+    }
+}
+
+impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Rmsprop {
+    fn descend<'a>(
+        &self,
+        loss: &'a L,
+        place: &EdgePlace<'_>,
+        (intrinsic_lr, energy): (f64, f64),
+        phases: [f64; N],
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError> {
+        let learning_rate = (self.own_time() * intrinsic_lr).sqrt();
+        let starts = phases.map(|phase| self.constants().start(place, (intrinsic_lr, energy), phase));
+        let thetas = starts.map(|start| start.theta(place.point, place.geometry, place.space));
+        let moments =
+            starts.map(|start| (learning_rate * place.geometry.sharpness / (2.0 + start.edge_offset)).powi(2));
+        let thetas = Lanes::side_by_side(thetas.each_ref().map(Vec::as_slice));
+        Ok(Box::new(ScalarRmsprop::new(loss, learning_rate, self.decay, (&thetas, place.space), Lanes(moments))?))
     }
 }

@@ -1,22 +1,18 @@
 use crate::judging;
 use sharpflow::data::Dataset;
-use sharpflow::minimizers::EnergyLaw;
 use sharpflow_theorems::evidence::{Data, Verdict};
-use sharpflow_theorems::experiments::{Dynamics, GRADIENT_DESCENT, Growth, GrowthRecord, PERIOD_READINGS};
+use sharpflow_theorems::experiments::{Growth, GrowthRecord, OPTIMIZERS, PERIOD_READINGS};
 use sharpflow_theorems::instance::{FAMILIES, Instance, integral};
 use sharpflow_theorems::progress::Progress;
 
-/// κ as the library has it, where a step lasts its rung.
-fn rate(dynamics: Dynamics, law: &EnergyLaw) -> f64 {
-    match dynamics {
-        Dynamics::HeavyBall { momentum } => law.heavy_ball_rate(momentum),
-        Dynamics::Rmsprop { decay } => 4.0 / decay * law.rmsprop_rate(decay),
-    }
-}
+/// The optimizers that are run, by their places in [`OPTIMIZERS`].
+const GRADIENT_DESCENT: usize = 0;
+const MOMENTUM: [usize; 2] = [1, 2];
+const RMSPROP: [usize; 2] = [3, 4];
 
 /// ∫κ over an instance's runs and the twins tried on them, where they are short enough; the claim is confirmed there.
-fn check(instance: &Instance, dynamics: Dynamics) -> Option<(f64, Vec<String>)> {
-    let record = GrowthRecord::new(instance, dynamics, &Progress::default()).unwrap();
+fn check(instance: &Instance, optimizer: usize) -> Option<(f64, Vec<String>)> {
+    let record = GrowthRecord::new(instance, OPTIMIZERS[optimizer], &Progress::default()).unwrap();
     let judge = judging::of::<Growth>("energy_law");
     if record.runs.is_empty() {
         return None;
@@ -26,7 +22,7 @@ fn check(instance: &Instance, dynamics: Dynamics) -> Option<(f64, Vec<String>)> 
     for constant in &evidence.estimates {
         assert!(constant.estimate.contains(1.0) && constant.estimate.half_width < 0.2, "{constant:?}");
     }
-    let growth = integral(&record.path, f64::INFINITY, |law| rate(dynamics, law));
+    let growth = integral(&record.path, f64::INFINITY, |law| OPTIMIZERS[optimizer].constants().energy_rate(law));
     Some((growth, evidence.twins.iter().map(|twin| twin.what.to_string()).collect()))
 }
 
@@ -58,8 +54,8 @@ fn confirmed_on_networks_with_either_sign_and_every_twin() {
 #[test]
 fn confirmed_under_momentum() {
     let instances = [admitted("circle", |_| true), admitted("matrix_completion", |_| true)];
-    let found = [0.25, 0.5].map(|momentum| {
-        let runs = instances.iter().filter_map(|instance| check(instance, Dynamics::HeavyBall { momentum }));
+    let found = MOMENTUM.map(|optimizer| {
+        let runs = instances.iter().filter_map(|instance| check(instance, optimizer));
         runs.flat_map(|(_, twins)| twins).collect::<Vec<_>>()
     });
     assert!(found.iter().all(|twins| !twins.is_empty()), "{found:?}");
@@ -79,8 +75,8 @@ fn confirmed_for_scalar_rmsprop() {
         admitted("matrix_completion", |_| true),
         Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap(),
     ];
-    let found = [1.0, 4.0].map(|decay| {
-        let runs = instances.iter().filter_map(|instance| check(instance, Dynamics::Rmsprop { decay }));
+    let found = RMSPROP.map(|optimizer| {
+        let runs = instances.iter().filter_map(|instance| check(instance, optimizer));
         runs.collect::<Vec<_>>()
     });
     for of_decay in &found {
@@ -98,11 +94,11 @@ fn confirmed_for_scalar_rmsprop() {
 #[test]
 fn a_growth_that_is_hardly_known_confirms_nothing() {
     let instance = admitted("circle", |growth| growth < -0.3);
-    let mut record = GrowthRecord::new(&instance, GRADIENT_DESCENT, &Progress::default()).unwrap();
+    let mut record = GrowthRecord::new(&instance, OPTIMIZERS[GRADIENT_DESCENT], &Progress::default()).unwrap();
     let judge = judging::of::<Growth>("energy_law");
-    let finest = record.runs.iter().map(|run| run.rung).fold(f64::INFINITY, f64::min);
+    let finest = record.runs.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
     let verdicts = [0.0, 0.02, 0.02, 0.02].map(|more: f64| {
-        for (k, run) in record.runs.iter_mut().filter(|run| run.rung == finest).enumerate() {
+        for (k, run) in record.runs.iter_mut().filter(|run| run.intrinsic_lr == finest).enumerate() {
             let scatter = if k % 2 == 0 { more } else { -more };
             let last = run.readings.len() / PERIOD_READINGS * PERIOD_READINGS;
             run.readings[last - PERIOD_READINGS..last].iter_mut().for_each(|swung| swung.energy *= scatter.exp());

@@ -2,15 +2,15 @@
 
 use crate::judging;
 use sharpflow_theorems::experiments::{
-    DEEP, Dynamics, DynamicsRecord, ENERGIES, GRADIENT_DESCENT, GROWTH_ENERGY, Growth, GrowthRecord, Ladder,
-    LadderRecord, OtherDynamics, Points, Run, Scope, StableDescents, SwingRecord, Swings,
+    DEEP, DynamicsRecord, ENERGIES, GROWTH_ENERGY, Growth, GrowthRecord, Ladder, LadderRecord, OPTIMIZERS,
+    OtherDynamics, Points, Run, Scope, StableDescents, SwingRecord, Swings,
 };
 use sharpflow_theorems::progress::Progress;
 use std::f64::consts::PI;
 
 use crate::judging::{decided, smooth_records, stable_record};
 use sharpflow::data::Dataset;
-use sharpflow::descent::EdgeStart;
+use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::krylov::KrylovOptions;
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::Reading;
@@ -111,7 +111,7 @@ fn violations(
 fn short_swings_are_held_to_the_window_of_their_energy() {
     let judge = judging::of::<Swings>("energy");
     // Deep swings are made where the energy law lets them keep their energy.
-    let rate = |instance: &Instance| instance.path[0].law.rate().abs();
+    let rate = |instance: &Instance| EdgeConstants::GRADIENT_DESCENT.energy_rate(&instance.path[0].law).abs();
     let drawn = (0..100).filter_map(|seed| FAMILIES[0].instance(seed).ok());
     let instance = drawn.min_by(|a, b| rate(a).total_cmp(&rate(b))).unwrap();
     let mut record = SwingRecord::new(&instance, &Progress::default()).unwrap();
@@ -136,16 +136,12 @@ fn short_swings_are_held_to_the_window_of_their_energy() {
 fn growing_swings_are_held_to_the_window_of_twice_the_largest_start() {
     let judge = judging::of::<Growth>("energy_law");
     let instance = regression();
-    for (dynamics, momentum, least_stiffness) in [
-        (GRADIENT_DESCENT, 0.0, 4.0),
-        (Dynamics::HeavyBall { momentum: 0.25 }, 0.25, 4.0),
-        (Dynamics::Rmsprop { decay: 1.0 }, 0.0, 2.0),
-    ] {
-        let mut record = GrowthRecord::new(&instance, dynamics, &Progress::default()).unwrap();
+    for (k, momentum, least_stiffness) in [(0, 0.0, 4.0), (1, 0.25, 4.0), (3, 0.0, 2.0)] {
+        let mut record = GrowthRecord::new(&instance, OPTIMIZERS[k], &Progress::default()).unwrap();
         let (near, edge) = window(2.0 * GROWTH_ENERGY);
         let near = near * f64::sqrt(4.0 / least_stiffness);
         let slower = f64::sqrt((1.0 - momentum) / (1.0 + momentum));
-        let (rung, window) = (record.runs[2].rung, (slower * near, slower * edge));
+        let (rung, window) = (record.runs[2].intrinsic_lr, (slower * near, slower * edge));
         for (name, reading, expected) in violations(rung, window, instance.loss.dimension(), 0.5 * f64::EPSILON) {
             let was = std::mem::replace(&mut record.runs[2].readings[3].reading, reading);
             assert_near(measured(&judge((&instance, &record)).unwrap(), name).0, expected, name);
@@ -161,15 +157,16 @@ fn other_dynamics_are_held_to_the_window_of_an_energy_of_eight() {
     let instance = regression();
     let mut records = DynamicsRecord::all(&instance, &Progress::default()).unwrap();
     records.retain(|record| !record.runs.is_empty());
-    let under_momentum = records.iter().filter(|record| record.dynamics.momentum() > 0.0).count();
+    let under_momentum = records.iter().filter(|record| record.optimizer.constants().momentum > 0.0).count();
     assert!(under_momentum > 0 && under_momentum < records.len());
     for mut record in records {
-        let claim = if record.dynamics.momentum() > 0.0 { "heavy_ball" } else { "scalar_rmsprop" };
+        let claim = if record.optimizer.constants().momentum > 0.0 { "heavy_ball" } else { "scalar_rmsprop" };
         let judge = judging::of::<OtherDynamics>(claim);
-        let slower = f64::sqrt((1.0 - record.dynamics.momentum()) / (1.0 + record.dynamics.momentum()));
+        let slower =
+            f64::sqrt((1.0 - record.optimizer.constants().momentum) / (1.0 + record.optimizer.constants().momentum));
         // |h| is of the size of √(2ε/K), K ≥ 2C_b.
-        let window = (slower * 4.0 * (2.0 / record.dynamics.decay()).sqrt(), slower * 8.0);
-        let (rung, dimension) = (record.runs[1].rung, instance.loss.dimension());
+        let window = (slower * 4.0 * (2.0 / record.optimizer.constants().decay).sqrt(), slower * 8.0);
+        let (rung, dimension) = (record.runs[1].intrinsic_lr, instance.loss.dimension());
         for (name, reading, expected) in violations(rung, window, dimension, 0.5 * f64::EPSILON) {
             let was = std::mem::replace(&mut record.runs[1].readings[2], reading);
             assert_near(measured(&judge((&instance, &record)).unwrap(), name).0, expected, name);

@@ -1,7 +1,8 @@
 use crate::judging;
+use sharpflow::descent::{Optimizer, Rmsprop};
 use sharpflow::flow::FlowConstants;
 use sharpflow_theorems::evidence::Verdict;
-use sharpflow_theorems::experiments::{Dynamics, DynamicsRecord, OtherDynamics};
+use sharpflow_theorems::experiments::{DynamicsRecord, OtherDynamics};
 use sharpflow_theorems::instance::{FAMILIES, Instance};
 use sharpflow_theorems::progress::Progress;
 
@@ -33,9 +34,9 @@ fn a_twin_that_meets_a_crossing_is_told() {
     let family = FAMILIES.iter().find(|family| family.architecture == "rms_norm").unwrap();
     let instance = family.instance(9).unwrap();
     let records = DynamicsRecord::all(&instance, &Progress::default()).unwrap();
-    let dynamics = Dynamics::Rmsprop { decay: 1.0 };
-    let record = records.iter().find(|record| record.dynamics == dynamics).unwrap();
-    let law = dynamics.flow();
+    let rmsprop = Rmsprop { decay: 1.0 };
+    let record = records.iter().find(|record| record.optimizer.setting() == rmsprop.setting()).unwrap();
+    let law = rmsprop.flow();
     let faster = FlowConstants { numerator: 2.0 * law.numerator, ..law };
     assert!(instance.flow_over(law, record.horizon).is_ok() && instance.flow_over(faster, record.horizon).is_err());
     let judge = judging::of::<OtherDynamics>("scalar_rmsprop");

@@ -1,5 +1,6 @@
 use crate::judging::measured;
 use sharpflow::data::Dataset;
+use sharpflow::descent::EdgeConstants;
 use sharpflow_theorems::evidence::Check;
 use sharpflow_theorems::experiments::{ENERGIES, ShortRun, SwingRecord};
 use sharpflow_theorems::instance::Instance;
@@ -33,7 +34,9 @@ fn a_period_is_held_to_the_bound_of_the_note() {
             }
         }
         let period = time / lr.sqrt();
-        let bound = 2.0 * (8.0 * lr * 0.1).sqrt() + instance.path[0].law.rate().abs() * lr * period + 1e-6;
+        let bound = 2.0 * (8.0 * lr * 0.1).sqrt()
+            + EdgeConstants::GRADIENT_DESCENT.energy_rate(&instance.path[0].law).abs() * lr * period
+            + 1e-6;
         let expected = (run.period() / period - 1.0).abs() / bound;
         // The period by leaps errs by (ωdt)²/24 of itself, ω² = 8: 3·10⁻⁹.
         assert!((ratio - expected).abs() < 1e-8 / bound + 1e-8 * expected, "{ratio} {expected}");

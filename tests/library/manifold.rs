@@ -2,6 +2,7 @@
 
 use crate::common::normal_vector;
 use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
+use sharpflow::descent::EdgeConstants;
 use sharpflow::loss::{Derivatives, Evaluator, Loss};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers, descend};
 use sharpflow::network::NetworkLoss;
@@ -233,9 +234,7 @@ fn the_energy_law_knows_how_the_gradient_changes_along_itself() {
         let tangent = angle.tan().powi(2);
         assert!((law.log_gradient_square / (4.0 * tangent) - 1.0).abs() < 1e-8);
         assert!((law.slope_along_gradient / (16.0 * tangent * (1.0 + tangent)) - 1.0).abs() < 1e-7);
-        rates.push(law.rate());
-        // Gradient descent is twice scalar RMSprop at C_b = 2.
-        assert!((law.rate() - 2.0 * law.rmsprop_rate(2.0)).abs() < 1e-9 * law.rate().abs());
+        rates.push(EdgeConstants::GRADIENT_DESCENT.energy_rate(&law));
     }
     // κ is one number along the whole of a linear regression's flow.
     assert!(rates.iter().all(|rate| (rate / rates[0] - 1.0).abs() < 1e-9), "{rates:?}");

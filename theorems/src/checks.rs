@@ -46,7 +46,7 @@ pub(crate) fn swings_fall(
     }
 }
 
-/// How far runs of another dynamics stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with an order above ¼.
+/// How far runs of another optimizer stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with an order above ¼.
 pub(crate) fn follows(
     what: &'static str,
     (instance, record): (&Instance, &DynamicsRecord),
@@ -54,7 +54,7 @@ pub(crate) fn follows(
     read: fn(&OtherRun, usize) -> &[f64],
 ) -> Statement {
     let horizon = record.horizon;
-    let flow = if constants == record.dynamics.flow() {
+    let flow = if constants == record.optimizer.flow() {
         instance.flow_over(constants, horizon)
     } else {
         instance.twin_flow(constants, horizon)
@@ -66,13 +66,13 @@ pub(crate) fn follows(
     let mut zeta = vec![0.0; instance.loss.dimension()];
     let point = |run: &OtherRun| {
         // Half a step of slack: times are rounded.
-        let end = flow.end() + 0.5 * record.dynamics.step_lasts(run.rung);
+        let end = flow.end() + 0.5 * record.optimizer.own_time() * run.intrinsic_lr;
         let within = (0..run.times.len()).filter(|&k| run.times[k] <= end);
         let distances = within.map(|k| {
             flow.at(run.times[k], &mut zeta);
             distance(read(run, k), &zeta)
         });
-        LadderPoint { start: run.start, parameter: run.rung, error: worst(distances) }
+        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: worst(distances) }
     };
     let points = record.runs.iter().map(point).collect();
     let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);

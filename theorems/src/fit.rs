@@ -53,8 +53,8 @@ pub(crate) fn fitted(instance: &Instance, law: FlowConstants, horizon: f64, path
 /// The constants of its flow that fit the points of another dynamics.
 pub(crate) fn fitted_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Constant> {
     let paths = |k: usize| -> Vec<Path<'_>> { record.rung(k).map(OtherRun::path).collect() };
-    let dynamics = record.dynamics;
-    fitted(instance, dynamics.flow(), record.horizon, [&paths(0), &paths(1)])
+    let optimizer = record.optimizer;
+    fitted(instance, optimizer.flow(), record.horizon, [&paths(0), &paths(1)])
 }
 
 /// a, b, c alone; b/a and c/a jointly.

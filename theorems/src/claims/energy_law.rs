@@ -1,11 +1,12 @@
 //! Whether the oscillation at the edge of stability dies out or grows.
 
+use sharpflow::descent::EdgeConstants;
 use sharpflow::measure::worst;
 use sharpflow::minimizers::EnergyLaw;
 
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Dynamics, Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, of_growth};
+use crate::experiments::{Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, name_on, of_growth};
 use crate::instance::{Instance, integral};
 use crate::theorem::{BEYOND, Concerns, Theorem};
 
@@ -55,8 +56,8 @@ const LAW: Rate = Rate {
 };
 
 impl Rate {
-    fn of(self, law: &EnergyLaw, dynamics: Dynamics) -> f64 {
-        let (decay, momentum) = (self.decay.unwrap_or(dynamics.decay()), dynamics.momentum());
+    fn of(self, law: &EnergyLaw, optimizer: EdgeConstants) -> f64 {
+        let (decay, momentum) = (self.decay.unwrap_or(optimizer.decay), optimizer.momentum);
         let stiffness = self.offset * decay + law.log_gradient_square;
         let sum = self.constant * decay + self.square * law.log_gradient_square + self.quartic * law.quartic;
         let of_momentum = self.momentum * momentum / (1.0 - momentum).powi(self.lag);
@@ -92,13 +93,13 @@ const KNOWN: f64 = 0.5 * TELLS;
 const FALLS: f64 = 1.78;
 
 fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
-    let skipped = |why| Err(NotJudged::Because(format!("{}: {why}", record.dynamics.name_on(instance))));
+    let skipped = |why| Err(NotJudged::Because(format!("{}: {why}", name_on(record.optimizer, instance))));
     if record.runs.is_empty() {
         return skipped("a ladder of small enough ε takes too long");
     }
-    let path = &record.path;
+    let (path, optimizer) = (&record.path, record.optimizer.constants());
     let end = path.last().map_or(f64::NAN, |place| place.tau);
-    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, record.dynamics));
+    let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, optimizer));
     // What log e gained, and by a law, from the first period to the last.
     let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
         (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
@@ -130,7 +131,7 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
         return skipped("log e moves too little to tell κ from its twins");
     }
     Ok(Measurement {
-        instance: record.dynamics.name_on(instance),
+        instance: name_on(record.optimizer, instance),
         hypotheses: of_growth(instance, record),
         statements: vec![follows("log e gained over ∫κ dτ", LAW)],
         twins: told.into_iter().map(|&(what, rate)| follows(what, rate)).collect(),

@@ -1,5 +1,8 @@
 //! Heavy-ball momentum follows the same flow, in another time.
 
+use std::any::Any;
+
+use sharpflow::descent::Momentum;
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
@@ -7,7 +10,7 @@ use crate::checks::follows;
 use crate::claims::mean_square::QUADRATURE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Dynamics, DynamicsRecord, OtherDynamics, OtherRun, ShortRun, of_dynamics};
+use crate::experiments::{DynamicsRecord, OtherDynamics, OtherRun, ShortRun, name_on, of_dynamics};
 use crate::fit::fitted_dynamics;
 use crate::instance::Instance;
 use crate::theorem::{BEYOND, Concerns, Theorem};
@@ -28,20 +31,21 @@ pub(crate) static THEOREM: Theorem = Theorem {
 const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
 
 fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
-    if !matches!(record.dynamics, Dynamics::HeavyBall { .. }) {
+    let Some(&Momentum { momentum, .. }) = (record.optimizer as &dyn Any).downcast_ref() else {
         return Err(NotJudged::Unconcerned);
-    }
+    };
     record.has_runs(instance)?;
-    let (on, momentum) = ((instance, record), record.dynamics.momentum());
+    let on = (instance, record);
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let faster = |factor: f64| FlowConstants { numerator: LAW.numerator * factor, ..LAW };
     // The reading's δ is of η/((1+μ−ηλ)‖w‖²).
     let edge = |what: &'static str, at: f64| {
         let deviation = |run: &OtherRun| {
-            let kept = 1.0 + momentum - run.rung * (1.0 - momentum);
+            let kept = 1.0 + momentum - run.intrinsic_lr * (1.0 - momentum);
             worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * kept / at - 1.0).abs()))
         };
-        let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.rung, error: deviation(run) };
+        let point =
+            |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: deviation(run) };
         let points = record.runs.iter().map(point).collect();
         let check = Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 1e-13 };
         Statement { what: what.into(), check }
@@ -57,7 +61,7 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
         Statement { what: what.into(), check: Check::Bound { ratios: record.swings.iter().map(ratio).collect() } }
     };
     Ok(Measurement {
-        instance: record.dynamics.name_on(instance),
+        instance: name_on(record.optimizer, instance),
         hypotheses: of_dynamics(instance, record),
         statements: vec![
             follows("raw iterate", on, LAW, |run, k| &run.thetas[k]),

@@ -1,11 +1,14 @@
 //! Scalar RMSprop, on the sphere and without it, and its flow.
 
+use std::any::Any;
+
+use sharpflow::descent::{Optimizer, Rmsprop};
 use sharpflow::flow::FlowConstants;
 
 use crate::checks::follows;
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Dynamics, DynamicsRecord, OtherDynamics, OtherRun, of_dynamics};
+use crate::experiments::{DynamicsRecord, OtherDynamics, OtherRun, name_on, of_dynamics};
 use crate::fit::fitted_dynamics;
 use crate::instance::Instance;
 use crate::theorem::{Concerns, PAPER, Theorem};
@@ -25,16 +28,16 @@ pub(crate) static THEOREM: Theorem = Theorem {
 };
 
 fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
-    if !matches!(record.dynamics, Dynamics::Rmsprop { .. }) {
+    if !(record.optimizer as &dyn Any).is::<Rmsprop>() {
         return Err(NotJudged::Unconcerned);
     }
     record.has_runs(instance)?;
     let on = (instance, record);
-    let law = record.dynamics.flow();
+    let law = record.optimizer.flow();
     let point: fn(&OtherRun, usize) -> &[f64] = |run, k| &run.points[k];
     let twin = |what, constants| follows(what, on, constants, point);
     Ok(Measurement {
-        instance: record.dynamics.name_on(instance),
+        instance: name_on(record.optimizer, instance),
         hypotheses: of_dynamics(instance, record),
         statements: vec![follows("raw iterate", on, law, |run, k| &run.thetas[k])],
         twins: vec![
@@ -43,7 +46,7 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
             twin("-C_b G/(2(C_b + ‖G‖²))", FlowConstants { offset: 0.5 * law.offset, ..law }),
             twin("-C_b G/(2(4C_b + ‖G‖²))", FlowConstants { offset: 2.0 * law.offset, ..law }),
             twin("-C_b G/(2(2C_b + 2‖G‖²))", FlowConstants { slope: 2.0, ..law }),
-            twin("the flow of C_b = 2", Dynamics::Rmsprop { decay: 2.0 }.flow()),
+            twin("the flow of C_b = 2", Rmsprop { decay: 2.0 }.flow()),
             twin("sign flipped", FlowConstants { numerator: -law.numerator, ..law }),
         ],
         constants: fitted_dynamics(instance, record),

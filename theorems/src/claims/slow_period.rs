@@ -1,6 +1,6 @@
 //! The period of the slow oscillation at the edge of stability.
 
-use sharpflow::descent::EdgeStart;
+use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::measure::slow_period;
 
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
@@ -31,7 +31,8 @@ const SMALL: f64 = ENERGIES[0];
 const LARGE: f64 = ENERGIES[1];
 
 fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
-    let rate = instance.path.first().map_or(f64::NAN, |place| place.law.rate().abs());
+    let rate =
+        instance.path.first().map_or(f64::NAN, |place| EdgeConstants::GRADIENT_DESCENT.energy_rate(&place.law).abs());
     let deviation = |what: &'static str, energy: f64, law: fn(f64, f64) -> f64| {
         let ratio = |run: &ShortRun| {
             let lr = run.intrinsic_lr;

@@ -1,13 +1,13 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::Real;
-use sharpflow::descent::{Descent, EdgeStart, StepError};
+use sharpflow::descent::{Descent, EdgeConstants, EdgeStart, StepError};
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
-use super::relatives::{Dynamics, heavy_ball, remembering, rmsprop, slower};
+use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on};
 use super::starts::{Sight, Starts, watch_starts};
 use super::swings::watch;
 use super::{ENERGIES, PERIOD_READINGS, ShortRun, SwingRecord, of_rung};
@@ -28,22 +28,13 @@ const LONGEST_RUN: f64 = 2e5;
 /// order ε make of it.
 const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
 
-/// Those that are run.
-pub const DYNAMICS: [Dynamics; 4] = [
-    Dynamics::HeavyBall { momentum: 0.25 },
-    Dynamics::HeavyBall { momentum: 0.5 },
-    Dynamics::Rmsprop { decay: 1.0 },
-    Dynamics::Rmsprop { decay: 4.0 },
-];
-
-/// Those that concern an instance: without the sphere RMSprop alone has this theory.
-fn of(instance: &Instance) -> impl Iterator<Item = Dynamics> {
-    let all = DYNAMICS.into_iter();
-    let on_sphere = instance.loss.space() == Space::Sphere;
-    all.filter(move |dynamics| on_sphere || matches!(dynamics, Dynamics::Rmsprop { .. }))
+/// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
+fn of(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
+    let space = instance.loss.space();
+    OPTIMIZERS.into_iter().filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(space))
 }
 
-/// What is run of a dynamics on an instance.
+/// What is run of an optimizer on an instance.
 struct Extent {
     rungs: Vec<f64>,
     /// How far, in the time of gradient descent.
@@ -56,17 +47,18 @@ impl Extent {
     /// `None` where runs short enough do not come so far as to show a flow and to tell it from wrong ones.
     ///
     /// The ladder without its finest rung, which takes two thirds of the time, or else the whole, or one of five rungs further down.
-    fn of(instance: &Instance, dynamics: Dynamics) -> Option<Self> {
-        let (reach, energy) = dynamics.small_swings(instance);
+    fn of(instance: &Instance, optimizer: &InstanceOptimizer) -> Option<Self> {
+        let constants = optimizer.constants();
+        let (reach, energy) = small_swings(constants, instance);
         let ladder = instance.plan.rungs.as_slice();
-        let top = ladder[0] * remembering(dynamics.momentum());
+        let top = ladder[0] * constants.memory_factor();
         let rungs = |from: usize, to: usize| (from..to).map(|k| top * 10f64.powf(-0.5 * k as f64)).collect();
         let count = ladder.len();
         let ladders: [Vec<f64>; 4] = [rungs(0, count - 1), rungs(0, count), rungs(1, count + 1), rungs(2, count + 2)];
         ladders.into_iter().find_map(|rungs| {
             let &finest = rungs.last()?;
             let horizon = reach.min(LONGEST_RUN * finest);
-            (horizon >= LEAST_HORIZON && dynamics.tells(instance, horizon, finest)).then_some(Self {
+            (horizon >= LEAST_HORIZON && tells(optimizer, instance, horizon, finest)).then_some(Self {
                 rungs,
                 horizon,
                 energy,
@@ -75,57 +67,50 @@ impl Extent {
     }
 }
 
-impl Dynamics {
-    /// How far swings stay small by the energy law, in the time of gradient descent, and the energy that they start with.
-    fn small_swings(self, instance: &Instance) -> (f64, f64) {
-        let end = instance.plan.horizon.min(HORIZON);
-        let Self::HeavyBall { momentum } = self else { return (end, START_ENERGY) };
-        let [least, most] = SMALL_ENERGIES;
-        let parts = 512;
-        let (mut reach, mut growth) = (0.0, 0f64);
-        for k in 1..=parts {
-            let tau = end * f64::from(k) / f64::from(parts);
-            let grown = growth.max(integral(&instance.path, tau, |law| law.heavy_ball_rate(momentum)));
-            if least * grown.exp() > LARGEST_ENERGY {
-                break;
-            }
-            (reach, growth) = (tau, grown);
+/// How far swings stay small by the energy law, in the time of gradient descent, and the energy that they start with.
+fn small_swings(constants: EdgeConstants, instance: &Instance) -> (f64, f64) {
+    let end = instance.plan.horizon.min(HORIZON);
+    if constants.momentum == 0.0 {
+        return (end, START_ENERGY);
+    }
+    let [least, most] = SMALL_ENERGIES;
+    let parts = 512;
+    let (mut reach, mut growth) = (0.0, 0f64);
+    for k in 1..=parts {
+        let tau = end * f64::from(k) / f64::from(parts);
+        let grown = growth.max(integral(&instance.path, tau, |law| constants.energy_rate(law)));
+        if least * grown.exp() > LARGEST_ENERGY {
+            break;
         }
-        (reach, most.min(LARGEST_ENERGY * (-growth).exp()))
+        (reach, growth) = (tau, grown);
     }
-
-    /// Whether runs down to a rung tell the law's flow from its twins.
-    fn tells(self, instance: &Instance, horizon: f64, finest: f64) -> bool {
-        let law = self.flow();
-        let offset = |factor: f64| FlowConstants { offset: factor * law.offset, ..law };
-        let twins = match self {
-            Self::HeavyBall { momentum } => vec![offset(1.0 - momentum), offset(1.0 + momentum)],
-            Self::Rmsprop { .. } => vec![offset(0.5), offset(2.0), FlowConstants { slope: 2.0 * law.slope, ..law }],
-        };
-        let stiffness = law.offset + law.slope * instance.geometry.log_gradient_square();
-        let swing = slower(self.momentum()) * (2.0 * finest / stiffness).sqrt();
-        instance.tells(law, &twins, self.part() * horizon * self.step_lasts(1.0), swing)
-    }
-
-    /// Steps of a swing of the largest energy.
-    fn longest_period(self, rung: f64) -> f64 {
-        slower(self.momentum()) * EdgeStart::period(rung, LARGEST_ENERGY)
-    }
-
-    /// How much of gradient descent's horizon its own runs take: RMSprop with C_b < 2 is up to 2/C_b times as fast along the path, and
-    /// is to come no further.
-    fn part(self) -> f64 {
-        match self {
-            Self::HeavyBall { .. } => 1.0,
-            Self::Rmsprop { decay } => (0.5 * decay).min(1.0),
-        }
-    }
+    (reach, most.min(LARGEST_ENERGY * (-growth).exp()))
 }
 
-/// One dynamics on one instance: a ladder of rungs from several starts.
+/// Whether runs down to an intrinsic learning rate tell the law's flow from its twins.
+fn tells(optimizer: &InstanceOptimizer, instance: &Instance, horizon: f64, finest: f64) -> bool {
+    let (law, constants) = (optimizer.flow(), optimizer.constants());
+    let offset = |factor: f64| FlowConstants { offset: factor * law.offset, ..law };
+    let twins = if constants.momentum > 0.0 {
+        vec![offset(1.0 - constants.momentum), offset(1.0 + constants.momentum)]
+    } else {
+        vec![offset(0.5), offset(2.0), FlowConstants { slope: 2.0 * law.slope, ..law }]
+    };
+    let stiffness = law.offset + law.slope * instance.geometry.log_gradient_square();
+    let swing = constants.swing_factor() * (2.0 * finest / stiffness).sqrt();
+    instance.tells(law, &twins, part(constants) * horizon * optimizer.own_time(), swing)
+}
+
+/// How much of gradient descent's horizon its own runs take: RMSprop with C_b < 2 is up to 2/C_b times as fast along the path, and
+/// is to come no further.
+fn part(constants: EdgeConstants) -> f64 {
+    (0.5 * constants.decay).min(1.0)
+}
+
+/// One optimizer on one instance: a ladder of rungs from several starts.
 #[derive(Debug)]
 pub struct DynamicsRecord {
-    pub dynamics: Dynamics,
+    pub optimizer: &'static InstanceOptimizer,
     /// The end of its runs, in its own time.
     pub horizon: f64,
     pub runs: Vec<OtherRun>,
@@ -136,10 +121,10 @@ pub struct DynamicsRecord {
 /// One run, read at an odd stride.
 #[derive(Debug)]
 pub struct OtherRun {
-    /// ε, the intrinsic learning rate of a gradient descent of the same time scale.
-    pub rung: f64,
+    /// ε: how much of τ a step lasts.
+    pub intrinsic_lr: f64,
     pub start: usize,
-    /// The dynamics' own time of each reading.
+    /// The optimizer's own time of each reading.
     pub times: Vec<f64>,
     pub readings: Vec<Reading>,
     /// p of each reading.
@@ -157,32 +142,32 @@ impl OtherRun {
 }
 
 impl DynamicsRecord {
-    /// All dynamics on an instance, one without runs where its finest would not come far enough.
+    /// All optimizers on an instance, one without runs where its finest would not come far enough.
     ///
     /// # Errors
     /// It was stopped, or a start is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Vec<Self>, NotRun> {
-        let records = of(instance).map(|dynamics| {
-            let Some(Extent { rungs, horizon, energy }) = Extent::of(instance, dynamics) else {
-                return Ok(Self { dynamics, horizon: 0.0, runs: vec![], swings: vec![] });
+        let records = of(instance).map(|optimizer| {
+            let Some(Extent { rungs, horizon, energy }) = Extent::of(instance, optimizer) else {
+                return Ok(Self { optimizer, horizon: 0.0, runs: vec![], swings: vec![] });
             };
-            let end = dynamics.part() * horizon;
+            let constants = optimizer.constants();
+            let end = part(constants) * horizon;
             let descending: Vec<f64> = rungs.iter().rev().copied().collect();
             let runs: Vec<Vec<OtherRun>> = descending
                 .into_par_iter()
                 .with_max_len(1)
-                .map(|rung| runs_of(instance, dynamics, end, (rung, energy), progress))
+                .map(|rung| runs_of(instance, optimizer, end, (rung, energy), progress))
                 .collect::<Result<_, StepError>>()?;
-            let swings: Vec<Vec<ShortRun>> = match dynamics {
-                Dynamics::HeavyBall { momentum } => {
-                    let rungs = SwingRecord::rungs(instance, momentum, ENERGIES[0]);
-                    let swing = |rung| swings_of(instance, momentum, rung, progress);
-                    rungs.into_par_iter().rev().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
-                }
-                Dynamics::Rmsprop { .. } => vec![],
+            let swings: Vec<Vec<ShortRun>> = if constants.momentum > 0.0 {
+                let rungs = SwingRecord::rungs(instance, constants, ENERGIES[0]);
+                let swing = |rung| swings_of(instance, optimizer, rung, progress);
+                rungs.into_par_iter().rev().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
+            } else {
+                vec![]
             };
             let (runs, swings) = (runs.into_iter().flatten().collect(), swings.into_iter().flatten().collect());
-            Ok(Self { dynamics, horizon: end * dynamics.step_lasts(1.0), runs, swings })
+            Ok(Self { optimizer, horizon: end * optimizer.own_time(), runs, swings })
         });
         let records = records.collect::<Result<_, StepError>>().map_err(Rejected::from)?;
         progress.goes_on()?;
@@ -194,59 +179,62 @@ impl DynamicsRecord {
         if !self.runs.is_empty() {
             return Ok(());
         }
-        let name = self.dynamics.name_on(instance);
+        let name = name_on(self.optimizer, instance);
         let why = format!("{name}: runs short enough do not come so far as to tell the flow from wrong ones");
         Err(NotJudged::Because(why))
     }
 
     /// The runs of the `k`-th smallest rung.
     pub fn rung(&self, k: usize) -> impl Iterator<Item = &OtherRun> {
-        of_rung(&self.runs, |run| run.rung, k)
+        of_rung(&self.runs, |run| run.intrinsic_lr, k)
     }
 
     /// How many steps all of them take on an instance.
     pub fn steps(instance: &Instance) -> u64 {
-        let steps = |dynamics: Dynamics| -> u64 {
+        let steps = |optimizer: &InstanceOptimizer| -> u64 {
             let of = |extent: Extent| {
-                extent.rungs.iter().map(|rung| (dynamics.part() * extent.horizon / rung).ceil() as u64).sum()
+                extent
+                    .rungs
+                    .iter()
+                    .map(|rung| (part(optimizer.constants()) * extent.horizon / rung).ceil() as u64)
+                    .sum()
             };
-            Extent::of(instance, dynamics).map_or(0, of)
+            Extent::of(instance, optimizer).map_or(0, of)
         };
         of(instance).map(steps).sum::<u64>() * STARTS as u64
     }
 }
 
-/// The runs of a rung, from every start.
+/// The runs of an intrinsic learning rate, from every start.
 fn runs_of(
     instance: &Instance,
-    dynamics: Dynamics,
+    optimizer: &InstanceOptimizer,
     end: f64,
-    (rung, energy): (f64, f64),
+    (intrinsic_lr, energy): (f64, f64),
     progress: &Progress,
 ) -> Result<Vec<OtherRun>, StepError> {
-    let length = [end / rung, dynamics.step_lasts(rung), dynamics.longest_period(rung)];
-    match dynamics {
-        Dynamics::HeavyBall { momentum } => {
-            let mut descent = heavy_ball(instance, momentum, (rung, energy))?;
-            Ok(observe(instance, &mut descent, rung, length, progress))
-        }
-        Dynamics::Rmsprop { decay } => {
-            let mut descent = rmsprop(instance, decay, (rung, energy))?;
-            Ok(observe(instance, &mut descent, rung, length, progress))
-        }
-    }
+    let period = optimizer.constants().swing_factor() * EdgeStart::period(intrinsic_lr, LARGEST_ENERGY);
+    let length = [end / intrinsic_lr, optimizer.own_time() * intrinsic_lr, period];
+    let mut descent = descend(optimizer, instance, (intrinsic_lr, energy))?;
+    Ok(observe(instance, descent.as_mut(), intrinsic_lr, length, progress))
 }
 
-fn swings_of(instance: &Instance, momentum: f64, rung: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
-    let energy = ENERGIES[0];
-    let mut descent = heavy_ball(instance, momentum, (rung, energy))?;
-    Ok(watch(instance, &mut descent, (rung, energy), slower(momentum) * EdgeStart::period(rung, energy), progress))
+fn swings_of(
+    instance: &Instance,
+    optimizer: &InstanceOptimizer,
+    intrinsic_lr: f64,
+    progress: &Progress,
+) -> Result<Vec<ShortRun>, StepError> {
+    let start = (intrinsic_lr, ENERGIES[0]);
+    let mut descent = descend(optimizer, instance, start)?;
+    let period = optimizer.constants().swing_factor() * EdgeStart::period(intrinsic_lr, ENERGIES[0]);
+    Ok(watch(instance, descent.as_mut(), start, period, progress))
 }
 
 fn observe(
     instance: &Instance,
-    descent: &mut impl Descent<Starts>,
-    rung: f64,
+    descent: &mut dyn Descent<Starts>,
+    intrinsic_lr: f64,
     [end, step_lasts, period]: [f64; 3],
     progress: &Progress,
 ) -> Vec<OtherRun> {
@@ -258,7 +246,7 @@ fn observe(
     let near_an_end = |step: u64| step.min(steps.saturating_sub(step)) <= period;
     let due = |step: u64| step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step));
     let new = |start| OtherRun {
-        rung,
+        intrinsic_lr,
         start,
         times: Vec::new(),
         readings: Vec::new(),
@@ -315,7 +303,7 @@ impl Experiment for OtherDynamics {
 /// (`proofs-notes/heavy_ball.md`).
 pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Hypothesis> {
     let watched = |run: &OtherRun| Watched {
-        rung: run.rung,
+        intrinsic_lr: run.intrinsic_lr,
         start: run.start,
         unit_roundoff: f64::UNIT_ROUNDOFF,
         readings: run.readings.clone(),
@@ -323,10 +311,10 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     };
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
     let swings: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
-    let momentum = record.dynamics.momentum();
-    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 }.of(record.dynamics));
+    let constants = record.optimizer.constants();
+    let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 }.of(constants));
     if !swings.is_empty() {
-        hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0]).under(momentum)));
+        hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0]).of(constants)));
     }
     hypotheses.push(rank_hypothesis(instance));
     if instance.loss.space() == Space::Sphere {

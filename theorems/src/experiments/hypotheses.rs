@@ -2,20 +2,19 @@
 
 use sharpflow::arithmetic::Real;
 use sharpflow::dense::{DenseError, symmetric_eigen};
-use sharpflow::descent::EdgeStart;
+use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::{Reading, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 
-use super::relatives::{Dynamics, slower};
 use crate::evidence::{Hypothesis, Name};
 use crate::instance::{Instance, InstanceLoss, Place, Regression};
 
-/// What the hypotheses of a run are measured on. `rung` is its ε: ηλ, or what stands for it under other dynamics.
+/// What the hypotheses of a run are measured on. `intrinsic_lr` is ε: how much of τ a step lasts.
 pub(super) struct Watched {
-    pub rung: f64,
+    pub intrinsic_lr: f64,
     pub start: usize,
     /// u of the arithmetic it was made in.
     pub unit_roundoff: f64,
@@ -37,23 +36,17 @@ impl Window {
         Self { near: 2.0 * highest / 2f64.sqrt(), edge: 2.0 * (8.0 * energy).sqrt() }
     }
 
-    /// That of the same energy of another dynamics, K ≥ 2C_b.
-    pub fn of(self, dynamics: Dynamics) -> Self {
-        let window = self.under(dynamics.momentum());
-        Self { near: window.near * (2.0 / dynamics.decay()).sqrt(), ..window }
-    }
-
-    /// That of the same energy under momentum.
-    pub fn under(self, momentum: f64) -> Self {
-        let slower = slower(momentum);
-        Self { near: slower * self.near, edge: slower * self.edge }
+    /// That of the same energy of another optimizer, K ≥ 2C_b.
+    pub fn of(self, optimizer: EdgeConstants) -> Self {
+        let factor = optimizer.swing_factor();
+        Self { near: factor * self.near * (2.0 / optimizer.decay).sqrt(), edge: factor * self.edge }
     }
 }
 
 /// The hypotheses that every oscillation at the edge has.
 pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> Vec<Hypothesis> {
     let Window { near, edge } = window;
-    let at = |run: &Watched| format!("at ε = {:.1e}, start {}", run.rung, run.start);
+    let at = |run: &Watched| format!("at ε = {:.1e}, start {}", run.intrinsic_lr, run.start);
     let largest = |what: String, ratio: &dyn Fn(&Watched, &Reading) -> f64| {
         let of_run = |run: &Watched| worst(run.readings.iter().map(|reading| ratio(run, reading)));
         largest(whose.to_owned() + &what, runs, of_run, at)
@@ -67,16 +60,16 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
     vec![
         lost_runs(whose, lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
         largest(format!("near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
-            reading.distance_to_manifold / (near * run.rung.sqrt())
+            reading.distance_to_manifold / (near * run.intrinsic_lr.sqrt())
         }),
         largest(format!("at the edge: |δ| over {edge:.1}√ε"), &|run, reading| {
-            reading.edge_offset.abs() / (edge * run.rung.sqrt())
+            reading.edge_offset.abs() / (edge * run.intrinsic_lr.sqrt())
         }),
         largest("λ₁ is simple: λ₂ below the edge".into(), &|_, reading| {
             (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
         }),
         largest(format!("|h| above rounding: its noise, a thousandfold, over |h|{precise}"), &|run, reading| {
-            1e3 * displacement_noise(run.unit_roundoff, dimension, run.rung) / reading.displacement.abs()
+            1e3 * displacement_noise(run.unit_roundoff, dimension, run.intrinsic_lr) / reading.displacement.abs()
         }),
     ]
 }

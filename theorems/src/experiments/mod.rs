@@ -6,27 +6,25 @@ mod held_out;
 mod hypotheses;
 mod identities;
 mod ladder;
+mod optimizers;
 mod points;
 mod portrait;
 mod random_steps;
-mod relatives;
 mod short_run;
 mod single_steps;
 mod stable;
 mod starts;
 mod swings;
 
-pub use dynamics::{DYNAMICS, DynamicsRecord, OtherDynamics, OtherRun};
-pub use growth::{
-    GROWN, Growth, GrowthRecord, GrowthRun, LARGEST as GROWTH_ENERGY, READINGS as PERIOD_READINGS, Swung,
-};
+pub use dynamics::{DynamicsRecord, OtherDynamics, OtherRun};
+pub use growth::{Growth, GrowthRecord, GrowthRun, LARGEST as GROWTH_ENERGY, READINGS as PERIOD_READINGS, Swung};
 pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, SEEDS, SeedRecord};
 pub use identities::{FloatTrial, Identities, IdentityRecord};
 pub use ladder::{Ladder, LadderRecord, Run, Swing};
+pub use optimizers::{InstanceOptimizer, OPTIMIZERS, name_on};
 pub use points::Points;
 pub use portrait::Portrait;
 pub use random_steps::{Draw, RandomSteps, Recursion, Remainder, draws};
-pub use relatives::{Dynamics, GRADIENT_DESCENT};
 pub use short_run::ShortRun;
 pub use single_steps::StableStep;
 pub use stable::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableError, StableRecord, StableRun};

@@ -1,5 +1,5 @@
 use sharpflow::arithmetic::{dot, norm};
-use sharpflow::descent::{EdgeStart, GradientDescent, StepError, every, run};
+use sharpflow::descent::{EdgeConstants, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::flow::{FlowConstants, FlowError};
 use sharpflow::loss::{Evaluator, Loss};
 use sharpflow::minimizers::{Minimizers, MinimizersError};
@@ -65,7 +65,7 @@ impl PortraitRecord {
     /// # Errors
     /// A start that is no start, a flow that cannot be followed, a Γ that is lost.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, PortraitError> {
-        let steady = SwingRecord::steady(instance, 0.0, ENERGIES[ENERGIES.len() - 1]);
+        let steady = SwingRecord::steady(instance, EdgeConstants::GRADIENT_DESCENT, ENERGIES[ENERGIES.len() - 1]);
         let rung = BELOW * steady.min(instance.plan.rungs[0]);
         let mut of_all = Vec::new();
         for energy in ENERGIES {

@@ -6,6 +6,7 @@ use super::hypotheses::{Watched, displacement_noise};
 /// One short run.
 #[derive(Debug)]
 pub struct ShortRun {
+    /// How much of τ a step lasts.
     pub intrinsic_lr: f64,
     pub start: usize,
     /// e₀, as it was asked for.
@@ -94,7 +95,7 @@ impl Watched {
     pub(super) fn of_swing(run: &ShortRun) -> Self {
         let readings = run.readings.iter().map(|&(_, reading)| reading).collect();
         Self {
-            rung: run.intrinsic_lr,
+            intrinsic_lr: run.intrinsic_lr,
             start: run.start,
             unit_roundoff: run.unit_roundoff,
             readings,

@@ -34,7 +34,7 @@ pub(super) fn side_by_side(of_start: impl FnMut(usize) -> Vec<f64>) -> Vec<Start
 /// Reads every run against Γ at the steps that are due, by its start and the step, until it cannot be read any more.
 pub(super) fn watch_starts(
     instance: &Instance,
-    descent: &mut impl Descent<Starts>,
+    descent: &mut dyn Descent<Starts>,
     steps: u64,
     due: impl Fn(u64) -> bool,
     progress: &Progress,

@@ -1,12 +1,11 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Quad, Real, add_scaled, dot, norm};
-use sharpflow::descent::{Descent, EdgeStart, GradientDescent, StepError, every, run};
+use sharpflow::descent::{Descent, EdgeConstants, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::loss::{Evaluator, Loss};
 use sharpflow::measure::{Tracker, worst};
 use sharpflow::minimizers::{EnergyLaw, Geometry};
 
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
-use super::relatives::{remembering, slower};
 use super::short_run::ShortRun;
 use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
 use crate::evidence::{Hypothesis, Table};
@@ -48,15 +47,16 @@ pub struct SwingRecord {
 
 impl SwingRecord {
     /// The ηλ up to which the energy law lets an oscillation keep its energy for a period.
-    pub(super) fn steady(instance: &Instance, momentum: f64, energy: f64) -> f64 {
-        let rate = instance.path[0].law.heavy_ball_rate(momentum).abs();
-        (LARGEST_DRIFT / (rate * slower(momentum) * EdgeStart::period(1.0, energy))).powi(2)
+    pub(super) fn steady(instance: &Instance, optimizer: EdgeConstants, energy: f64) -> f64 {
+        let rate = optimizer.energy_rate(&instance.path[0].law).abs();
+        (LARGEST_DRIFT / (rate * optimizer.swing_factor() * EdgeStart::period(1.0, energy))).powi(2)
     }
 
     /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period. A large swing, which tells
     /// that energy from wrong ones, keeps it as well as that asks for.
-    pub(super) fn rungs(instance: &Instance, momentum: f64, energy: f64) -> Vec<f64> {
-        let mut top = (instance.plan.rungs[0] * remembering(momentum)).min(Self::steady(instance, momentum, energy));
+    pub(super) fn rungs(instance: &Instance, optimizer: EdgeConstants, energy: f64) -> Vec<f64> {
+        let mut top =
+            (instance.plan.rungs[0] * optimizer.memory_factor()).min(Self::steady(instance, optimizer, energy));
         if energy == ENERGIES[1] {
             // Predicted where it is small, from where it goes like √(ηλ).
             let lower = 0.1 * top;
@@ -70,7 +70,8 @@ impl SwingRecord {
 
     /// ηλ of the deep swings; `None` where it is so small that they take too long.
     fn deep_rung(instance: &Instance) -> Option<f64> {
-        let rung = Self::steady(instance, 0.0, DEEP).min(instance.plan.rungs[0]).min(DEEP_LR);
+        let rung =
+            Self::steady(instance, EdgeConstants::GRADIENT_DESCENT, DEEP).min(instance.plan.rungs[0]).min(DEEP_LR);
         (steps_of(rung, DEEP) <= DEEP_STEPS).then_some(rung)
     }
 
@@ -80,7 +81,9 @@ impl SwingRecord {
         // Once in doubles and once in double-double.
         let runs = STARTS + STARTS / DEEP_STARTS;
         let deep = Self::deep_rung(instance).map_or(0, |rung| steps_of(rung, DEEP) * runs as u64);
-        Self::rungs(instance, 0.0, ENERGIES[1]).into_iter().map(steps).sum::<u64>() * STARTS as u64 + deep
+        Self::rungs(instance, EdgeConstants::GRADIENT_DESCENT, ENERGIES[1]).into_iter().map(steps).sum::<u64>()
+            * STARTS as u64
+            + deep
     }
 
     /// Makes all runs of an instance, in parallel over rungs, the starts of one side by side.
@@ -92,7 +95,9 @@ impl SwingRecord {
         let deep = Self::deep_rung(instance).map(|rung| (rung, DEEP));
         let tasks: Vec<(f64, f64)> = deep
             .into_iter()
-            .chain(Self::rungs(instance, 0.0, ENERGIES[1]).into_iter().rev().flat_map(of_rung))
+            .chain(
+                Self::rungs(instance, EdgeConstants::GRADIENT_DESCENT, ENERGIES[1]).into_iter().rev().flat_map(of_rung),
+            )
             .collect();
         let swings: Vec<Vec<ShortRun>> = tasks
             .into_par_iter()
@@ -220,7 +225,7 @@ fn precise_displacement(
 /// Two periods of an oscillation from every start, whatever makes it.
 pub(super) fn watch(
     instance: &Instance,
-    descent: &mut impl Descent<Starts>,
+    descent: &mut dyn Descent<Starts>,
     (rung, energy): (f64, f64),
     period: f64,
     progress: &Progress,

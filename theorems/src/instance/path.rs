@@ -1,6 +1,7 @@
 //! The path predicted from a start, and how much of it runs can show.
 
 use sharpflow::arithmetic::{distance, dot};
+use sharpflow::descent::EdgeConstants;
 use sharpflow::flow::{Flow, FlowConstants, integrate};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
@@ -87,6 +88,7 @@ impl<'a> Laws<'a> {
 /// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
 pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
     let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
+    let rate = |place: &Place| EdgeConstants::GRADIENT_DESCENT.energy_rate(&place.law);
     let mut failure = None;
     for (k, place) in path.iter().enumerate() {
         let (tau, quartic) = (place.tau, place.law.quartic);
@@ -95,7 +97,7 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
         // A path that is followed to τ, and no further than the steps of its finest run reach.
         let horizon = tau.min((limits.usual * bottom).max(LEAST_HORIZON));
         if k > 0 {
-            grown += 0.5 * (tau - path[k - 1].tau) * (place.law.rate() + path[k - 1].law.rate());
+            grown += 0.5 * (tau - path[k - 1].tau) * (rate(place) + rate(&path[k - 1]));
         }
         // η̃λ₂ < 2 while η̃λ₁ swings up to 2 + 4√(ηλ), the window that runs are held to.
         let swing = 4.0 * top.sqrt();
@@ -110,7 +112,7 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
         } else if !(place.geometry.edge_stiffness() <= LARGEST_STIFFNESS) {
             failure = Some(Rejected::Stiff { tau, stiffness: place.geometry.edge_stiffness() });
         } else if !(energy <= LARGEST_ENERGY) {
-            failure = Some(Rejected::Growth { tau, energy, rate: place.law.rate() });
+            failure = Some(Rejected::Growth { tau, energy, rate: rate(place) });
         }
         if failure.is_some() {
             break;
@@ -173,5 +175,5 @@ pub fn integral(path: &[Place], tau: f64, of: impl Fn(&EnergyLaw) -> f64) -> f64
 
 /// ∫κ dτ along a whole path.
 pub(super) fn growth(path: &[Place]) -> f64 {
-    integral(path, f64::INFINITY, EnergyLaw::rate)
+    integral(path, f64::INFINITY, |law| EdgeConstants::GRADIENT_DESCENT.energy_rate(law))
 }

@@ -1,0 +1,71 @@
+//! The optimizers that experiments run, and their starts on an instance.
+
+use std::array;
+
+use sharpflow::arithmetic::dot;
+use sharpflow::descent::{Descent, EdgeDescent, EdgePlace, Momentum, Optimizer, Rmsprop, StepError, WeightDecay};
+use sharpflow::loss::Derivatives;
+
+use super::starts::{Starts, phase};
+use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, STARTS};
+
+/// An optimizer that runs on instances.
+pub type InstanceOptimizer = dyn EdgeDescent<InstanceLoss, STARTS>;
+
+/// Gradient descent with weight decay itself, and its relatives.
+pub static OPTIMIZERS: [&InstanceOptimizer; 5] = [
+    &WeightDecay { learning_rate: LEARNING_RATE },
+    &Momentum { learning_rate: LEARNING_RATE, momentum: 0.25 },
+    &Momentum { learning_rate: LEARNING_RATE, momentum: 0.5 },
+    &Rmsprop { decay: 1.0 },
+    &Rmsprop { decay: 4.0 },
+];
+
+/// The instance and the optimizer, as evidence names them.
+pub fn name_on(optimizer: &dyn Optimizer, instance: &Instance) -> String {
+    match optimizer.setting() {
+        Some(setting) => format!("{}, {setting}", instance.name),
+        None => instance.name.clone(),
+    }
+}
+
+/// A descent from starts of an intrinsic learning rate and an energy, evenly spaced in their phases.
+pub(super) fn descend<'a>(
+    optimizer: &InstanceOptimizer,
+    instance: &'a Instance,
+    start: (f64, f64),
+) -> Result<Box<dyn Descent<Starts> + 'a>, StepError> {
+    let (geometry, mut third) = (&instance.geometry, vec![0.0; instance.start.len()]);
+    Derivatives::new(&instance.loss).third_derivative(&instance.start, &geometry.direction, &mut third);
+    let place = EdgePlace {
+        point: &instance.start,
+        geometry,
+        quartic: instance.path[0].law.quartic,
+        skewness: dot(&third, &geometry.direction) / geometry.sharpness,
+        space: instance.loss.space(),
+    };
+    optimizer.descend(&instance.loss, &place, start, array::from_fn(phase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::integral;
+    use sharpflow::arithmetic::distance;
+    use sharpflow::data::Dataset;
+
+    /// RMSprop comes in its time to where gradient descent comes in τ.
+    #[test]
+    fn the_speed_is_that_along_the_path() {
+        let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
+        for decay in [1.0, 4.0] {
+            let constants = Rmsprop { decay }.constants();
+            let place = &instance.path[instance.path.len() / 2];
+            let window = integral(&instance.path, place.tau, |law| 1.0 / constants.speed(law.log_gradient_square));
+            let there = instance.places(constants.flow(), window, 2).unwrap();
+            // The trapezoid rule over eight parts errs by some (1/8)²/12 of a speed that changes by its own size.
+            let missed = distance(&there[1].point, &place.point) / distance(&instance.start, &place.point);
+            assert!(missed < 2e-3 && (window / place.tau - 1.0).abs() > 0.1, "{decay}: {missed:e}");
+        }
+    }
+}
