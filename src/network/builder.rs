@@ -2,9 +2,11 @@ use std::collections::HashMap;
 
 use rand_distr::{Distribution, StandardNormal};
 
-use super::activation::Activation;
 use super::error::{Fault, NetworkError, shown};
-use super::op::{Constant, Normalization, Op, Origin, patch_places};
+use super::ops::{
+    Activation, Constant, CrossEntropy, MatrixProduct, Maximum, Mean, Normalization, Op, Origin, Patches, Reshape,
+    Role, Scale, Softmax, Weight, patch_places,
+};
 use super::shape::{MOST_NUMBERS, Shape};
 use super::{Network, Node, NodeId};
 use crate::data::{Stream, generator};
@@ -50,7 +52,8 @@ impl Builder {
     ///
     /// # Errors
     /// A name that is taken or none, inputs that do not fit, a result too large to be meant.
-    pub fn add(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Built {
+    pub fn add(&mut self, name: &str, operation: impl Into<Op>, inputs: &[NodeId]) -> Built {
+        let op = operation.into();
         let at = |fault| NetworkError::Node { node: shown(name), fault };
         let sign = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         if !(1..=64).contains(&name.len()) || !name.chars().all(sign) {
@@ -90,13 +93,13 @@ impl Builder {
     /// See [`Builder::add`]; this holds for every method below.
     pub fn weight(&mut self, name: &str, axes: &[usize]) -> Built {
         let shape = self.shape_at(name, axes)?;
-        self.add(name, Op::Weight(shape), &[])
+        self.add(name, Weight { shape }, &[])
     }
 
     /// Data, row-major.
     pub fn constant(&mut self, name: &str, axes: &[usize], values: Vec<f64>) -> Built {
         let shape = self.shape_at(name, axes)?;
-        self.add(name, Op::Constant(Constant { shape, values, origin: Origin::Given, standardized: false }), &[])
+        self.add(name, Constant { shape, values, origin: Origin::Given, standardized: false }, &[])
     }
 
     /// Standard normal data drawn from a seed.
@@ -105,7 +108,7 @@ impl Builder {
         if self.numbers + shape.count() > 2 * MOST_NUMBERS {
             return Err(NetworkError::Node { node: shown(name), fault: Fault::TooLarge });
         }
-        self.add(name, Op::Constant(normal(shape, seed)), &[])
+        self.add(name, normal(shape, seed), &[])
     }
 
     /// Gives every column of a constant (all but the last axis are rows) mean 0 and variance 1.
@@ -126,17 +129,17 @@ impl Builder {
 
     /// a·b.
     pub fn matrix_product(&mut self, name: &str, a: NodeId, b: NodeId) -> Built {
-        self.add(name, Op::MatrixProduct { transpose_right: false }, &[a, b])
+        self.add(name, MatrixProduct { transpose_right: false }, &[a, b])
     }
 
     /// a·bᵀ, as a layer does with inputs (rows) and weights (outputs × inputs).
     pub fn linear(&mut self, name: &str, a: NodeId, b: NodeId) -> Built {
-        self.add(name, Op::MatrixProduct { transpose_right: true }, &[a, b])
+        self.add(name, MatrixProduct { transpose_right: true }, &[a, b])
     }
 
     /// A function of every entry.
     pub fn activation(&mut self, name: &str, activation: Activation, x: NodeId) -> Built {
-        self.add(name, Op::Activation(activation), &[x])
+        self.add(name, activation, &[x])
     }
 
     /// Mean 0 and variance 1 over every axis but the last, the channels.
@@ -174,10 +177,10 @@ impl Builder {
         }
         let places = axes[1..axes.len() - 1].iter().product();
         let grouped = self.shape_at(name, &[axes[0], places, groups, channels / groups])?;
-        let grouped = self.add(&format!("{name}.grouped"), Op::Reshape(grouped), &[x])?;
+        let grouped = self.add(&format!("{name}.grouped"), Reshape { shape: grouped }, &[x])?;
         let normal = self.normalize(&format!("{name}.normalized"), grouped, vec![1, 3], epsilon, true, true)?;
         let shape = self.shape_at(name, &axes)?;
-        self.add(name, Op::Reshape(shape), &[normal])
+        self.add(name, Reshape { shape }, &[normal])
     }
 
     /// softmax(q̂·k̂ᵀ/√d)·v, where q̂ and k̂ have root mean square 1 along the last axis, of size d.
@@ -187,9 +190,9 @@ impl Builder {
         let queries = self.rms_norm(&part("queries"), q, epsilon)?;
         let keys = self.rms_norm(&part("keys"), k, epsilon)?;
         let scores = self.linear(&part("scores"), queries, keys)?;
-        let scaled = self.add(&part("scaled"), Op::Scale((size as f64).sqrt().recip()), &[scores])?;
+        let scaled = self.add(&part("scaled"), Scale { factor: (size as f64).sqrt().recip() }, &[scores])?;
         let axis = self.axes(scaled).saturating_sub(1);
-        let softmax = Op::Softmax { axis, function: Activation::Exponential };
+        let softmax = Softmax { axis, function: Activation::Exponential };
         let weights = self.add(&part("weights"), softmax, &[scaled])?;
         self.matrix_product(name, weights, v)
     }
@@ -199,27 +202,27 @@ impl Builder {
         let (patches, mut axes) = self.patches(name, x, shape)?;
         let patch = self.shape(patches).map(|shape| shape.axes().to_vec()).unwrap_or_default();
         let rows = self.shape_at(name, &[patch[0], patch[1] * patch[2]])?;
-        let rows = self.add(&format!("{name}.rows"), Op::Reshape(rows), &[patches])?;
+        let rows = self.add(&format!("{name}.rows"), Reshape { shape: rows }, &[patches])?;
         let product = self.linear(&format!("{name}.product"), rows, kernels)?;
         axes.extend(self.shape(product).and_then(|shape| shape.axes().last()));
         let out = self.shape_at(name, &axes)?;
-        self.add(name, Op::Reshape(out), &[product])
+        self.add(name, Reshape { shape: out }, &[product])
     }
 
     /// The mean over every window.
     pub fn average_pool(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Built {
-        self.pool(name, x, shape, Op::Mean { axes: vec![1] })
+        self.pool(name, x, shape, Mean { axes: vec![1] })
     }
 
     /// The maximum over every window. Not smooth.
     pub fn max_pool(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Built {
-        self.pool(name, x, shape, Op::Maximum { axes: vec![1] })
+        self.pool(name, x, shape, Maximum { axes: vec![1] })
     }
 
     /// Cross-entropy of logits that are first given root mean square 1.
     pub fn normalized_cross_entropy(&mut self, name: &str, logits: NodeId, targets: NodeId, epsilon: f64) -> Built {
         let logits = self.rms_norm(&format!("{name}.logits"), logits, epsilon)?;
-        self.add(name, Op::CrossEntropy, &[logits, targets])
+        self.add(name, CrossEntropy, &[logits, targets])
     }
 
     /// The network whose loss is `output`; nodes it does not need are left out.
@@ -233,7 +236,7 @@ impl Builder {
         if last.shape.count() != 1 {
             return Err(NetworkError::NotANumber { node: last.name.clone(), shape: last.shape.clone() });
         }
-        if let Op::Weight(_) | Op::Constant(_) = last.op {
+        if last.inputs.is_empty() {
             return Err(NetworkError::NotComputed { node: last.name.clone() });
         }
         let mut needed = vec![false; nodes];
@@ -241,14 +244,14 @@ impl Builder {
         for (k, node) in self.nodes.iter().enumerate().rev() {
             if needed[k] {
                 node.inputs.iter().for_each(|input| needed[input.0] = true);
-            } else if matches!(node.op, Op::Weight(_)) {
+            } else if node.op.role() == Role::Weights {
                 return Err(NetworkError::Unused { node: node.name.clone() });
             }
         }
         // Weights, then constants, then operations: the order in which a file is written and read back.
-        let rank = |node: &Node| match node.op {
-            Op::Weight(_) => 0,
-            Op::Constant(_) => 1,
+        let rank = |node: &Node| match node.op.role() {
+            Role::Weights => 0,
+            Role::Data => 1,
             _ => 2,
         };
         let mut order: Vec<usize> = (0..nodes).filter(|&k| needed[k]).collect();
@@ -274,15 +277,15 @@ impl Builder {
         centred: bool,
         averaged: bool,
     ) -> Built {
-        self.add(name, Op::Normalize(Normalization { axes, epsilon, centred, averaged }), &[x])
+        self.add(name, Normalization { axes, epsilon, centred, averaged }, &[x])
     }
 
-    fn pool(&mut self, name: &str, x: NodeId, shape: &Convolution, op: Op) -> Built {
+    fn pool(&mut self, name: &str, x: NodeId, shape: &Convolution, reduction: impl Into<Op>) -> Built {
         let (patches, mut axes) = self.patches(name, x, shape)?;
-        let pooled = self.add(&format!("{name}.pooled"), op, &[patches])?;
+        let pooled = self.add(&format!("{name}.pooled"), reduction, &[patches])?;
         axes.extend(self.shape(pooled).and_then(|shape| shape.axes().last()));
         let out = self.shape_at(name, &axes)?;
-        self.add(name, Op::Reshape(out), &[pooled])
+        self.add(name, Reshape { shape: out }, &[pooled])
     }
 
     /// The patches, and the result's axes but for the channels.
@@ -291,7 +294,7 @@ impl Builder {
         let input = self.shape(x).cloned().unwrap_or_default();
         let places = patch_places(&input, &window, stride, padding)
             .map_err(|fault| NetworkError::Node { node: name.into(), fault })?;
-        let patches = self.add(&format!("{name}.patches"), Op::Patches { window, stride, padding }, &[x])?;
+        let patches = self.add(&format!("{name}.patches"), Patches { window, stride, padding }, &[x])?;
         Ok((patches, [&input.axes()[..1], &places].concat()))
     }
 

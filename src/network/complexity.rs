@@ -1,7 +1,5 @@
-use super::activation::Activation;
-use super::op::{Normalization, Op, product_sizes};
-use super::shape::{Reduction, Shape};
-use super::{Network, Node};
+use super::Network;
+use super::shape::Shape;
 
 /// How a network's loss looks as an algebraic function of weights and data: P/Q in these and in `roots` square roots.
 ///
@@ -28,103 +26,66 @@ impl Complexity {
     }
 }
 
-/// The degrees of P and Q.
-type Fraction = (f64, f64);
-
 impl Network {
     /// The loss's complexity as an algebraic function. Transcendental functions and comparisons, which have none, count as the
     /// rational ones that [`Network::with_rational_activations`] puts in their place.
     pub fn complexity(&self) -> Complexity {
-        let mut roots = Roots { count: 0, degrees: 0.0 };
+        let mut roots = Roots::default();
         let mut fractions: Vec<Fraction> = Vec::with_capacity(self.nodes().len());
         for node in self.nodes() {
-            let input = |k: usize| fractions[node.inputs[k].index()];
-            let fraction = match &node.op {
-                Op::Weight(_) | Op::Constant(_) => (1.0, 0.0),
-                Op::MatrixProduct { .. } => {
-                    let [left, right] = [0, 1].map(|k| &self.node(node.inputs[k]).shape);
-                    let (_, _, inner, _) = product_sizes(left, right, &node.shape);
-                    sum_of(inner, product(input(0), input(1)))
-                }
-                Op::Add | Op::Subtract => sum(input(0), input(1)),
-                Op::Multiply => product(input(0), input(1)),
-                Op::Divide => product(input(0), (input(1).1, input(1).0)),
-                Op::SquareRoot => roots.take(node.shape.count(), input(0)),
-                Op::Activation(activation) => roots.activation(*activation, node.shape.count(), input(0)),
-                Op::Sum { axes } | Op::Mean { axes } | Op::Maximum { axes } => {
-                    sum_of(self.reduced(node, axes).1, input(0))
-                }
-                Op::Normalize(normalization) => {
-                    let Normalization { axes, .. } = normalization;
-                    let (kept, reduced) = self.reduced(node, axes);
-                    let centred = sum_of(reduced, input(0));
-                    // All entries of a group have one denominator, so the sum of their squares has its square.
-                    let size = roots.take(kept, (2.0 * centred.0, 2.0 * centred.1));
-                    product(centred, (size.1, size.0))
-                }
-                Op::Softmax { axis, function } => {
-                    let weight = roots.activation(*function, node.shape.count(), input(0));
-                    let total = sum_of(self.reduced(node, &[*axis]).1, weight);
-                    product(weight, (total.1, total.0))
-                }
-                Op::MeanSquaredError | Op::CrossEntropy => {
-                    let difference = sum(input(0), input(1));
-                    sum_of(self.node(node.inputs[0]).shape.count(), product(difference, difference))
-                }
-                Op::Scale(_) | Op::Transpose { .. } | Op::Reshape(_) | Op::Slice { .. } | Op::Patches { .. } => {
-                    input(0)
-                }
-            };
-            fractions.push(fraction);
+            let inputs: Vec<Fraction> = node.inputs.iter().map(|input| fractions[input.index()]).collect();
+            let shapes: Vec<&Shape> = node.inputs.iter().map(|&input| &self.node(input).shape).collect();
+            fractions.push(node.op.complexity(&inputs, &shapes, &node.shape, &mut roots));
         }
-        let (numerator, denominator) = fractions[self.output().index()];
+        let Fraction { numerator, denominator } = fractions[self.output().index()];
         Complexity { roots: roots.count, numerator, denominator, root_degrees: roots.degrees }
-    }
-
-    /// Results and entries a result of a reduction of a node's input.
-    fn reduced(&self, node: &Node, axes: &[usize]) -> (usize, usize) {
-        let shape: &Shape = &self.node(node.inputs[0]).shape;
-        Reduction::new(shape, axes).map_or((1, shape.count()), |reduction| (reduction.kept(), reduction.reduced()))
     }
 }
 
-struct Roots {
+/// The degrees of P and Q of a fraction P/Q.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fraction {
+    pub numerator: f64,
+    pub denominator: f64,
+}
+
+impl Fraction {
+    /// The degrees of a product.
+    pub fn product(self, other: Self) -> Self {
+        Self { numerator: self.numerator + other.numerator, denominator: self.denominator + other.denominator }
+    }
+
+    /// The degrees of a quotient.
+    pub fn quotient(self, other: Self) -> Self {
+        self.product(Self { numerator: other.denominator, denominator: other.numerator })
+    }
+
+    /// The degrees of a sum.
+    pub fn sum(self, other: Self) -> Self {
+        let [left, right] = [self.numerator + other.denominator, other.numerator + self.denominator];
+        Self { numerator: left.max(right), denominator: self.denominator + other.denominator }
+    }
+
+    /// The degrees of a sum of `count` such terms, each with a denominator of its own.
+    pub fn sum_of(self, count: usize) -> Self {
+        let count = count as f64;
+        Self { numerator: self.numerator + (count - 1.0) * self.denominator, denominator: count * self.denominator }
+    }
+}
+
+/// The square roots taken so far.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
     count: usize,
     degrees: f64,
 }
 
 impl Roots {
-    /// √(P/Q) = √(PQ)/Q.
-    fn take(&mut self, count: usize, (p, q): Fraction) -> Fraction {
-        let degree = (p + q) / 2.0;
+    /// Takes `count` different roots √(P/Q) = √(PQ)/Q.
+    pub fn take(&mut self, count: usize, of: Fraction) -> Fraction {
+        let degree = (of.numerator + of.denominator) / 2.0;
         self.count += count;
         self.degrees += count as f64 * degree;
-        (degree, q)
+        Fraction { numerator: degree, denominator: of.denominator }
     }
-
-    fn activation(&mut self, activation: Activation, count: usize, x: Fraction) -> Fraction {
-        let square = sum((0.0, 0.0), product(x, x));
-        match activation {
-            Activation::AlgebraicSigmoid => {
-                let root = self.take(count, square);
-                product(x, (root.1, root.0))
-            }
-            Activation::Cauchy => (square.1, square.0),
-            _ => product(x, (square.1, square.0)),
-        }
-    }
-}
-
-fn product(a: Fraction, b: Fraction) -> Fraction {
-    (a.0 + b.0, a.1 + b.1)
-}
-
-fn sum(a: Fraction, b: Fraction) -> Fraction {
-    ((a.0 + b.1).max(b.0 + a.1), a.1 + b.1)
-}
-
-/// The sum of `count` terms, each with a denominator of its own.
-fn sum_of(count: usize, term: Fraction) -> Fraction {
-    let count = count as f64;
-    (term.0 + (count - 1.0) * term.1, count * term.1)
 }

@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use super::op::{Normalization, Op};
-use super::{Activation, Network, NetworkLoss, Node, NodeId};
+use super::ops::{Role, axes_text};
+use super::shape::Shape;
+use super::{Network, NetworkLoss, Node, NodeId};
 use crate::arithmetic::{Quad, Real, Scalar};
 use crate::data::{Stream, generator};
 use crate::loss::Evaluator;
@@ -196,182 +197,149 @@ fn infer(network: &Network, group: &[&str]) -> Vec<Degree> {
     degrees
 }
 
+fn degree_of(network: &Network, group: &[&str], node: &Node, degrees: &[&Degree]) -> Result<Degree, Reason> {
+    let shapes: Vec<&Shape> = node.inputs.iter().map(|&input| &network.node(input).shape).collect();
+    let is_member = is_member(node, group);
+    node.op.degree(&Operands { is_member, degrees, shapes: &shapes, out: &node.shape })
+}
+
+/// Whether a node is a group of weights, and one of those meant: of all where none is named.
+fn is_member(node: &Node, group: &[&str]) -> bool {
+    node.op.role() == Role::Weights && (group.is_empty() || group.contains(&node.name.as_str()))
+}
+
 /// Degrees whose sums, differences and halves a float holds without rounding; what they make is looked at here again.
 fn within_range(degree: Degree) -> Result<Degree, Reason> {
-    let (power, _) = form(&degree);
+    let power = degree.power();
     match (power * 65536.0).fract() == 0.0 && power.abs() <= f64::from(1 << 30) {
         true => Ok(degree),
         false => Err(Reason::Range { degree: power }),
     }
 }
 
-/// A degree, and along which axes a term of no degree is constant.
-type Form = (f64, Option<Vec<usize>>);
-
-fn form(degree: &Degree) -> Form {
-    match degree {
-        Degree::Homogeneous(degree) => (*degree, None),
-        Degree::UpToShift { degree, constant_along } => (*degree, Some(constant_along.clone())),
-        // Nodes behind an unknown one are unknown before they ask.
-        Degree::Unknown(_) => (f64::NAN, None),
-    }
+/// The inputs of a node as a rule of degrees sees them.
+pub(super) struct Operands<'a> {
+    /// Whether the node is a group of weights, and one of those that are multiplied.
+    pub is_member: bool,
+    pub degrees: &'a [&'a Degree],
+    pub shapes: &'a [&'a Shape],
+    pub out: &'a Shape,
 }
 
-fn degree_of(network: &Network, group: &[&str], node: &Node, inputs: &[&Degree]) -> Result<Degree, Reason> {
-    let with = |degree: f64, shift: Option<Vec<usize>>| match shift {
-        None => Degree::Homogeneous(degree),
-        Some(constant_along) => Degree::UpToShift { degree, constant_along },
-    };
-    let (a, shift) = inputs.first().map_or((0.0, None), |degree| form(degree));
-    let (b, other_shift) = inputs.get(1).map_or((0.0, None), |degree| form(degree));
-    // Most operations know nothing of shifts.
-    let unshifted = |degree: f64| match &shift {
-        None if other_shift.is_none() => Ok(Degree::Homogeneous(degree)),
-        _ => Err(Reason::Shift { degree: a }),
-    };
-    match &node.op {
-        Op::Weight(_) => {
-            let member = group.is_empty() || group.contains(&node.name.as_str());
-            Ok(Degree::Homogeneous(if member { 1.0 } else { 0.0 }))
+impl Operands<'_> {
+    /// The degree of input `k`.
+    pub fn degree(&self, k: usize) -> f64 {
+        self.degrees[k].power()
+    }
+
+    /// The axes along which a term of another degree in input `k` does not vary, if there is such a term.
+    pub fn shift(&self, k: usize) -> Option<&[usize]> {
+        match self.degrees[k] {
+            Degree::UpToShift { constant_along, .. } => Some(constant_along),
+            Degree::Homogeneous(_) | Degree::Unknown(_) => None,
         }
-        Op::Constant(_) => Ok(Degree::Homogeneous(0.0)),
-        Op::Add | Op::Subtract => sum(network, node, (a, shift), (b, other_shift)),
-        // Linear in the left: a term constant along rows stays so; along leading axes only where the right one has none.
-        Op::MatrixProduct { .. } => match (shift, other_shift) {
-            (None, None) => Ok(Degree::Homogeneous(a + b)),
-            (Some(along), None) => {
-                let [left, right] = [0, 1].map(|k| network.node(node.inputs[k]).shape.axes().len());
-                let first = if right == 2 { 0 } else { left - 2 };
-                shifted(a + b, along.into_iter().filter(|axis| (first..left - 1).contains(axis)).collect())
+    }
+
+    /// The first input's degree, with its shift.
+    pub fn same(&self) -> Degree {
+        self.degrees[0].clone()
+    }
+
+    /// This degree, if no input has a shift: most operations know nothing of shifts.
+    pub fn unshifted(&self, degree: f64) -> Result<Degree, Reason> {
+        match (0..self.degrees.len()).all(|k| self.shift(k).is_none()) {
+            true => Ok(Degree::Homogeneous(degree)),
+            false => Err(Reason::Shift { degree: self.degree(0) }),
+        }
+    }
+
+    /// The degree of a sum or a mean over some axes: a shift along others stays.
+    pub fn reduced(&self, axes: &[usize]) -> Result<Degree, Reason> {
+        match self.shift(0) {
+            None => Ok(Degree::Homogeneous(self.degree(0))),
+            Some(along) => {
+                Degree::shifted(self.degree(0), along.iter().copied().filter(|axis| !axes.contains(axis)).collect())
             }
-            _ => Err(Reason::Shift { degree: a }),
-        },
-        Op::Multiply => unshifted(a + b),
-        Op::Divide => unshifted(a - b),
-        Op::SquareRoot => unshifted(a / 2.0),
-        Op::Scale(_) => Ok(with(a, shift)),
-        Op::Sum { axes } | Op::Mean { axes } | Op::Maximum { axes } => match shift {
-            None => Ok(Degree::Homogeneous(a)),
-            // No maximum but of terms that share it leaves a shift alone.
-            Some(along) if matches!(node.op, Op::Maximum { .. }) && !axes.iter().all(|axis| along.contains(axis)) => {
-                Err(Reason::Shift { degree: a })
-            }
-            Some(along) => shifted(a, along.into_iter().filter(|axis| !axes.contains(axis)).collect()),
-        },
-        Op::Transpose { order } => {
-            let moved = |along: Vec<usize>| (0..order.len()).filter(|&k| along.contains(&order[k])).collect();
-            Ok(with(a, shift.map(moved)))
         }
-        Op::Slice { .. } => Ok(with(a, shift)),
-        Op::Reshape(_) | Op::Patches { .. } => unshifted(a),
-        Op::Normalize(normalization) => normalized(normalization, a, shift),
-        Op::Softmax { axis, function } => match (a, shift) {
-            // The exponential's takes away what is constant along its axis.
-            (0.0, Some(along)) if along.contains(axis) && *function == Activation::Exponential => {
-                Ok(Degree::Homogeneous(0.0))
-            }
-            (0.0, None) => Ok(Degree::Homogeneous(0.0)),
-            (_, Some(_)) => Err(Reason::Shift { degree: a }),
-            _ => Err(Reason::Function { degree: a }),
-        },
-        Op::Activation(activation) if *activation == Activation::Relu => unshifted(a),
-        Op::Activation(_) if a != 0.0 => Err(Reason::Function { degree: a }),
-        Op::Activation(_) => unshifted(0.0),
-        Op::MeanSquaredError if a == b => unshifted(2.0 * a),
-        Op::MeanSquaredError => Err(Reason::MixedDegrees { left: a, right: b }),
-        Op::CrossEntropy if a == 0.0 => unshifted(b),
-        Op::CrossEntropy => Err(Reason::UnnormalizedOutput { degree: a }),
+    }
+
+    /// The degree of a sum of two terms: terms of one degree keep it; one that is repeated along some axes is a shift along these.
+    pub fn sum(&self) -> Result<Degree, Reason> {
+        let (a, b) = (self.degree(0), self.degree(1));
+        let rank = self.out.axes().len();
+        let repeated = |input: usize| -> Vec<usize> {
+            let shape = self.shapes[input];
+            (0..rank).filter(|&axis| shape.aligned(axis, rank) == 1 && self.out.axes()[axis] > 1).collect()
+        };
+        // Axes of an operand are numbered from the result's last.
+        let lift = |shift: &[usize], input: usize| -> Vec<usize> {
+            let offset = rank - self.shapes[input].axes().len();
+            let own = shift.iter().map(|axis| axis + offset);
+            own.chain(repeated(input)).collect()
+        };
+        let degree = |degree: f64, along: Vec<usize>| match along.is_empty() {
+            true => Err(Reason::MixedDegrees { left: a, right: b }),
+            false => Ok(Degree::UpToShift { degree, constant_along: along }),
+        };
+        let common = |along: Vec<usize>, both: &[usize]| along.into_iter().filter(|axis| both.contains(axis)).collect();
+        match (self.shift(0), self.shift(1)) {
+            (None, None) if a == b => Ok(Degree::Homogeneous(a)),
+            // The operand that is repeated is the shift, whatever its degree.
+            (None, None) if !repeated(1).is_empty() => degree(a, repeated(1)),
+            (None, None) => degree(b, repeated(0)),
+            (Some(along), None) if a == b => degree(a, lift(along, 0)),
+            (None, Some(along)) if a == b => degree(a, lift(along, 1)),
+            (Some(along), None) => degree(a, common(lift(along, 0), &repeated(1))),
+            (None, Some(along)) => degree(b, common(lift(along, 1), &repeated(0))),
+            (Some(first), Some(second)) if a == b => degree(a, common(lift(first, 0), &lift(second, 1))),
+            _ => Err(Reason::MixedDegrees { left: a, right: b }),
+        }
     }
 }
 
-/// A degree up to a term constant along some axes; along none of them it is no longer told apart.
-fn shifted(degree: f64, constant_along: Vec<usize>) -> Result<Degree, Reason> {
-    if constant_along.is_empty() {
-        return Err(Reason::Shift { degree });
+impl Degree {
+    /// A degree up to a term constant along some axes; along none of them the term is no longer told apart.
+    pub(super) fn shifted(degree: f64, constant_along: Vec<usize>) -> Result<Self, Reason> {
+        if constant_along.is_empty() {
+            return Err(Reason::Shift { degree });
+        }
+        Ok(Self::UpToShift { degree, constant_along })
     }
-    Ok(Degree::UpToShift { degree, constant_along })
-}
 
-/// Terms of one degree keep it; one that is repeated along some axes is a shift along these.
-fn sum(network: &Network, node: &Node, (a, shift_a): Form, (b, shift_b): Form) -> Result<Degree, Reason> {
-    let rank = node.shape.axes().len();
-    let repeated = |input: usize| -> Vec<usize> {
-        let shape = &network.node(node.inputs[input]).shape;
-        (0..rank).filter(|&axis| shape.aligned(axis, rank) == 1 && node.shape.axes()[axis] > 1).collect()
-    };
-    // Axes of an operand are numbered from the result's last.
-    let lift = |shift: Vec<usize>, input: usize| -> Vec<usize> {
-        let offset = rank - network.node(node.inputs[input]).shape.axes().len();
-        let own = shift.into_iter().map(|axis| axis + offset);
-        own.chain(repeated(input)).collect()
-    };
-    let degree = |degree: f64, along: Vec<usize>, left: f64, right: f64| match along.is_empty() {
-        true => Err(Reason::MixedDegrees { left, right }),
-        false => Ok(Degree::UpToShift { degree, constant_along: along }),
-    };
-    match (shift_a, shift_b) {
-        (None, None) if a == b => Ok(Degree::Homogeneous(a)),
-        // The operand that is repeated is the shift, whatever its degree.
-        (None, None) if !repeated(1).is_empty() => degree(a, repeated(1), a, b),
-        (None, None) => degree(b, repeated(0), a, b),
-        (Some(along), None) if a == b => degree(a, lift(along, 0), a, b),
-        (None, Some(along)) if a == b => degree(a, lift(along, 1), a, b),
-        (Some(along), None) => {
-            let both = repeated(1);
-            degree(a, lift(along, 0).into_iter().filter(|axis| both.contains(axis)).collect(), a, b)
+    /// The power of c; NaN where it is not known.
+    fn power(&self) -> f64 {
+        match self {
+            Self::Homogeneous(degree) | Self::UpToShift { degree, .. } => *degree,
+            // Nodes behind an unknown one are unknown before they ask.
+            Self::Unknown(_) => f64::NAN,
         }
-        (None, Some(along)) => {
-            let both = repeated(0);
-            degree(b, lift(along, 1).into_iter().filter(|axis| both.contains(axis)).collect(), a, b)
-        }
-        (Some(first), Some(second)) if a == b => {
-            let second = lift(second, 1);
-            degree(a, lift(first, 0).into_iter().filter(|axis| second.contains(axis)).collect(), a, b)
-        }
-        _ => Err(Reason::MixedDegrees { left: a, right: b }),
     }
-}
-
-fn normalized(normalization: &Normalization, degree: f64, shift: Option<Vec<usize>>) -> Result<Degree, Reason> {
-    let Normalization { axes, epsilon, centred, .. } = normalization;
-    if let Some(along) = shift
-        && !(*centred && axes.iter().all(|axis| along.contains(axis)))
-    {
-        return Err(Reason::Shift { degree });
-    }
-    if *epsilon > 0.0 && degree != 0.0 {
-        return Err(Reason::Epsilon { epsilon: *epsilon, degree });
-    }
-    Ok(Degree::Homogeneous(0.0))
 }
 
 /// Says more of a sum of mixed degrees: which trainable operation gave an operand its degree.
 fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Reason {
     let Reason::MixedDegrees { left, right } = reason else { return reason };
     let culprit = node.inputs[usize::from(left == 0.0)];
-    let is_member = |id: &NodeId| {
-        let node = network.node(*id);
-        matches!(node.op, Op::Weight(_)) && (group.is_empty() || group.contains(&node.name.as_str()))
-    };
-    if node.inputs.iter().any(is_member) {
+    let of_group = |id: &NodeId| is_member(network.node(*id), group);
+    if node.inputs.iter().any(of_group) {
         return Reason::Bias { left, right };
     }
-    let against_data = node.inputs.iter().any(|&id| matches!(network.node(id).op, Op::Constant(_)));
+    let against_data = node.inputs.iter().any(|&id| network.node(id).op.role() == Role::Data);
     // Back along the operands to where weights of the group come in behind the last normalization.
     let mut at = culprit;
     loop {
         let here = network.node(at);
-        let meets = here.inputs.iter().any(is_member);
-        match here.op {
-            Op::Multiply | Op::Divide if meets && !here.inputs.iter().all(is_member) => {
+        let meets = here.inputs.iter().any(of_group);
+        match here.op.role() {
+            Role::Gain if meets && !here.inputs.iter().all(of_group) => {
                 return Reason::AffineParameters { left, right };
             }
             // Held against data, it is the output; against anything else, a branch.
-            Op::MatrixProduct { .. } if meets && against_data => {
+            Role::Layer if meets && against_data => {
                 return Reason::UnnormalizedOutput { degree: if left == 0.0 { right } else { left } };
             }
-            Op::Normalize(_) if against_data => return Reason::AffineParameters { left, right },
-            _ => match here.inputs.iter().find(|input| !is_member(input)) {
+            Role::Normalization if against_data => return Reason::AffineParameters { left, right },
+            _ => match here.inputs.iter().find(|input| !of_group(input)) {
                 Some(&next) => at = next,
                 None => return reason,
             },
@@ -393,7 +361,7 @@ impl fmt::Display for Degree {
         match self {
             Self::Homogeneous(degree) => write!(f, "degree {}", power(*degree)),
             Self::UpToShift { degree, constant_along } => {
-                let axes = super::op::axes_text(constant_along);
+                let axes = axes_text(constant_along);
                 write!(f, "degree {} up to a term constant along {axes}", power(*degree))
             }
             Self::Unknown(_) => f.write_str("unknown"),

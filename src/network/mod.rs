@@ -6,14 +6,12 @@
 //!
 //! Arrays are row-major with up to six axes. A batch is the first axis, channels are the last.
 
-mod activation;
 mod builder;
 mod complexity;
 mod error;
 pub mod file;
 pub mod homogeneity;
-mod kernels;
-mod op;
+pub mod ops;
 mod program;
 mod shape;
 pub mod text;
@@ -21,11 +19,10 @@ pub mod zoo;
 
 use std::ops::Range;
 
-pub use activation::Activation;
 pub use builder::{Builder, Convolution};
 pub use complexity::Complexity;
 pub use error::{Fault, NetworkError, PointFault};
-pub use op::{Constant, Normalization, Op, Origin};
+pub use ops::{Activation, Constant, Normalization, Op, Origin};
 pub use program::NetworkLoss;
 pub use shape::Shape;
 
@@ -88,7 +85,7 @@ impl Network {
     /// The groups of weights, in the order in which they make up w.
     pub fn groups(&self) -> impl Iterator<Item = WeightGroup<'_>> {
         let mut end = 0;
-        self.nodes.iter().filter(|node| matches!(node.op, Op::Weight(_))).map(move |node| {
+        self.nodes.iter().filter(|node| node.op.role() == ops::Role::Weights).map(move |node| {
             let start = end;
             end += node.shape.count();
             WeightGroup { name: &node.name, shape: &node.shape, range: start..end }
@@ -160,16 +157,7 @@ impl Network {
     pub fn with_rational_activations(&self) -> Self {
         let mut network = self.clone();
         for node in &mut network.nodes {
-            match &mut node.op {
-                Op::Softmax { function, .. } | Op::Activation(function @ Activation::Exponential) => {
-                    *function = Activation::Cauchy;
-                }
-                Op::Activation(Activation::Cauchy | Activation::Relu) => {}
-                Op::Activation(function) => *function = Activation::Rational,
-                Op::Maximum { axes } => node.op = Op::Mean { axes: std::mem::take(axes) },
-                Op::CrossEntropy => node.op = Op::MeanSquaredError,
-                _ => {}
-            }
+            node.op = node.op.rational();
         }
         network
     }

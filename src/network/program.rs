@@ -1,8 +1,7 @@
 use std::ops::Range;
 
 use super::error::{Fault, NetworkError, PointFault};
-use super::kernels::{Before, Input, Kernel};
-use super::op::Op;
+use super::ops::{Before, Inputs, Kernel, Op, Source};
 use super::{Network, Node};
 use crate::arithmetic::{Base, Scalar};
 use crate::loss::Loss;
@@ -37,23 +36,15 @@ struct Step {
     extra: Range<usize>,
 }
 
-/// Which of those that add to an adjoint, on the way back, a step is.
+/// When a step adds to the adjoint of one of its inputs, on the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
+    /// No other step adds to it.
     Alone,
+    /// This step adds to it before all others.
     First,
+    /// Another step has added to it before.
     Later,
-}
-
-/// Where a node's values are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Source {
-    /// Among the weights; the adjoint is a part of the gradient.
-    Weight(Range<usize>),
-    /// Among the values that depend on weights.
-    Active(Range<usize>),
-    /// Among the constants.
-    Fixed(Range<usize>),
 }
 
 impl<T: Base> NetworkLoss<T> {
@@ -96,9 +87,9 @@ impl<T: Base> NetworkLoss<T> {
         let mut weights = 0;
         for (place, node) in network.nodes().iter().enumerate() {
             let source = match &node.op {
-                Op::Weight(shape) => {
-                    weights += shape.count();
-                    Source::Weight(weights - shape.count()..weights)
+                Op::Weight(weight) => {
+                    weights += weight.shape.count();
+                    Source::Weight(weights - weight.shape.count()..weights)
                 }
                 Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| of(x))),
                 _ => loss.step(network, (place, node), &sources),
@@ -116,16 +107,17 @@ impl<T: Base> NetworkLoss<T> {
     fn step(&mut self, network: &Network, (place, node): (usize, &Node), sources: &[Source]) -> Source {
         let inputs: Vec<Source> = node.inputs.iter().map(|input| sources[input.index()].clone()).collect();
         let shapes: Vec<_> = node.inputs.iter().map(|&input| &network.node(input).shape).collect();
-        // Weights and constants, which have no kernel, never come here.
-        let kernel = Kernel::new(&node.op, &shapes, &node.shape).unwrap_or(Kernel::Same);
-        if matches!(kernel, Kernel::Same) {
+        let kernel = node.op.kernel(&shapes, &node.shape);
+        if matches!(kernel, Kernel::Same(_)) {
             return inputs[0].clone();
         }
         let (count, extra) = (node.shape.count(), kernel.extra(&node.shape));
         if inputs.iter().all(|input| matches!(input, Source::Fixed(_))) {
             let zero = T::from_f64(0.0);
             let (mut out, mut kept) = (vec![zero; count], vec![zero; extra]);
-            kernel.forward(&pair(&inputs, |source| self.constant(source)), &mut out, &mut kept, false);
+            let of =
+                Inputs { sources: &inputs, weights: &[], values: &[], fixed: self.fixed.as_slice(), data: &self.fixed };
+            kernel.forward(&of, &mut out, &mut kept, false);
             let source = self.fix(out.into_iter());
             if let Source::Fixed(range) = &source {
                 self.fixed_nodes.push((place, range.clone()));
@@ -161,29 +153,13 @@ impl<T: Base> NetworkLoss<T> {
         Source::Fixed(start..self.fixed.len())
     }
 
-    fn constant(&self, source: &Source) -> Input<'_, T> {
-        match source {
-            Source::Fixed(range) => Input { scalars: &self.fixed[range.clone()], data: None },
-            Source::Weight(_) | Source::Active(_) => Input { scalars: &[], data: None },
-        }
-    }
-
-    fn input<'a, S: Scalar<Base = T>>(
+    fn inputs<'a, S: Scalar<Base = T>>(
         &'a self,
-        source: &Source,
+        step: &'a Step,
         [weights, values, fixed]: [&'a [S]; 3],
-    ) -> Input<'a, S> {
-        match source {
-            Source::Weight(range) => Input { scalars: &weights[range.clone()], data: None },
-            Source::Active(range) => Input { scalars: &values[range.clone()], data: None },
-            Source::Fixed(range) => Input { scalars: &fixed[range.clone()], data: Some(&self.fixed[range.clone()]) },
-        }
+    ) -> Inputs<'a, S> {
+        Inputs { sources: &step.inputs, weights, values, fixed, data: &self.fixed }
     }
-}
-
-/// The first and the second input; an operation of one input does not look at the second.
-fn pair<'a, S: Scalar>(inputs: &[Source], input: impl Fn(&Source) -> Input<'a, S>) -> [Input<'a, S>; 2] {
-    [input(&inputs[0]), input(&inputs[inputs.len() - 1])]
 }
 
 impl<T: Base> Loss<T> for NetworkLoss<T> {
@@ -224,10 +200,10 @@ impl NetworkLoss<f64> {
         }
         for step in &self.steps {
             let (before, out) = values.split_at_mut(step.out.start);
-            let inputs = pair(&step.inputs, |source| self.input(source, [w, before, fixed]));
+            let inputs = self.inputs(step, [w, before, fixed]);
             let (out, extra) = (&mut out[..step.out.len()], &mut extras[step.extra.clone()]);
             step.kernel.forward(&inputs, out, extra, false);
-            if let Some(fault) = step.kernel.fault(inputs[0].scalars, extra) {
+            if let Some(fault) = step.kernel.fault(inputs.scalars(0), extra) {
                 return Some((step.node, fault));
             }
             if let Some(value) = not_finite(out) {
@@ -246,12 +222,12 @@ impl<T: Base> NetworkLoss<T> {
         let (extras, fixed) = rest.split_at_mut(self.extras);
         for step in &self.steps {
             let (before, out) = values.split_at_mut(step.out.start);
-            let inputs = pair(&step.inputs, |source| self.input(source, [w, before, fixed]));
+            let inputs = self.inputs(step, [w, before, fixed]);
             step.kernel.forward(&inputs, &mut out[..step.out.len()], &mut extras[step.extra.clone()], known);
         }
         adjoints[self.output] = S::constant(1.0);
         for step in self.steps.iter().rev() {
-            let inputs = pair(&step.inputs, |source| self.input(source, [w, values, fixed]));
+            let inputs = self.inputs(step, [w, values, fixed]);
             let (before, of_out) = adjoints.split_at_mut(step.out.start);
             let out = (&values[step.out.clone()], &of_out[..step.out.len()]);
             for (k, (source, &reached)) in step.inputs.iter().zip(&step.reached).enumerate() {

@@ -120,6 +120,11 @@ impl Reduction {
         Some(Self { sizes })
     }
 
+    /// The reduction of all entries to one number.
+    pub(super) fn whole(shape: &Shape) -> Self {
+        Self { sizes: [1, shape.count(), 1, 1, 1] }
+    }
+
     /// How many results there are.
     pub(super) fn kept(&self) -> usize {
         self.sizes[0] * self.sizes[2] * self.sizes[4]

@@ -6,7 +6,7 @@ use sharpflow::arithmetic::{Quad, Real};
 use sharpflow::loss::Evaluator;
 use sharpflow::network::homogeneity::{Answer, Degree, Reason};
 use sharpflow::network::zoo::{ZOO, find};
-use sharpflow::network::{Activation, Builder, Network, NetworkLoss, NodeId, Normalization, Op};
+use sharpflow::network::{Activation, Builder, Network, NetworkLoss, NodeId, Normalization, ops};
 
 /// L with the weights of `group` (all where it is empty) multiplied by c, in double-double.
 fn rescaled(network: &Network, w: &[f64], group: &[&str], c: f64) -> f64 {
@@ -63,11 +63,11 @@ fn grow(program: &[u8]) -> Network {
             4 => builder.rms_norm(&name("rms"), at, epsilon),
             5 => {
                 let b = builder.weight(&name("b"), &[width]).unwrap();
-                builder.add(&name("bias"), Op::Add, &[at, b])
+                builder.add(&name("bias"), ops::Add, &[at, b])
             }
             6 => {
                 let g = builder.weight(&name("g"), &[width]).unwrap();
-                builder.add(&name("gain"), Op::Multiply, &[at, g])
+                builder.add(&name("gain"), ops::Multiply, &[at, g])
             }
             7 => {
                 let w = builder.weight(&name("v"), &[width, width]).unwrap();
@@ -77,27 +77,27 @@ fn grow(program: &[u8]) -> Network {
             8 => builder.activation(&name("relu"), Activation::Relu, at),
             9 => builder.activation(&name("tanh"), Activation::Tanh, at),
             10 => match seen.get(usize::from(byte >> 4)) {
-                Some(&earlier) => builder.add(&name("residual"), Op::Add, &[at, earlier]),
+                Some(&earlier) => builder.add(&name("residual"), ops::Add, &[at, earlier]),
                 None => continue,
             },
             // A normalization made of primitives.
             11 => {
-                let mean = builder.add(&name("mean"), Op::Mean { axes: vec![0] }, &[at]).unwrap();
-                let centred = builder.add(&name("centred"), Op::Subtract, &[at, mean]).unwrap();
-                let square = builder.add(&name("square"), Op::Multiply, &[centred, centred]).unwrap();
-                let sum = builder.add(&name("sum"), Op::Sum { axes: vec![0] }, &[square]).unwrap();
-                let length = builder.add(&name("length"), Op::SquareRoot, &[sum]).unwrap();
-                builder.add(&name("quotient"), Op::Divide, &[centred, length])
+                let mean = builder.add(&name("mean"), ops::Mean { axes: vec![0] }, &[at]).unwrap();
+                let centred = builder.add(&name("centred"), ops::Subtract, &[at, mean]).unwrap();
+                let square = builder.add(&name("square"), ops::Multiply, &[centred, centred]).unwrap();
+                let sum = builder.add(&name("sum"), ops::Sum { axes: vec![0] }, &[square]).unwrap();
+                let length = builder.add(&name("length"), ops::SquareRoot, &[sum]).unwrap();
+                builder.add(&name("quotient"), ops::Divide, &[centred, length])
             }
-            12 => builder.add(&name("softmax"), Op::Softmax { axis: 1, function: Activation::Exponential }, &[at]),
+            12 => builder.add(&name("softmax"), ops::Softmax { axis: 1, function: Activation::Exponential }, &[at]),
             13 => {
-                let maximum = builder.add(&name("maximum"), Op::Maximum { axes: vec![1] }, &[at]).unwrap();
-                builder.add(&name("below"), Op::Subtract, &[at, maximum])
+                let maximum = builder.add(&name("maximum"), ops::Maximum { axes: vec![1] }, &[at]).unwrap();
+                builder.add(&name("below"), ops::Subtract, &[at, maximum])
             }
             14 => builder.activation(&name("softplus"), Activation::Softplus, at),
             _ => {
                 let b = builder.weight(&name("column"), &[samples, 1]).unwrap();
-                builder.add(&name("by_sample"), Op::Add, &[at, b])
+                builder.add(&name("by_sample"), ops::Add, &[at, b])
             }
         };
         at = built.unwrap();
@@ -108,7 +108,7 @@ fn grow(program: &[u8]) -> Network {
     if !program.len().is_multiple_of(4) {
         output = builder.batch_norm("prediction", output, 0.0).unwrap();
     }
-    let loss = builder.add("loss", Op::MeanSquaredError, &[output, targets]).unwrap();
+    let loss = builder.add("loss", ops::MeanSquaredError, &[output, targets]).unwrap();
     builder.finish(loss).unwrap()
 }
 
@@ -270,12 +270,12 @@ fn a_small_epsilon_is_refuted() {
 fn degrees_that_floats_do_not_tell_apart_are_refused() {
     let mut builder = Builder::new("fine");
     let x = builder.weight("x", &[]).unwrap();
-    let mut root = builder.add("square", Op::Multiply, &[x, x]).unwrap();
+    let mut root = builder.add("square", ops::Multiply, &[x, x]).unwrap();
     for k in 0..61 {
-        root = builder.add(&format!("root{k}"), Op::SquareRoot, &[root]).unwrap();
+        root = builder.add(&format!("root{k}"), ops::SquareRoot, &[root]).unwrap();
     }
-    let more = builder.add("more", Op::Multiply, &[root, x]).unwrap();
-    let loss = builder.add("loss", Op::Divide, &[more, x]).unwrap();
+    let more = builder.add("more", ops::Multiply, &[root, x]).unwrap();
+    let loss = builder.add("loss", ops::Divide, &[more, x]).unwrap();
     let network = builder.finish(loss).unwrap();
     let (node, why) = reason(&network, &[]);
     assert_eq!((node.as_str(), why), ("root17", Reason::Range { degree: 2.0_f64.powi(-17) }));
@@ -296,15 +296,15 @@ fn a_skip_over_a_normalization_has_mixed_degrees() {
 fn degrees_add_subtract_and_halve() {
     let mut builder = Builder::new("degrees");
     let x = builder.weight("x", &[4]).unwrap();
-    let square = builder.add("square", Op::Multiply, &[x, x]).unwrap();
-    let sum = builder.add("sum", Op::Sum { axes: vec![0] }, &[square]).unwrap();
-    let length = builder.add("length", Op::SquareRoot, &[sum]).unwrap();
-    let root = builder.add("root", Op::SquareRoot, &[length]).unwrap();
-    let quotient = builder.add("quotient", Op::Divide, &[sum, root]).unwrap();
+    let square = builder.add("square", ops::Multiply, &[x, x]).unwrap();
+    let sum = builder.add("sum", ops::Sum { axes: vec![0] }, &[square]).unwrap();
+    let length = builder.add("length", ops::SquareRoot, &[sum]).unwrap();
+    let root = builder.add("root", ops::SquareRoot, &[length]).unwrap();
+    let quotient = builder.add("quotient", ops::Divide, &[sum, root]).unwrap();
     let sized = Normalization { axes: vec![0], epsilon: 0.0, centred: true, averaged: false };
-    let normal = builder.add("normal", Op::Normalize(sized), &[x]).unwrap();
-    let scaled = builder.add("scaled", Op::Multiply, &[normal, quotient]).unwrap();
-    let total = builder.add("total", Op::Sum { axes: vec![0] }, &[scaled]).unwrap();
+    let normal = builder.add("normal", sized, &[x]).unwrap();
+    let scaled = builder.add("scaled", ops::Multiply, &[normal, quotient]).unwrap();
+    let total = builder.add("total", ops::Sum { axes: vec![0] }, &[scaled]).unwrap();
     let network = builder.finish(total).unwrap();
     let degrees = network.homogeneity(&[], 0).degrees;
     let of = |name: &str| degrees[network.nodes().iter().position(|node| node.name == name).unwrap()].to_string();

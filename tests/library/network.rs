@@ -6,7 +6,7 @@ use sharpflow::arithmetic::{Base, Jet, Quad, Real, Scalar, add_scaled, distance,
 use sharpflow::data::Dataset;
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::network::zoo::ZOO;
-use sharpflow::network::{Activation, Builder, Convolution, Network, NetworkLoss, NodeId, Normalization, Op};
+use sharpflow::network::{Activation, Builder, Convolution, Network, NetworkLoss, NodeId, Normalization, Op, ops};
 
 fn cast<T: Base>(w: &[f64]) -> Vec<T> {
     w.iter().map(|&x| T::from_f64(x)).collect()
@@ -54,14 +54,15 @@ fn gradients_of_the_zoo_are_differences_of_its_losses() {
 fn around(mut builder: Builder, out: NodeId) -> Network {
     let axes = builder.shape(out).unwrap().axes().to_vec();
     let weights = builder.normal("weights_of_entries", &axes, 9).unwrap();
-    let weighted = builder.add("weighted", Op::Multiply, &[out, weights]).unwrap();
+    let weighted = builder.add("weighted", ops::Multiply, &[out, weights]).unwrap();
     let targets = builder.normal("targets_of_entries", &axes, 10).unwrap();
-    let loss = builder.add("loss", Op::MeanSquaredError, &[weighted, targets]).unwrap();
+    let loss = builder.add("loss", ops::MeanSquaredError, &[weighted, targets]).unwrap();
     builder.finish(loss).unwrap()
 }
 
 /// A loss around an operation on weights of the given shapes.
-fn of_operation(op: Op, shapes: &[&[usize]]) -> Network {
+fn of_operation(operation: impl Into<Op>, shapes: &[&[usize]]) -> Network {
+    let op = operation.into();
     let mut builder = Builder::new(op.name());
     let inputs: Vec<_> =
         shapes.iter().enumerate().map(|(k, axes)| builder.weight(&format!("x{k}"), axes).unwrap()).collect();
@@ -74,47 +75,47 @@ fn every_operation_has_the_gradient_of_its_value() {
     let positive = |op: Op, axes: &[usize]| {
         let mut builder = Builder::new(op.name());
         let x = builder.weight("x", axes).unwrap();
-        let square = builder.add("square", Op::Multiply, &[x, x]).unwrap();
+        let square = builder.add("square", ops::Multiply, &[x, x]).unwrap();
         let out = builder.add("out", op, &[square]).unwrap();
         around(builder, out)
     };
     let mut networks = vec![
-        of_operation(Op::MatrixProduct { transpose_right: false }, &[&[3, 4], &[4, 2]]),
-        of_operation(Op::MatrixProduct { transpose_right: true }, &[&[3, 4], &[2, 4]]),
-        of_operation(Op::MatrixProduct { transpose_right: false }, &[&[2, 3, 4], &[4, 5]]),
-        of_operation(Op::MatrixProduct { transpose_right: true }, &[&[2, 2, 3, 4], &[2, 2, 5, 4]]),
-        of_operation(Op::Scale(-1.5), &[&[3]]),
-        of_operation(Op::Sum { axes: vec![0, 2] }, &[&[2, 3, 4]]),
-        of_operation(Op::Mean { axes: vec![1] }, &[&[2, 3, 4]]),
-        of_operation(Op::Maximum { axes: vec![1] }, &[&[2, 3, 4]]),
-        of_operation(Op::Maximum { axes: vec![2] }, &[&[2, 3, 4]]),
-        of_operation(Op::Transpose { order: vec![2, 0, 1] }, &[&[2, 3, 4]]),
-        of_operation(Op::Slice { axis: 1, start: 1, end: 6, step: 2 }, &[&[2, 7, 2]]),
-        of_operation(Op::Patches { window: vec![2], stride: 2, padding: 1 }, &[&[2, 5, 3]]),
-        of_operation(Op::Patches { window: vec![2, 3], stride: 1, padding: 1 }, &[&[2, 3, 4, 2]]),
-        positive(Op::SquareRoot, &[3, 2]),
-        positive(Op::Activation(Activation::Logarithm), &[3, 2]),
+        of_operation(ops::MatrixProduct { transpose_right: false }, &[&[3, 4], &[4, 2]]),
+        of_operation(ops::MatrixProduct { transpose_right: true }, &[&[3, 4], &[2, 4]]),
+        of_operation(ops::MatrixProduct { transpose_right: false }, &[&[2, 3, 4], &[4, 5]]),
+        of_operation(ops::MatrixProduct { transpose_right: true }, &[&[2, 2, 3, 4], &[2, 2, 5, 4]]),
+        of_operation(ops::Scale { factor: -1.5 }, &[&[3]]),
+        of_operation(ops::Sum { axes: vec![0, 2] }, &[&[2, 3, 4]]),
+        of_operation(ops::Mean { axes: vec![1] }, &[&[2, 3, 4]]),
+        of_operation(ops::Maximum { axes: vec![1] }, &[&[2, 3, 4]]),
+        of_operation(ops::Maximum { axes: vec![2] }, &[&[2, 3, 4]]),
+        of_operation(ops::Transpose { order: vec![2, 0, 1] }, &[&[2, 3, 4]]),
+        of_operation(ops::Slice { axis: 1, start: 1, end: 6, step: 2 }, &[&[2, 7, 2]]),
+        of_operation(ops::Patches { window: vec![2], stride: 2, padding: 1 }, &[&[2, 5, 3]]),
+        of_operation(ops::Patches { window: vec![2, 3], stride: 1, padding: 1 }, &[&[2, 3, 4, 2]]),
+        positive(ops::SquareRoot.into(), &[3, 2]),
+        positive(Activation::Logarithm.into(), &[3, 2]),
     ];
-    for op in [Op::Add, Op::Subtract, Op::Multiply, Op::Divide] {
+    for op in [Op::from(ops::Add), ops::Subtract.into(), ops::Multiply.into(), ops::Divide.into()] {
         for shapes in [[&[3, 4][..], &[3, 4]], [&[3, 4], &[4]], [&[3, 1], &[2, 1, 4]], [&[], &[3, 2]]] {
             networks.push(of_operation(op.clone(), &shapes));
         }
     }
     for activation in Activation::ALL.into_iter().filter(|&activation| activation != Activation::Logarithm) {
-        networks.push(of_operation(Op::Activation(activation), &[&[3, 3]]));
+        networks.push(of_operation(activation, &[&[3, 3]]));
     }
     for axes in [vec![0], vec![1], vec![0, 2], vec![1, 2]] {
         for (centred, averaged, epsilon) in
             [(true, true, 0.0), (true, false, 0.3), (false, true, 0.2), (false, false, 0.0)]
         {
             let normalization = Normalization { axes: axes.clone(), epsilon, centred, averaged };
-            networks.push(of_operation(Op::Normalize(normalization), &[&[3, 4, 3]]));
+            networks.push(of_operation(normalization, &[&[3, 4, 3]]));
         }
     }
     for (axis, function) in [(0, Activation::Exponential), (1, Activation::Exponential), (1, Activation::Cauchy)] {
-        networks.push(of_operation(Op::Softmax { axis, function }, &[&[3, 4]]));
+        networks.push(of_operation(ops::Softmax { axis, function }, &[&[3, 4]]));
     }
-    for op in [Op::MeanSquaredError, Op::CrossEntropy] {
+    for op in [Op::from(ops::MeanSquaredError), ops::CrossEntropy.into()] {
         let mut builder = Builder::new(op.name());
         let [a, b] = ["a", "b"].map(|name| builder.weight(name, &[3, 4]).unwrap());
         let loss = builder.add("loss", op, &[a, b]).unwrap();
@@ -140,16 +141,16 @@ fn composed(builder: &mut Builder, x: NodeId, normalization: &Normalization) -> 
     let Normalization { axes, epsilon, centred, averaged } = normalization.clone();
     let mut centred_x = x;
     if centred {
-        let mean = builder.add("mean", Op::Mean { axes: axes.clone() }, &[x]).unwrap();
-        centred_x = builder.add("centred", Op::Subtract, &[x, mean]).unwrap();
+        let mean = builder.add("mean", ops::Mean { axes: axes.clone() }, &[x]).unwrap();
+        centred_x = builder.add("centred", ops::Subtract, &[x, mean]).unwrap();
     }
-    let square = builder.add("square", Op::Multiply, &[centred_x, centred_x]).unwrap();
-    let op = if averaged { Op::Mean { axes } } else { Op::Sum { axes } };
+    let square = builder.add("square", ops::Multiply, &[centred_x, centred_x]).unwrap();
+    let op = if averaged { Op::from(ops::Mean { axes }) } else { ops::Sum { axes }.into() };
     let sum = builder.add("sum", op, &[square]).unwrap();
     let epsilon = builder.constant("epsilon", &[], vec![epsilon]).unwrap();
-    let sum = builder.add("with_epsilon", Op::Add, &[sum, epsilon]).unwrap();
-    let size = builder.add("size", Op::SquareRoot, &[sum]).unwrap();
-    builder.add("out", Op::Divide, &[centred_x, size]).unwrap()
+    let sum = builder.add("with_epsilon", ops::Add, &[sum, epsilon]).unwrap();
+    let size = builder.add("size", ops::SquareRoot, &[sum]).unwrap();
+    builder.add("out", ops::Divide, &[centred_x, size]).unwrap()
 }
 
 #[test]
@@ -187,16 +188,16 @@ fn group_norm_is_layer_norm_of_each_group() {
     // Channels 0..2 and 2..4 over all places, put side by side by the loss's own weights.
     let mut halves = Vec::new();
     for (k, start) in [0, 2].into_iter().enumerate() {
-        let slice = Op::Slice { axis: 2, start, end: start + 2, step: 1 };
+        let slice = ops::Slice { axis: 2, start, end: start + 2, step: 1 };
         let part = other.add(&format!("part{k}"), slice, &[x]).unwrap();
         let normalization = Normalization { axes: vec![1, 2], epsilon: 0.0, centred: true, averaged: true };
-        let normal = other.add(&format!("normal{k}"), Op::Normalize(normalization), &[part]).unwrap();
+        let normal = other.add(&format!("normal{k}"), normalization, &[part]).unwrap();
         // Into its columns of the whole: times a selection matrix.
         let selection = (0..8).map(|i| f64::from(u8::from(i / 4 + 2 * k == i % 4))).collect();
         let selection = other.constant(&format!("selection{k}"), &[2, 4], selection).unwrap();
         halves.push(other.matrix_product(&format!("half{k}"), normal, selection).unwrap());
     }
-    let whole = other.add("whole", Op::Add, &halves).unwrap();
+    let whole = other.add("whole", ops::Add, &halves).unwrap();
     check_same(&around(one, out), &around(other, whole), 2);
 }
 
@@ -213,8 +214,8 @@ fn composed_operations_are_their_definitions() {
     assert_eq!(builder.shape(out).unwrap().axes(), [n, rows, columns, o]);
     let pooled =
         builder.average_pool("pooled", out, &Convolution { window: vec![2, 2], stride: 1, padding: 0 }).unwrap();
-    let scalar = builder.add("sum", Op::Sum { axes: vec![0, 1, 2, 3] }, &[pooled]).unwrap();
-    let square = builder.add("square", Op::Multiply, &[scalar, scalar]).unwrap();
+    let scalar = builder.add("sum", ops::Sum { axes: vec![0, 1, 2, 3] }, &[pooled]).unwrap();
+    let square = builder.add("square", ops::Multiply, &[scalar, scalar]).unwrap();
     let network = builder.finish(square).unwrap();
     let w = normal_vector(network.dimension(), 5);
     let (image, kernel) = w.split_at(n * h * l * c);
@@ -244,7 +245,7 @@ fn composed_operations_are_their_definitions() {
     let (t, d) = (3, 2);
     let qkv = ["q", "k", "v"].map(|name| builder.weight(name, &[t, d]).unwrap());
     let out = builder.attention("attended", qkv, 0.0).unwrap();
-    let scalar = builder.add("sum", Op::Sum { axes: vec![0, 1] }, &[out]).unwrap();
+    let scalar = builder.add("sum", ops::Sum { axes: vec![0, 1] }, &[out]).unwrap();
     let network = builder.finish(scalar).unwrap();
     let w = normal_vector(3 * t * d, 6);
     let row = |block: usize, i: usize| w[block * t * d + i * d..][..d].to_vec();
@@ -265,7 +266,7 @@ fn composed_operations_are_their_definitions() {
     let mut builder = Builder::new("cross-entropy");
     let logits = builder.weight("logits", &[2, 3]).unwrap();
     let targets = builder.constant("targets", &[2, 3], vec![0.0, 1.0, 0.0, 0.25, 0.25, 0.5]).unwrap();
-    let loss = builder.add("loss", Op::CrossEntropy, &[logits, targets]).unwrap();
+    let loss = builder.add("loss", ops::CrossEntropy, &[logits, targets]).unwrap();
     let network = builder.finish(loss).unwrap();
     // Logits of a thousand overflow no exponential.
     let w = [1000.0, 1001.0, 999.0, -800.0, -801.0, -800.5];
@@ -293,8 +294,8 @@ fn the_graph_of_linear_regression_is_the_closed_form() {
     let w = builder.weight("w", &[10, 1]).unwrap();
     let output = builder.matrix_product("output", inputs, w).unwrap();
     let normal = builder.batch_norm("normal", output, 0.0).unwrap();
-    let prediction = builder.add("prediction", Op::Scale(size), &[normal]).unwrap();
-    let loss = builder.add("loss", Op::MeanSquaredError, &[prediction, targets]).unwrap();
+    let prediction = builder.add("prediction", ops::Scale { factor: size }, &[normal]).unwrap();
+    let loss = builder.add("loss", ops::MeanSquaredError, &[prediction, targets]).unwrap();
     let graph = NetworkLoss::<f64>::new(&builder.finish(loss).unwrap()).unwrap();
     let (mut a, mut b) = (Derivatives::new(&closed), Derivatives::new(&graph));
     for seed in 0..8 {

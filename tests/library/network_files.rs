@@ -4,7 +4,7 @@ use crate::common::cases;
 use proptest::prelude::*;
 use sharpflow::network::file::FileError;
 use sharpflow::network::zoo::{ZOO, find};
-use sharpflow::network::{Activation, Builder, Convolution, Fault, Network, NetworkError, Normalization, Op};
+use sharpflow::network::{Activation, Builder, Convolution, Fault, Network, NetworkError, Normalization, ops};
 
 /// Every operation once, so that all of the format is written and read.
 fn everything() -> Network {
@@ -21,30 +21,31 @@ fn everything() -> Network {
     for activation in Activation::ALL {
         y = b.activation(activation.name(), activation, y).unwrap();
     }
-    let y = b.add("scaled", Op::Scale(0.1), &[y]).unwrap();
-    let y = b.add("added", Op::Add, &[y, data]).unwrap();
-    let y = b.add("subtracted", Op::Subtract, &[y, noise]).unwrap();
-    let y = b.add("multiplied", Op::Multiply, &[y, y]).unwrap();
-    let y = b.add("root", Op::SquareRoot, &[y]).unwrap();
-    let y = b.add("divided", Op::Divide, &[y, noise]).unwrap();
+    let y = b.add("scaled", ops::Scale { factor: 0.1 }, &[y]).unwrap();
+    let y = b.add("added", ops::Add, &[y, data]).unwrap();
+    let y = b.add("subtracted", ops::Subtract, &[y, noise]).unwrap();
+    let y = b.add("multiplied", ops::Multiply, &[y, y]).unwrap();
+    let y = b.add("root", ops::SquareRoot, &[y]).unwrap();
+    let y = b.add("divided", ops::Divide, &[y, noise]).unwrap();
     let y = b.average_pool("average", y, &window).unwrap();
     let y = b.max_pool("largest", y, &Convolution { window: vec![2, 2], stride: 2, padding: 1 }).unwrap();
-    let y = b.add("moved", Op::Transpose { order: vec![1, 0, 3, 2] }, &[y]).unwrap();
-    let y = b.add("part", Op::Slice { axis: 2, start: 0, end: 3, step: 2 }, &[y]).unwrap();
-    let y = b.add("sum", Op::Sum { axes: vec![2] }, &[y]).unwrap();
-    let y = b.add("mean", Op::Mean { axes: vec![0] }, &[y]).unwrap();
+    let y = b.add("moved", ops::Transpose { order: vec![1, 0, 3, 2] }, &[y]).unwrap();
+    let y = b.add("part", ops::Slice { axis: 2, start: 0, end: 3, step: 2 }, &[y]).unwrap();
+    let y = b.add("sum", ops::Sum { axes: vec![2] }, &[y]).unwrap();
+    let y = b.add("mean", ops::Mean { axes: vec![0] }, &[y]).unwrap();
     let count = b.shape(y).unwrap().count();
-    let rows = b.add("rows", Op::Reshape(sharpflow::network::Shape::new(&[count, 1]).unwrap()), &[y]).unwrap();
+    let rows =
+        b.add("rows", ops::Reshape { shape: sharpflow::network::Shape::new(&[count, 1]).unwrap() }, &[y]).unwrap();
     let sized = Normalization { axes: vec![0], epsilon: 0.5, centred: false, averaged: false };
-    let rows = b.add("sized", Op::Normalize(sized), &[rows]).unwrap();
+    let rows = b.add("sized", sized, &[rows]).unwrap();
     let square = b.linear("square", rows, rows).unwrap();
     let attended = b.attention("attended", [square, square, square], 0.25).unwrap();
-    let weights = b.add("cauchy_weights", Op::Softmax { axis: 0, function: Activation::Cauchy }, &[attended]).unwrap();
-    let maximum = b.add("maximum", Op::Maximum { axes: vec![1] }, &[weights]).unwrap();
+    let weights = b.add("cauchy_weights", ops::Softmax { axis: 0, function: Activation::Cauchy }, &[attended]).unwrap();
+    let maximum = b.add("maximum", ops::Maximum { axes: vec![1] }, &[weights]).unwrap();
     let again = b.matrix_product("again", weights, maximum).unwrap();
     let first = b.normalized_cross_entropy("entropy", again, maximum, 0.0).unwrap();
-    let second = b.add("error", Op::MeanSquaredError, &[again, maximum]).unwrap();
-    let loss = b.add("loss", Op::Add, &[first, second]).unwrap();
+    let second = b.add("error", ops::MeanSquaredError, &[again, maximum]).unwrap();
+    let loss = b.add("loss", ops::Add, &[first, second]).unwrap();
     b.finish(loss).unwrap()
 }
 

@@ -15,8 +15,8 @@ use toml::{Spanned, Value};
 use super::Network;
 use super::builder::Builder;
 use super::error::{NetworkError, shown};
-use super::op::{Constant, Normalization, Op, Origin};
-use operation::Parameters;
+use super::ops::{Constant, Op, Origin, ParameterError, Parameters};
+use operation::Operation;
 
 /// What −inf means in a mask that is added before a softmax: eˣ is 0, and x is a number.
 const MASKED: f64 = -1e30;
@@ -175,7 +175,7 @@ impl Network {
             }
         }
         text.push_str("\n[nodes]\n");
-        for node in self.nodes().iter().filter(|node| !matches!(node.op, Op::Weight(_) | Op::Constant(_))) {
+        for node in self.nodes().iter().filter(|node| !node.inputs.is_empty()) {
             let of: Vec<_> = node.inputs.iter().map(|&input| quoted(&self.node(input).name)).collect();
             let (name, op, of) = (quoted(&node.name), quoted(node.op.name()), of.join(", "));
             let _ = writeln!(text, "{name} = {{ op = {op}, of = [{of}]{} }}", parameters(&node.op));
@@ -200,24 +200,7 @@ fn data(constant: &Constant) -> String {
 
 /// An operation's parameters, each after a comma.
 fn parameters(op: &Op) -> String {
-    match op {
-        Op::MatrixProduct { transpose_right: true } => ", transpose_right = true".into(),
-        Op::Scale(factor) => format!(", factor = {factor:?}"),
-        Op::Sum { axes } | Op::Mean { axes } | Op::Maximum { axes } => format!(", axes = {axes:?}"),
-        Op::Transpose { order } => format!(", order = {order:?}"),
-        Op::Reshape(shape) => format!(", shape = {:?}", shape.axes()),
-        Op::Slice { axis, start, end, step } => {
-            format!(", axis = {axis}, start = {start}, end = {end}, step = {step}")
-        }
-        Op::Patches { window, stride, padding } => {
-            format!(", window = {window:?}, stride = {stride}, padding = {padding}")
-        }
-        Op::Normalize(Normalization { axes, epsilon, centred, averaged }) => {
-            format!(", axes = {axes:?}, epsilon = {epsilon:?}, centred = {centred}, averaged = {averaged}")
-        }
-        Op::Softmax { axis, function } => format!(", axis = {axis}, function = {}", quoted(function.name())),
-        _ => String::new(),
-    }
+    op.parameters().into_iter().map(|(name, value)| format!(", {name} = {value}")).collect()
 }
 
 /// The names of sizes, for a message.
@@ -319,9 +302,13 @@ impl Reader<'_> {
         let inputs = entry.of.names().iter().map(|input| self.builder.find(input).ok_or_else(|| missing(input)));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         let axes = inputs.first().map_or(0, |&input| self.builder.axes(input));
-        let mut parameters =
-            Parameters { line, name, op: &entry.op, sizes: self.sizes, axes, rest: entry.parameters.clone() };
-        let operation = parameters.operation()?;
+        let mut parameters = Parameters { sizes: self.sizes, axes, rest: entry.parameters.clone() };
+        let operation =
+            Operation::read(&entry.op, &mut parameters).map_err(|error| self.fault(line, name, &entry.op, error))?;
+        let Some(operation) = operation else {
+            let (node, op, available) = (shown(name), shown(&entry.op), operation::available(&entry.op));
+            return Err(FileError::NoSuchOperation { line, node, op, available });
+        };
         if let Some(parameter) = parameters.rest.keys().next() {
             return Err(FileError::UnknownParameter {
                 line,
@@ -334,6 +321,21 @@ impl Reader<'_> {
             .build(&mut self.builder, name, &inputs)
             .map(|_| ())
             .map_err(|fault| FileError::Network { line, fault })
+    }
+}
+
+impl Reader<'_> {
+    /// A parameter's error, with where it stands.
+    fn fault(&self, line: usize, name: &str, op: &str, error: ParameterError) -> FileError {
+        let (node, op) = (shown(name), shown(op));
+        match error {
+            ParameterError::Expected { parameter, expected } => {
+                FileError::Parameter { line, node, op, parameter, expected }
+            }
+            ParameterError::NoSuchSize { size } => {
+                FileError::NoSuchSize { line, node, size: shown(&size), available: names(self.sizes) }
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Losses that are smooth on all of S, and so small that their bounds over it can be enclosed.
 
 use sharpflow::network::zoo::find;
-use sharpflow::network::{Builder, Network, NetworkError, Op};
+use sharpflow::network::{Builder, Network, NetworkError, ops};
 
 use super::Rejected;
 
@@ -33,17 +33,17 @@ fn three_parameters() -> Result<Network, NetworkError> {
     let weights = [builder.weight("x", &[])?, builder.weight("y", &[])?, builder.weight("z", &[])?];
     let mut squares = [weights[0]; 3];
     for (square, (weight, name)) in squares.iter_mut().zip(weights.into_iter().zip(["xx", "yy", "zz"])) {
-        *square = builder.add(name, Op::Multiply, &[weight, weight])?;
+        *square = builder.add(name, ops::Multiply, &[weight, weight])?;
     }
     let [xx, yy, zz] = squares;
-    let sum = builder.add("sum", Op::Add, &[xx, yy])?;
-    let square = builder.add("square", Op::Add, &[sum, zz])?;
-    let height = builder.add("height", Op::Divide, &[zz, square])?;
-    let slope = builder.add("slope", Op::Divide, &[xx, square])?;
-    let flat = builder.add("flat", Op::Scale(0.5), &[height])?;
-    let part = builder.add("part", Op::Scale(10.0), &[slope])?;
-    let steep = builder.add("steep", Op::Multiply, &[part, height])?;
-    let loss = builder.add("loss", Op::Add, &[flat, steep])?;
+    let sum = builder.add("sum", ops::Add, &[xx, yy])?;
+    let square = builder.add("square", ops::Add, &[sum, zz])?;
+    let height = builder.add("height", ops::Divide, &[zz, square])?;
+    let slope = builder.add("slope", ops::Divide, &[xx, square])?;
+    let flat = builder.add("flat", ops::Scale { factor: 0.5 }, &[height])?;
+    let part = builder.add("part", ops::Scale { factor: 10.0 }, &[slope])?;
+    let steep = builder.add("steep", ops::Multiply, &[part, height])?;
+    let loss = builder.add("loss", ops::Add, &[flat, steep])?;
     builder.finish(loss)
 }
 
@@ -53,14 +53,14 @@ fn squared_distance(terms: usize) -> Result<Network, NetworkError> {
     let mut builder = Builder::new("Half the squared distance to a point of the circle");
     let x = builder.weight("x", &[])?;
     let y = builder.weight("y", &[])?;
-    let xx = builder.add("xx", Op::Multiply, &[x, x])?;
-    let yy = builder.add("yy", Op::Multiply, &[y, y])?;
-    let square = builder.add("square", Op::Add, &[xx, yy])?;
-    let length = builder.add("length", Op::SquareRoot, &[square])?;
-    let cosine = builder.add("cosine", Op::Divide, &[x, length])?;
+    let xx = builder.add("xx", ops::Multiply, &[x, x])?;
+    let yy = builder.add("yy", ops::Multiply, &[y, y])?;
+    let square = builder.add("square", ops::Add, &[xx, yy])?;
+    let length = builder.add("length", ops::SquareRoot, &[square])?;
+    let cosine = builder.add("cosine", ops::Divide, &[x, length])?;
     let half = builder.constant("half", &[], vec![0.5])?;
-    let part = builder.add("part", Op::Scale(0.5), &[cosine])?;
-    let s = builder.add("s", Op::Subtract, &[half, part])?;
+    let part = builder.add("part", ops::Scale { factor: 0.5 }, &[cosine])?;
+    let s = builder.add("s", ops::Subtract, &[half, part])?;
     // 4ᵏ/(k²·C(2k, k)), by C(2k, k) = C(2k−2, k−1)·(4k−2)/k.
     let mut power = 1.0;
     let coefficients: Vec<f64> = (1..=terms)
@@ -75,9 +75,9 @@ fn squared_distance(terms: usize) -> Result<Network, NetworkError> {
         let constant = builder.constant(&format!("coefficient{k}"), &[], vec![coefficient])?;
         let inner = match sum {
             None => constant,
-            Some(sum) => builder.add(&format!("inner{k}"), Op::Add, &[sum, constant])?,
+            Some(sum) => builder.add(&format!("inner{k}"), ops::Add, &[sum, constant])?,
         };
-        sum = Some(builder.add(&format!("term{k}"), Op::Multiply, &[inner, s])?);
+        sum = Some(builder.add(&format!("term{k}"), ops::Multiply, &[inner, s])?);
     }
     let output = match sum {
         Some(sum) => sum,
