@@ -19,7 +19,7 @@ use std::collections::BinaryHeap;
 use faer::Mat;
 use thiserror::Error;
 
-use crate::arithmetic::{Enclosure, norm};
+use crate::arithmetic::{Enclosure, dense_rounding, norm};
 use crate::dense::symmetric_eigen;
 use crate::loss::{Derivatives, Loss};
 use crate::sharpness::HessianKind;
@@ -121,7 +121,7 @@ fn largest_eigenvalue(matrix: &Mat<Enclosure>) -> Enclosure {
         entries.map(|at| of(matrix[at]).powi(2)).sum::<f64>().sqrt()
     };
     // A backward-stable solver errs by a small multiple of D·u·‖H‖.
-    let rounding = 64.0 * size as f64 * f64::EPSILON * sum(&|entry| entry.middle());
+    let rounding = 2.0 * dense_rounding::<f64>(size) * sum(&|entry| entry.middle());
     let away = (1.0 + 8.0 * f64::EPSILON) * sum(&|entry| entry.radius()) + rounding;
     Enclosure::new(eigen.values[0] - away, eigen.values[0] + away)
 }

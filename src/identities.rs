@@ -19,7 +19,7 @@ use rand::Rng;
 use rand::rngs::ChaCha12Rng;
 use thiserror::Error;
 
-use crate::arithmetic::{Base, PrimeField, Scalar, add_scaled, dot, scale};
+use crate::arithmetic::{Base, Field, add_scaled, dot, scale};
 use crate::data::{Stream, generator};
 use crate::loss::{Derivatives, Evaluator, Loss};
 use crate::network::{Network, NetworkError, NetworkLoss};
@@ -302,17 +302,17 @@ impl Trials {
     }
 }
 
-/// Tries every identity at `points` random points of F(P), with random data in place of the network's own.
+/// Tries every identity at `points` random points of a field, with random data in place of the network's own.
 ///
 /// # Errors
 /// A function that is no algebraic one (see [`Network::with_rational_activations`]); too many roots.
-pub fn try_exactly<const P: u64>(network: &Network, points: usize, seed: u64) -> Result<Trials, ExactError> {
+pub fn try_exactly<F: Field>(network: &Network, points: usize, seed: u64) -> Result<Trials, ExactError> {
     let complexity = network.complexity();
     let roots = complexity.roots + 2;
     if roots > MOST_ROOTS {
         return Err(ExactError::TooManyRoots { roots });
     }
-    NetworkLoss::<PrimeField<P>>::new(network)?;
+    NetworkLoss::<F>::new(network)?;
     let mut random = generator(seed, Stream::Test);
     let mut trials: Vec<Trial> = Identity::ALL
         .iter()
@@ -325,7 +325,7 @@ pub fn try_exactly<const P: u64>(network: &Network, points: usize, seed: u64) ->
             return Err(ExactError::NoPoint { draws: drawn, roots });
         }
         drawn += 1;
-        let loss = NetworkLoss::with_constants(network, |_| element::<P>(&mut random))?;
+        let loss = NetworkLoss::with_constants(network, |_| element::<F>(&mut random))?;
         let Some(point) = draw(&loss, &mut random) else { continue };
         found += 1;
         let mut derivatives = Derivatives::new(&loss);
@@ -343,27 +343,27 @@ pub fn try_exactly<const P: u64>(network: &Network, points: usize, seed: u64) ->
     }
     // Identities are made of derivatives up to the third, and of sums of squares over all weights.
     let degree = 2.0 * (network.dimension() as f64 + 1.0) * complexity.derivative_degree(3);
-    let log2_accident = points as f64 * (2.0 * roots as f64 + degree.log2() - (P as f64).log2()).min(0.0);
-    Ok(Trials { prime: P, points, drawn, roots, log2_accident, trials })
+    let log2_accident = points as f64 * (2.0 * roots as f64 + degree.log2() - (F::ORDER as f64).log2()).min(0.0);
+    Ok(Trials { prime: F::ORDER, points, drawn, roots, log2_accident, trials })
 }
 
-fn element<const P: u64>(random: &mut ChaCha12Rng) -> PrimeField<P> {
-    PrimeField::new(random.next_u64())
+fn element<F: Field>(random: &mut ChaCha12Rng) -> F {
+    F::from_integer(random.next_u64())
 }
 
 /// A point with c and 1 − ηλ squares, where the loss, ‖w‖ and ‖w₊‖ are defined; `None` where they are not.
-fn draw<const P: u64>(loss: &NetworkLoss<PrimeField<P>>, random: &mut ChaCha12Rng) -> Option<Point<PrimeField<P>>> {
+fn draw<F: Field>(loss: &NetworkLoss<F>, random: &mut ChaCha12Rng) -> Option<Point<F>> {
     let dimension = loss.dimension();
-    let weights: Vec<_> = (0..dimension).map(|_| element(random)).collect();
-    let direction = (0..dimension).map(|_| element(random)).collect();
+    let weights: Vec<F> = (0..dimension).map(|_| element(random)).collect();
+    let direction: Vec<F> = (0..dimension).map(|_| element(random)).collect();
     let (root_of_factor, root_of_kept, learning_rate) =
-        (element::<P>(random), element::<P>(random), element::<P>(random));
-    let decay = (PrimeField::constant(1.0) - root_of_kept * root_of_kept) / learning_rate;
+        (element::<F>(random), element::<F>(random), element::<F>(random));
+    let decay = (F::constant(1.0) - root_of_kept * root_of_kept) / learning_rate;
     let kept = root_of_kept * root_of_kept;
     if !dot(&weights, &weights).is_square() {
         return None;
     }
-    let mut evaluator = Evaluator::<_, PrimeField<P>>::new(loss);
+    let mut evaluator = Evaluator::<_, F>::new(loss);
     let (value, gradient) = evaluator.evaluate(&weights);
     let mut next = weights.clone();
     scale(&mut next, kept);

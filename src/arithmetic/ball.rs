@@ -126,16 +126,16 @@ impl Scalar for Ball {
 }
 
 impl Base for Ball {
+    const VECTORIZED: bool = false;
+    const HAS_SIGNS: bool = true;
+    const HAS_TRANSCENDENTALS: bool = true;
+
     fn from_f64(x: f64) -> Self {
         Self { center: x, radius: 0.0 }
     }
 
     fn is_positive(self) -> bool {
         self.center > 0.0
-    }
-
-    fn has_transcendentals() -> bool {
-        true
     }
 }
 

@@ -68,6 +68,8 @@ fn leave_vector_mode() {
 
 impl Base for f32 {
     const VECTORIZED: bool = true;
+    const HAS_SIGNS: bool = true;
+    const HAS_TRANSCENDENTALS: bool = true;
 
     #[inline]
     fn from_f64(x: f64) -> Self {
@@ -86,6 +88,8 @@ impl Base for f32 {
 
 impl Base for f64 {
     const VECTORIZED: bool = true;
+    const HAS_SIGNS: bool = true;
+    const HAS_TRANSCENDENTALS: bool = true;
 
     #[inline]
     fn from_f64(x: f64) -> Self {
@@ -105,6 +109,10 @@ impl Base for f64 {
 }
 
 impl Base for Quad {
+    const VECTORIZED: bool = false;
+    const HAS_SIGNS: bool = true;
+    const HAS_TRANSCENDENTALS: bool = true;
+
     #[inline]
     fn from_f64(x: f64) -> Self {
         Quad::from_f64(x)

@@ -114,7 +114,9 @@ impl Scalar for Enclosure {
 }
 
 impl Base for Enclosure {
+    const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = false;
+    const HAS_TRANSCENDENTALS: bool = false;
 
     #[inline]
     fn from_f64(x: f64) -> Self {

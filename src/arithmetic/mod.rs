@@ -1,7 +1,7 @@
 //! The numbers a loss is evaluated over.
 //!
 //! [`Scalar`] is what a gradient needs: field operations and a square root. [`Base`] is a scalar that can hold data and
-//! multiply matrices: floats, double-double, a [`PrimeField`]. Every other scalar is a fixed number of *planes* of
+//! multiply matrices: floats, double-double, a [`PrimeField`]. An exact one is a [`Field`]. Every other scalar is a fixed number of *planes* of
 //! its base, so that products of matrices are products of the base whatever the scalar ([`product`]): [`Jet`]s are truncated Taylor
 //! series, [`Fan`]s a value with its slopes in several directions, [`Lanes`] several numbers side by side. [`Real`] adds order and magnitude, [`Float`] the decompositions and
 //! integrators that exist for `f32` and `f64` alone.
@@ -26,6 +26,7 @@ mod lanes;
 mod matrix_vector;
 mod prime;
 pub mod product;
+mod rounding;
 mod transcendental;
 
 use std::fmt::Debug;
@@ -41,6 +42,7 @@ pub use lanes::Lanes;
 pub use prime::{FirstField, PrimeField, SecondField};
 /// Double-double arithmetic, about 31 decimal digits.
 pub use qd::Quad;
+pub use rounding::dense_rounding;
 pub use transcendental::Transcendental;
 
 /// An element of a field with square roots, stored as a fixed number of base numbers.
@@ -109,10 +111,13 @@ pub trait Scalar:
 /// A scalar that holds data and multiplies matrices.
 pub trait Base: Scalar<Base = Self> {
     /// Whether loops over it gain from the processor's vector instructions.
-    const VECTORIZED: bool = false;
+    const VECTORIZED: bool;
 
     /// Whether [`Base::is_positive`] answers for every number: an enclosure around 0 has no sign.
-    const HAS_SIGNS: bool = true;
+    const HAS_SIGNS: bool;
+
+    /// Whether [`Scalar::transcendental`] has values here.
+    const HAS_TRANSCENDENTALS: bool;
 
     /// The nearest representable number.
     fn from_f64(x: f64) -> Self;
@@ -120,15 +125,25 @@ pub trait Base: Scalar<Base = Self> {
     /// Whether this is positive; in a prime field, whether it is a square other than 0.
     fn is_positive(self) -> bool;
 
-    /// Whether [`Scalar::transcendental`] has values here.
-    fn has_transcendentals() -> bool {
-        transcendental::has_transcendentals::<Self>()
-    }
-
     /// `out ← a·b`, or `out ← out + a·b`. Shapes m×n, m×k, k×n.
     fn matrix_product(out: MatMut<'_, Self>, accumulate: bool, a: MatRef<'_, Self>, b: MatRef<'_, Self>) {
         base::naive_product(out, accumulate, a, b);
     }
+}
+
+/// A base in which results are exact, or undefined: a finite field, in which squares play the positive numbers.
+pub trait Field: Base {
+    /// The number of elements.
+    const ORDER: u64;
+
+    /// `n` times one.
+    fn from_integer(n: u64) -> Self;
+
+    /// Whether no operation on the way here was undefined.
+    fn is_defined(self) -> bool;
+
+    /// Whether this is a square other than 0.
+    fn is_square(self) -> bool;
 }
 
 /// An ordered base with a known rounding error.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::{Base, Scalar};
+use super::{Base, Field, Scalar};
 
 /// An element of F(P) for a prime P < 2⁶¹ with P ≡ 3 (mod 4), or *undefined*, which absorbs every operation as NaN does.
 ///
@@ -20,22 +20,9 @@ pub type SecondField = PrimeField<{ (1 << 61) - 229 }>;
 const UNDEFINED: u64 = u64::MAX;
 
 impl<const P: u64> PrimeField<P> {
-    /// The number of elements.
-    pub const ORDER: u64 = P;
-
     /// `n` modulo P.
     pub fn new(n: u64) -> Self {
         Self(n % P)
-    }
-
-    /// Whether no operation on the way here was undefined.
-    pub fn is_defined(self) -> bool {
-        self.0 != UNDEFINED
-    }
-
-    /// Whether this is a square other than 0.
-    pub fn is_square(self) -> bool {
-        self.is_defined() && self.power((P - 1) / 2).0 == 1
     }
 
     fn power(self, mut exponent: u64) -> Self {
@@ -134,6 +121,10 @@ impl<const P: u64> Scalar for PrimeField<P> {
 }
 
 impl<const P: u64> Base for PrimeField<P> {
+    const VECTORIZED: bool = false;
+    const HAS_SIGNS: bool = true;
+    const HAS_TRANSCENDENTALS: bool = false;
+
     /// Exact: a finite `f64` is an integer times a power of two.
     fn from_f64(x: f64) -> Self {
         const { assert!(P < 1 << 61 && P % 4 == 3, "roots are canonical for these primes alone") };
@@ -156,6 +147,22 @@ impl<const P: u64> Base for PrimeField<P> {
 
     fn is_positive(self) -> bool {
         self.is_square()
+    }
+}
+
+impl<const P: u64> Field for PrimeField<P> {
+    const ORDER: u64 = P;
+
+    fn from_integer(n: u64) -> Self {
+        Self::new(n)
+    }
+
+    fn is_defined(self) -> bool {
+        self.0 != UNDEFINED
+    }
+
+    fn is_square(self) -> bool {
+        self.is_defined() && self.power((P - 1) / 2).0 == 1
     }
 }
 

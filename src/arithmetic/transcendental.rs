@@ -1,6 +1,6 @@
 //! Functions that are no root of a polynomial: a field of characteristic p has none of them.
 
-use super::{Base, Jet, Quad, Scalar};
+use super::{Jet, Quad, Scalar};
 
 /// A transcendental function of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,9 +113,4 @@ fn artanh(x: Quad) -> Quad {
         sum += power / Quad::from_f64(f64::from(2 * k + 1));
     }
     sum
-}
-
-/// Whether a base has the transcendental functions: asked of their simplest value, e⁰ = 1.
-pub(super) fn has_transcendentals<B: Base>() -> bool {
-    B::from_f64(0.0).transcendental(Transcendental::Exponential) == B::from_f64(1.0)
 }

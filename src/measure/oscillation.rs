@@ -77,7 +77,7 @@ impl Oscillation {
         self.sign_failures += u64::from(even != same);
         // Trapezoid rule between readings.
         let steps = (step - before) as f64;
-        let square = |r: &Reading| r.edge_stiffness * r.displacement.powi(2);
+        let square = |r: &Reading| r.edge_stiffness() * r.displacement.powi(2);
         let at = |part: f64| {
             let end = square(earlier) + part * (square(reading) - square(earlier));
             Sums {
@@ -134,7 +134,7 @@ mod tests {
                     relative_gap: if step == 20 { 0.3 } else { 0.5 },
                     displacement: if step % 2 == 0 { size } else { -size },
                     edge_offset: (std::f64::consts::TAU * step as f64 / 10.0 - 0.5).sin(),
-                    edge_stiffness: 5.0,
+                    log_gradient_square: 1.0,
                     distance_to_manifold: if step == 30 { 2.5 } else { 2.0 },
                 },
             );

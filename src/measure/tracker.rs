@@ -12,10 +12,17 @@ pub struct Reading {
     pub displacement: f64,
     /// δ = η̃λ₁(p) − 2.
     pub edge_offset: f64,
-    /// K = 4 + ‖G‖².
-    pub edge_stiffness: f64,
+    /// ‖G‖².
+    pub log_gradient_square: f64,
     /// ‖θ − p‖.
     pub distance_to_manifold: f64,
+}
+
+impl Reading {
+    /// K = 4 + ‖G‖² of gradient descent.
+    pub fn edge_stiffness(&self) -> f64 {
+        4.0 + self.log_gradient_square
+    }
 }
 
 /// Reads iterates against Γ, reusing its buffers.
@@ -58,7 +65,7 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
             relative_gap: self.geometry.relative_gap(),
             displacement: along.to_f64(),
             edge_offset: effective_learning_rate * sharpness - 2.0,
-            edge_stiffness: self.geometry.edge_stiffness().to_f64(),
+            log_gradient_square: self.geometry.log_gradient_square().to_f64(),
             distance_to_manifold: distance(&self.theta, &self.point).to_f64(),
         })
     }

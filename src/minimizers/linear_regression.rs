@@ -1,7 +1,7 @@
 use faer::Mat;
 
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, Quad, Real, add_scaled, apply, dot, norm, scale};
+use crate::arithmetic::{Float, Quad, Real, add_scaled, apply, dense_rounding, dot, norm, scale};
 use crate::data::PrincipalComponents;
 use crate::dense::{Eigen, column, graded_svd, is_affordable, thin_svd};
 use crate::loss::LinearRegression;
@@ -134,7 +134,7 @@ impl<T: Float> LinearRegressionMinimizers<T> {
                 make_tangent(&self.minimum_norm_direction, &mut kernel);
                 self.remove_normal(&mut kernel);
                 let part = project(&mut kernel).to_f64();
-                if pass == 0 && !(part > 64.0 * self.dimension() as f64 * T::UNIT_ROUNDOFF * whole) {
+                if pass == 0 && !(part > dense_rounding::<T>(self.dimension()) * whole) {
                     return Err(MinimizersError::NoKernelPart);
                 }
             }

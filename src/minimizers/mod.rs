@@ -31,7 +31,7 @@ mod rank;
 
 use thiserror::Error;
 
-use crate::arithmetic::{Float, Real, dot};
+use crate::arithmetic::{Float, Real, dense_rounding, dot};
 use crate::data::RankError;
 use crate::dense::DenseError;
 use crate::sharpness::SharpnessError;
@@ -81,7 +81,7 @@ impl<T: Real> Geometry<T> {
     /// λ₁ must stand apart from λ₂ by more than rounding, or it has no derivative.
     fn check_simple(&self) -> Result<(), MinimizersError> {
         let relative_gap = self.relative_gap();
-        let noise = 64.0 * self.direction.len() as f64 * T::UNIT_ROUNDOFF;
+        let noise = dense_rounding::<T>(self.direction.len());
         if relative_gap > noise { Ok(()) } else { Err(MinimizersError::NotSimple { relative_gap }) }
     }
 

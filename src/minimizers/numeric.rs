@@ -1,7 +1,7 @@
 use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve, rounded_hessian};
 use super::rank::{has_rank, rank_on_manifold, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, add_scaled, apply, dot, scale};
+use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
 use crate::loss::{Derivatives, Loss};
 use crate::sharpness::{SharpnessError, top};
@@ -171,7 +171,7 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
 
 /// The relative size rounding gives an eigenvalue that vanishes.
 pub(super) fn noise<T: Float>(dimension: usize) -> f64 {
-    64.0 * dimension as f64 * T::UNIT_ROUNDOFF
+    dense_rounding::<T>(dimension)
 }
 
 pub(super) fn rank_of<T: Float>(eigen: &Eigen<T>) -> Result<usize, MinimizersError> {

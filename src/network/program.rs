@@ -61,7 +61,7 @@ impl<T: Base> NetworkLoss<T> {
     /// # Errors
     /// See [`NetworkLoss::new`].
     pub fn with_constants(network: &Network, mut of: impl FnMut(f64) -> T) -> Result<Self, NetworkError> {
-        if !T::has_transcendentals()
+        if !T::HAS_TRANSCENDENTALS
             && let Some(node) = network.nodes().iter().find(|node| !node.op.is_algebraic())
         {
             let fault = Fault::Transcendental { op: node.op.name() };

@@ -94,7 +94,7 @@ fn violations(
         relative_gap: 1.0,
         displacement: 1.0,
         edge_offset: 0.0,
-        edge_stiffness: 4.0,
+        log_gradient_square: 0.0,
         distance_to_manifold: 0.0,
     };
     let offset = -7.0 * edge * rung.sqrt();

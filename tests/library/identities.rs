@@ -12,8 +12,8 @@ const POINTS: usize = 4;
 fn every_identity_holds_on_every_architecture_and_no_twin_does() {
     for architecture in ZOO {
         let network = architecture.exact().unwrap();
-        let first = try_exactly::<{ FirstField::ORDER }>(&network, POINTS, 1).unwrap();
-        let second = try_exactly::<{ SecondField::ORDER }>(&network, POINTS, 2).unwrap();
+        let first = try_exactly::<FirstField>(&network, POINTS, 1).unwrap();
+        let second = try_exactly::<SecondField>(&network, POINTS, 2).unwrap();
         for trials in [first, second] {
             let name = architecture.name;
             println!(
@@ -43,7 +43,7 @@ fn what_is_not_scale_invariant_is_caught() {
     ];
     for text in broken {
         let network = Network::from_toml(&text, &small).unwrap().with_rational_activations();
-        let trials = try_exactly::<{ FirstField::ORDER }>(&network, POINTS, 3).unwrap();
+        let trials = try_exactly::<FirstField>(&network, POINTS, 3).unwrap();
         assert!(!trials.confirm());
         let of = |identity| trials.trials.iter().find(|t| t.identity == identity).unwrap().agreed;
         for identity in [Identity::RadialGradient, Identity::GradientDegree, Identity::ProjectedStep] {
@@ -61,7 +61,7 @@ fn a_relu_before_the_normalization_is_tried_as_it_is() {
     );
     let network = Network::from_toml(&text, &[("samples", 4), ("features", 2), ("width", 2)]).unwrap();
     assert_eq!(network.homogeneity(&[], 0).answer, Answer::Proved);
-    let trials = try_exactly::<{ FirstField::ORDER }>(&network.with_rational_activations(), POINTS, 5).unwrap();
+    let trials = try_exactly::<FirstField>(&network.with_rational_activations(), POINTS, 5).unwrap();
     assert!(trials.confirm());
 }
 
@@ -70,7 +70,7 @@ fn a_relu_before_the_normalization_is_tried_as_it_is() {
 fn relu_keeps_its_degree_over_a_field() {
     let text = find("batch_norm").unwrap().toml.replace("algebraic_sigmoid", "relu");
     let network = Network::from_toml(&text, &[("samples", 4), ("features", 2), ("width", 2)]).unwrap();
-    assert!(try_exactly::<{ FirstField::ORDER }>(&network, POINTS, 4).unwrap().confirm());
+    assert!(try_exactly::<FirstField>(&network, POINTS, 4).unwrap().confirm());
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn what_exact_arithmetic_cannot_do_is_said() {
     let network = find("rms_norm").unwrap().network(&[("samples", 3)]).unwrap();
     let fault = Fault::Transcendental { op: Activation::Gelu.name() };
     let expected = ExactError::Network(NetworkError::Node { node: "active".into(), fault });
-    assert_eq!(try_exactly::<{ FirstField::ORDER }>(&network, 1, 0), Err(expected));
+    assert_eq!(try_exactly::<FirstField>(&network, 1, 0), Err(expected));
     let large = find("layer_norm").unwrap().network(&[("samples", 40)]).unwrap().with_rational_activations();
     let roots = large.complexity().roots + 2;
     assert!(roots > MOST_ROOTS);
-    assert_eq!(try_exactly::<{ FirstField::ORDER }>(&large, 1, 0), Err(ExactError::TooManyRoots { roots }));
+    assert_eq!(try_exactly::<FirstField>(&large, 1, 0), Err(ExactError::TooManyRoots { roots }));
     // −x² is no square wherever x² is one: √(−x²) has no point.
     let text = r#"
         [weights]
@@ -93,5 +93,5 @@ fn what_exact_arithmetic_cannot_do_is_said() {
         loss = { op = "square_root", of = "negative" }
     "#;
     let never = Network::from_toml(text, &[]).unwrap();
-    assert!(matches!(try_exactly::<{ FirstField::ORDER }>(&never, 1, 0), Err(ExactError::NoPoint { roots: 3, .. })));
+    assert!(matches!(try_exactly::<FirstField>(&never, 1, 0), Err(ExactError::NoPoint { roots: 3, .. })));
 }

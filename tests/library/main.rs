@@ -1,5 +1,6 @@
 //! The objects of the theory against closed forms, exact arithmetic, higher precision and independent routes.
 
+mod arithmetics;
 mod common;
 mod data;
 mod descent;

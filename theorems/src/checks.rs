@@ -5,7 +5,7 @@ use sharpflow::flow::FlowConstants;
 use sharpflow::loss::Loss;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
-use crate::evidence::{Check, Constant, Statement};
+use crate::evidence::{Check, Constant, LEAST_ORDER, Statement};
 use crate::experiments::{DynamicsRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord};
 use crate::instance::{FLOW_TOLERANCE, Instance};
 
@@ -15,7 +15,7 @@ pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error
     let points = record.runs.iter().map(point).collect();
     Statement {
         what: what.into(),
-        check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor },
+        check: Check::Order { points, model: ErrorModel::Leading, above: LEAST_ORDER, holding: None, floor },
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn swings_fall(
     let points = record.of_energy(energy).map(point).collect();
     Statement {
         what: what.into(),
-        check: Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor },
+        check: Check::Order { points, model: ErrorModel::Leading, above: LEAST_ORDER, holding: None, floor },
     }
 }
 
@@ -76,5 +76,5 @@ pub(crate) fn follows(
     };
     let points = record.runs.iter().map(point).collect();
     let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);
-    Statement { what: what.into(), check: Check::Order { points, model, above: 0.25, holding: None, floor } }
+    Statement { what: what.into(), check: Check::Order { points, model, above: LEAST_ORDER, holding: None, floor } }
 }

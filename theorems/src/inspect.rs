@@ -208,8 +208,8 @@ fn exact(network: &Network, small: &Network, seed: u64) -> Result<Vec<Exact>, St
     if proved(network) && !proved(small) {
         return Err("the proof does not hold for the rational functions that would stand in for its own".into());
     }
-    let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
-    let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed).map_err(|e| e.to_string())?;
+    let first = try_exactly::<FirstField>(small, POINTS, seed).map_err(|e| e.to_string())?;
+    let second = try_exactly::<SecondField>(small, POINTS, seed).map_err(|e| e.to_string())?;
     Ok([first, second].iter().map(summary).collect())
 }
 

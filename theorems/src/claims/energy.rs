@@ -88,7 +88,7 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
 fn fitted(run: &ShortRun) -> [f64; 2] {
     let terms = |(_, reading): &(u64, Reading)| {
         let h = reading.displacement.abs();
-        [reading.edge_offset.powi(2), -run.intrinsic_lr * h.ln(), reading.edge_stiffness * h * h]
+        [reading.edge_offset.powi(2), -run.intrinsic_lr * h.ln(), reading.edge_stiffness() * h * h]
     };
     let rows: Vec<[f64; 3]> = run.whole().iter().map(terms).collect();
     let mean = |k: usize| rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64;
@@ -107,7 +107,7 @@ fn variation(run: &ShortRun, form: Form) -> f64 {
     let whole = run.whole();
     let energy = |(_, reading): &(u64, Reading)| {
         let h = reading.displacement.abs();
-        let stiffness = form.stiffness(reading.edge_stiffness - 4.0);
+        let stiffness = form.stiffness(reading.log_gradient_square);
         form.of_offset * reading.edge_offset.powi(2) - 4.0 * form.of_log * lr * h.ln() + stiffness * h * h
     };
     let Some(first) = whole.first().map(energy) else { return f64::NAN };

@@ -8,7 +8,7 @@ use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
 use crate::checks::follows;
 use crate::claims::mean_square::QUADRATURE;
-use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::evidence::{Check, LEAST_ORDER, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{DynamicsRecord, OtherDynamics, OtherRun, ShortRun, name_on, of_dynamics};
 use crate::fit::fitted_dynamics;
@@ -47,14 +47,15 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
         let point =
             |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: deviation(run) };
         let points = record.runs.iter().map(point).collect();
-        let check = Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 1e-13 };
+        let check =
+            Check::Order { points, model: ErrorModel::Leading, above: LEAST_ORDER, holding: None, floor: 1e-13 };
         Statement { what: what.into(), check }
     };
     // ηλ = ε(1−μ). Each step of δ neglects |δ| of its terms at most, twice.
     let mean_square = |what: &'static str, factor: f64| {
         let ratio = |run: &ShortRun| {
             let swing = worst(run.whole().iter().map(|(_, reading)| reading.edge_offset.abs()));
-            let mean = run.mean(|reading| reading.edge_stiffness * reading.displacement.powi(2));
+            let mean = run.mean(|reading| reading.edge_stiffness() * reading.displacement.powi(2));
             let intrinsic_lr = run.intrinsic_lr * (1.0 - momentum);
             (mean / (factor * intrinsic_lr) - 1.0).abs() / (2.0 * swing + QUADRATURE)
         };

@@ -6,7 +6,7 @@ use sharpflow::loss::Loss;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
 
-use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::evidence::{Check, Constant, LEAST_ORDER, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
 use crate::instance::{Instance, Regression};
@@ -47,7 +47,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         check: Check::Order {
             points: errors(instance, record, deviation),
             model: ErrorModel::Leading,
-            above: 0.25,
+            above: LEAST_ORDER,
             holding: None,
             // tan φ of a point known to a few units of rounding in each coordinate.
             floor: 64.0 * f64::EPSILON / angle.cos(),

@@ -75,6 +75,6 @@ fn deviation(run: &ShortRun, law: Law) -> f64 {
 }
 
 fn ratio(run: &ShortRun, law: Law) -> f64 {
-    let square = |reading: &Reading| (law.b + law.c * (reading.edge_stiffness - 4.0)) * reading.displacement.powi(2);
+    let square = |reading: &Reading| (law.b + law.c * (reading.log_gradient_square)) * reading.displacement.powi(2);
     run.mean(square) / run.intrinsic_lr
 }

@@ -6,7 +6,7 @@ use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::project;
 
-use crate::evidence::{Check, Measurement, Statement, Strength};
+use crate::evidence::{Check, LEAST_ORDER, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{Ladder, LadderRecord, of_ladder};
 use crate::instance::{Instance, Regression, convergence_window};
@@ -39,7 +39,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         check: Check::Order {
             points: distances(record, target),
             model: ErrorModel::NextOrder,
-            above: 0.25,
+            above: LEAST_ORDER,
             holding: None,
             floor: f64::EPSILON,
         },

@@ -69,7 +69,7 @@ fn fallen(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> Vec<(f64, f64)> {
     let mut first = f64::NAN;
     let at = |swing: &Swing| {
         let (tau, reading) = (swing.step as f64 * run.intrinsic_lr, &swing.reading);
-        let now = rate(reading.edge_stiffness - 4.0);
+        let now = rate(reading.log_gradient_square);
         match before {
             None => first = reading.sharpness,
             Some((earlier, was)) => integral += 0.5 * (tau - earlier) * (now + was),

@@ -5,7 +5,7 @@ use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{ErrorModel, LadderPoint, worst};
 
-use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::evidence::{Check, Constant, LEAST_ORDER, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
 use crate::fit::{Path, fitted};
@@ -51,7 +51,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         check: match flow {
             Ok(flow) => {
                 let points = errors(instance, record, flow, read);
-                Check::Order { points, model, above: 0.25, holding, floor: FLOW_TOLERANCE }
+                Check::Order { points, model, above: LEAST_ORDER, holding, floor: FLOW_TOLERANCE }
             }
             Err(error) => Check::Missing { reason: error.to_string() },
         },

@@ -1,6 +1,6 @@
 //! Where projected gradient descent is stable at a point of Γ.
 
-use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
+use sharpflow::arithmetic::{add_scaled, dense_rounding, distance, dot, norm, scale};
 use sharpflow::descent::{Descent, ProjectedGradientDescent};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::worst;
@@ -92,7 +92,7 @@ fn multiplier(instance: &Instance, place: &Place, product: f64, law: fn(f64) -> 
     Derivatives::new(&instance.loss).fourth_derivative(&place.point, v, &mut fourth);
     // The gradient's odd part has ∇⁴L[v₁, v₁, v₁]h³/6 next, Π's relative change is ½(η̃λ₁h)², and θ₀ is projected itself.
     let next = DISPLACEMENT * DISPLACEMENT * (effective * norm(&fourth) / 6.0 + product * product + 1.0);
-    let rounding = 64.0 * v.len() as f64 * f64::EPSILON * (1.0 + product) / DISPLACEMENT;
+    let rounding = 2.0 * dense_rounding::<f64>(v.len()) * (1.0 + product) / DISPLACEMENT;
     (multiplier - law(product)).abs() / (2.0 * next + rounding)
 }
 

@@ -114,6 +114,9 @@ pub enum Check {
     Missing { reason: String },
 }
 
+/// The order above which an error must fall with ηλ. Most errors are of order ½; those of wrong twins do not fall at all, and ¼ lies between.
+pub const LEAST_ORDER: f64 = 0.25;
+
 /// A named check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Statement {

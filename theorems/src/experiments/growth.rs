@@ -212,7 +212,7 @@ fn energy(path: &[Place], (constants, rung): (EdgeConstants, f64), tau: f64, rea
     // What h² and δ² would be without momentum; e^{2x} = h²/h²_eq, and a reading's K is 4 + ‖G‖².
     let factor = constants.swing_factor();
     let (square, offset) = (square / (factor * factor), offset / factor);
-    let ratio = constants.stiffness(reading.edge_stiffness - 4.0) * square / (2.0 * rung);
+    let ratio = constants.stiffness(reading.log_gradient_square) * square / (2.0 * rung);
     offset * offset / (8.0 * rung) + 0.5 * (ratio - 1.0 - ratio.ln())
 }
 

@@ -1,6 +1,6 @@
 //! Hypotheses that several experiments share, measured on their runs and along the predicted path.
 
-use sharpflow::arithmetic::Real;
+use sharpflow::arithmetic::{Real, dense_rounding};
 use sharpflow::dense::{DenseError, symmetric_eigen};
 use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
@@ -160,7 +160,7 @@ fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64,
     let found = largest_sharpnesses(&mut derivatives, point, HessianKind::Euclidean, &options, None)?;
     let sharpness = place.geometry.sharpness;
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
-    let bound = pair.residual + 64.0 * point.len() as f64 * f64::EPSILON * sharpness;
+    let bound = pair.residual + 2.0 * dense_rounding::<f64>(point.len()) * sharpness;
     Ok((pair.value - sharpness).abs() / bound)
 }
 

@@ -58,8 +58,8 @@ impl IdentityRecord {
     /// # Errors
     /// None in practice: floats have all functions.
     pub fn new(name: &str, network: &Network, small: &Network, seed: u64) -> Result<Self, Rejected> {
-        let first = try_exactly::<{ FirstField::ORDER }>(small, POINTS, seed);
-        let second = try_exactly::<{ SecondField::ORDER }>(small, POINTS, seed);
+        let first = try_exactly::<FirstField>(small, POINTS, seed);
+        let second = try_exactly::<SecondField>(small, POINTS, seed);
         Ok(Self {
             architecture: name.into(),
             proved: network.homogeneity(&[], seed).answer == Answer::Proved,

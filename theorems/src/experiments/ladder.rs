@@ -188,7 +188,7 @@ fn runs_of(instance: &Instance, rung: f64, progress: &Progress) -> Result<Vec<Ru
 
 /// The energy of a reading, from its h, δ and K.
 fn energy(reading: &Reading, intrinsic_lr: f64) -> f64 {
-    let equilibrium = (2.0 * intrinsic_lr / reading.edge_stiffness).sqrt();
+    let equilibrium = (2.0 * intrinsic_lr / reading.edge_stiffness()).sqrt();
     let (kick, edge_offset) = (reading.displacement / equilibrium, reading.edge_offset);
     EdgeStart { intrinsic_lr, kick, edge_offset }.energy()
 }

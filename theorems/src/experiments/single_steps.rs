@@ -1,5 +1,5 @@
 use faer::Mat;
-use sharpflow::arithmetic::{Quad, Real, add_scaled, dot};
+use sharpflow::arithmetic::{Quad, Real, add_scaled, dense_rounding, dot};
 use sharpflow::dense::{DenseError, symmetric_eigen};
 use sharpflow::loss::Derivatives;
 use sharpflow::measure::worst;
@@ -50,7 +50,7 @@ impl<'a> SingleSteps<'a> {
         let end: Vec<f64> = there.iter().map(|x| x.to_f64()).collect();
         let to = self.curvature(&end)?;
         // A backward-stable solver's eigenvalue errs by a small multiple of D·u·‖H‖.
-        let rounding = 1.0 + 64.0 * theta.len() as f64 * f64::EPSILON;
+        let rounding = 1.0 + 2.0 * dense_rounding::<f64>(theta.len());
         let (largest, resolution) = self.segment((theta, &from), (&end, &to), 0)?;
         let sharpness = rounding * largest;
         Ok(StableStep {

@@ -301,7 +301,7 @@ pub(super) fn tables<'a>(name: &str, runs: impl Iterator<Item = &'a ShortRun>) -
         let first = run.start == 0;
         swings.rows.extend(run.readings.iter().filter(|_| first).map(|(step, reading)| {
             let (h, delta) = (reading.displacement, reading.edge_offset);
-            vec![run.intrinsic_lr, run.energy, *step as f64, h, delta, reading.edge_stiffness]
+            vec![run.intrinsic_lr, run.energy, *step as f64, h, delta, reading.edge_stiffness()]
         }));
     }
     vec![swings, periods]

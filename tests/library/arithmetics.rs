@@ -1,0 +1,277 @@
+//! New arithmetics are one file each: three that the library does not have, and a network over each of them.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use sharpflow::arithmetic::{Base, Enclosure, Field, FirstField, Jet, Quad, Real, Scalar, Transcendental};
+use sharpflow::loss::{Derivatives, Evaluator, Loss};
+use sharpflow::network::NetworkLoss;
+use sharpflow::network::zoo::find;
+
+/// A scalar that is its own base number.
+macro_rules! of_one_number {
+    ($type:ty) => {
+        impl Add for $type {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                self.plus(other)
+            }
+        }
+
+        impl Sub for $type {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                self.plus(-other)
+            }
+        }
+
+        impl Mul for $type {
+            type Output = Self;
+            fn mul(self, other: Self) -> Self {
+                self.times(other)
+            }
+        }
+
+        impl Div for $type {
+            type Output = Self;
+            #[allow(clippy::suspicious_arithmetic_impl, reason = "a quotient is a product with the inverse")]
+            fn div(self, other: Self) -> Self {
+                self.times(other.inverse())
+            }
+        }
+
+        impl Scalar for $type {
+            type Base = Self;
+            const PLANES: usize = 1;
+
+            fn from_base(x: Self) -> Self {
+                x
+            }
+
+            fn sqrt(self) -> Self {
+                self.root()
+            }
+
+            fn planes(slice: &[Self]) -> &[Self] {
+                slice
+            }
+
+            fn planes_mut(slice: &mut [Self]) -> &mut [Self] {
+                slice
+            }
+        }
+    };
+}
+
+/// A ball about a double-double: all real numbers within `radius` of `middle`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct QuadBall {
+    middle: Quad,
+    radius: f64,
+}
+
+impl QuadBall {
+    fn new(middle: Quad, radius: f64) -> Self {
+        let rounding = 2.0 * Quad::UNIT_ROUNDOFF * middle.to_f64().abs();
+        Self { middle, radius: ((radius + rounding) * (1.0 + 4.0 * f64::EPSILON)).next_up() }
+    }
+
+    fn size(self) -> f64 {
+        self.middle.to_f64().abs().next_up() + self.radius
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self::new(self.middle + other.middle, self.radius + other.radius)
+    }
+
+    fn times(self, other: Self) -> Self {
+        Self::new(self.middle * other.middle, self.size() * other.radius + other.size() * self.radius)
+    }
+
+    fn inverse(self) -> Self {
+        let least = self.middle.to_f64().abs().next_down() - self.radius;
+        let radius = if least > 0.0 { self.radius / (least * least) } else { f64::INFINITY };
+        Self::new(Quad::from_f64(1.0) / self.middle, radius)
+    }
+
+    fn root(self) -> Self {
+        let least = self.middle.to_f64().next_down() - self.radius;
+        let radius = if least > 0.0 { self.radius / least.sqrt() } else { f64::INFINITY };
+        Self::new(self.middle.sqrt(), radius)
+    }
+}
+
+impl Neg for QuadBall {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self { middle: -self.middle, ..self }
+    }
+}
+
+of_one_number!(QuadBall);
+
+impl Base for QuadBall {
+    const VECTORIZED: bool = false;
+    const HAS_SIGNS: bool = false;
+    const HAS_TRANSCENDENTALS: bool = false;
+
+    fn from_f64(x: f64) -> Self {
+        Self { middle: Quad::from_f64(x), radius: 0.0 }
+    }
+
+    fn is_positive(self) -> bool {
+        self.middle.to_f64() > self.radius
+    }
+}
+
+/// A Taylor model in t ∈ [0, 1]: c₀ + c₁t + c₂t² with interval coefficients, of which the last takes what is left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct TaylorModel([Enclosure; 3]);
+
+impl TaylorModel {
+    /// The sum of the terms from t² on, as a multiple of t²: on [0, 1] all higher powers lie between 0 and t².
+    fn closed(terms: [Enclosure; 5]) -> Self {
+        let hull = |x: Enclosure| Enclosure::new(x.lower.min(0.0), x.upper.max(0.0));
+        Self([terms[0], terms[1], terms[2] + hull(terms[3]) + hull(terms[4])])
+    }
+
+    fn at(self, t: f64) -> Enclosure {
+        let t = Enclosure::from_f64(t);
+        self.0[0] + t * (self.0[1] + t * self.0[2])
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self(std::array::from_fn(|k| self.0[k] + other.0[k]))
+    }
+
+    fn times(self, other: Self) -> Self {
+        let mut terms = [Enclosure::from_f64(0.0); 5];
+        for (i, &a) in self.0.iter().enumerate() {
+            for (j, &b) in other.0.iter().enumerate() {
+                terms[i + j] = terms[i + j] + a * b;
+            }
+        }
+        Self::closed(terms)
+    }
+
+    /// f(c₀ + r), r = c₁t + c₂t², by Taylor's formula of second order with its remainder at all values.
+    fn composed(self, value: Enclosure, slope: Enclosure, curvature: Enclosure) -> Self {
+        let rest = Self([Enclosure::from_f64(0.0), self.0[1], self.0[2]]);
+        let constant = |c: Enclosure| Self([c, Enclosure::from_f64(0.0), Enclosure::from_f64(0.0)]);
+        let half = Enclosure::from_f64(0.5) * curvature;
+        constant(value).plus(constant(slope).times(rest)).plus(constant(half).times(rest).times(rest))
+    }
+
+    /// All values on [0, 1].
+    fn range(self) -> Enclosure {
+        let unit = Enclosure::new(0.0, 1.0);
+        self.0[0] + unit * (self.0[1] + unit * self.0[2])
+    }
+
+    fn inverse(self) -> Self {
+        let one = Enclosure::from_f64(1.0);
+        let (x, all) = (self.0[0], self.range());
+        self.composed(one / x, -(one / (x * x)), Enclosure::from_f64(2.0) / (all * all * all))
+    }
+
+    fn root(self) -> Self {
+        let (x, all) = (self.0[0], self.range());
+        let half = Enclosure::from_f64(0.5);
+        self.composed(x.sqrt(), half / x.sqrt(), -(Enclosure::from_f64(0.25) / (all * all.sqrt())))
+    }
+}
+
+impl Neg for TaylorModel {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(self.0.map(|c| -c))
+    }
+}
+
+of_one_number!(TaylorModel);
+
+impl Base for TaylorModel {
+    const VECTORIZED: bool = false;
+    const HAS_SIGNS: bool = false;
+    const HAS_TRANSCENDENTALS: bool = false;
+
+    fn from_f64(x: f64) -> Self {
+        Self([Enclosure::from_f64(x), Enclosure::from_f64(0.0), Enclosure::from_f64(0.0)])
+    }
+
+    fn is_positive(self) -> bool {
+        self.range().lower > 0.0
+    }
+}
+
+fn weights(dimension: usize) -> Vec<f64> {
+    (0..dimension).map(|k| 0.5 + (k as f64).sin()).collect()
+}
+
+/// A ball about double-doubles encloses the loss and the gradient of a normalized network that doubles find.
+#[test]
+fn a_network_over_balls_about_double_doubles() {
+    let network = find("batch_norm").unwrap().exact().unwrap();
+    let (balls, precise) =
+        (NetworkLoss::<QuadBall>::new(&network).unwrap(), NetworkLoss::<Quad>::new(&network).unwrap());
+    let at = weights(network.dimension());
+    let wide: Vec<Quad> = at.iter().map(|&x| Quad::from_f64(x)).collect();
+    let at: Vec<QuadBall> = at.iter().map(|&x| QuadBall::from_f64(x)).collect();
+    let (mut of_balls, mut of_quads) = (Evaluator::<_, QuadBall>::new(&balls), Evaluator::<_, Quad>::new(&precise));
+    let ((value, gradient), (expected, slopes)) = (of_balls.evaluate(&at), of_quads.evaluate(&wide));
+    let holds = |ball: &QuadBall, x: Quad| (ball.middle - x).to_f64().abs() <= ball.radius;
+    assert!(holds(&value, expected) && value.radius < 1e-20, "{value:?} {expected:?}");
+    assert!(gradient.iter().zip(slopes).all(|(ball, &x)| holds(ball, x)));
+}
+
+/// Along a line of weights a Taylor model encloses the loss.
+#[test]
+fn a_network_over_taylor_models() {
+    let network = find("weight_norm").unwrap().exact().unwrap();
+    let (models, loss) =
+        (NetworkLoss::<TaylorModel>::new(&network).unwrap(), NetworkLoss::<f64>::new(&network).unwrap());
+    let start = weights(network.dimension());
+    let line: Vec<TaylorModel> = start
+        .iter()
+        .map(|&x| TaylorModel([Enclosure::from_f64(x), Enclosure::from_f64(1e-3 * x.cos()), Enclosure::from_f64(0.0)]))
+        .collect();
+    let model = Evaluator::<_, TaylorModel>::new(&models).evaluate(&line).0;
+    let mut evaluator = Evaluator::<_, f64>::new(&loss);
+    for k in 0..=10 {
+        let t = f64::from(k) / 10.0;
+        let there: Vec<f64> = start.iter().map(|&x| x + 1e-3 * x.cos() * t).collect();
+        let (value, enclosed) = (evaluator.evaluate(&there).0, model.at(t));
+        let slack = 1e-14 * (1.0 + value.abs());
+        assert!(enclosed.lower <= value + slack && value - slack <= enclosed.upper, "{t}: {value} {enclosed:?}");
+        assert!(enclosed.upper - enclosed.lower < 1e-2 * (1.0 + value.abs()), "{enclosed:?}");
+    }
+}
+
+/// Power series of any order over a prime field: the coefficients along a line are those that nested jets find.
+#[test]
+fn a_network_over_power_series_of_a_prime_field() {
+    let network = find("circle").unwrap().exact().unwrap();
+    let loss = NetworkLoss::<FirstField>::new(&network).unwrap();
+    let dimension = loss.dimension();
+    // Squares of small numbers, so that the root of their sum of squares exists for some line.
+    let found = (1..64u64).find_map(|k| {
+        let at: Vec<FirstField> = (0..dimension as u64).map(|i| FirstField::new(k + 3 * i)).collect();
+        let along: Vec<FirstField> = (0..dimension as u64).map(|i| FirstField::new(2 + i * k)).collect();
+        let line = at.iter().zip(&along).map(|(&x, &v)| Jet::<_, 6>::line(x, v));
+        let series = Evaluator::<_, Jet<FirstField, 6>>::new(&loss).evaluate(&line.collect::<Vec<_>>()).0;
+        series.0.iter().all(|c| c.is_defined()).then_some((at, along, series))
+    });
+    let (at, along, series) = found.unwrap();
+    let mut image = at.clone();
+    Derivatives::new(&loss).hessian_vector(&at, &along, &mut image);
+    let second = image.iter().zip(&along).fold(FirstField::new(0), |sum, (&a, &b)| sum + a * b);
+    assert_eq!(series.0[2] + series.0[2], second);
+}
+
+/// What an arithmetic has not is said by a constant, and asked for by name.
+#[test]
+fn an_arithmetic_says_what_it_has() {
+    const { assert!(f64::HAS_TRANSCENDENTALS && Quad::HAS_TRANSCENDENTALS && !FirstField::HAS_TRANSCENDENTALS) };
+    const { assert!(f64::HAS_SIGNS && !Enclosure::HAS_SIGNS && !Enclosure::HAS_TRANSCENDENTALS) };
+    let exact = Enclosure::from_f64(0.0).transcendental(Transcendental::Exponential);
+    assert_eq!(exact, Enclosure::WHOLE);
+}
