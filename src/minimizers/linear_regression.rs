@@ -5,7 +5,7 @@ use crate::arithmetic::{Float, Quad, Real, add_scaled, apply, dense_rounding, do
 use crate::data::PrincipalComponents;
 use crate::dense::{Eigen, column, graded_svd, is_affordable, thin_svd};
 use crate::loss::LinearRegression;
-use crate::sphere::{geodesic_distance, make_tangent, project};
+use crate::sphere::{Space, geodesic_distance, make_tangent, project};
 
 /// Γ of linear regression with batch normalization, in closed form.
 ///
@@ -166,6 +166,10 @@ impl<T: Float> LinearRegressionMinimizers<T> {
 }
 
 impl<T: Float> Minimizers<T> for LinearRegressionMinimizers<T> {
+    fn space(&self) -> Space {
+        Space::Sphere
+    }
+
     fn dimension(&self) -> usize {
         self.minimum_norm_direction.len()
     }

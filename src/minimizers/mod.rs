@@ -99,9 +99,7 @@ pub trait Minimizers<T: Float> {
     fn dimension(&self) -> usize;
 
     /// Where Γ lies.
-    fn space(&self) -> Space {
-        Space::Sphere
-    }
+    fn space(&self) -> Space;
 
     /// The dimension of Γ itself: 0 where it is a single point and the flow stands still.
     fn manifold_dimension(&self) -> usize;
@@ -117,6 +115,28 @@ pub trait Minimizers<T: Float> {
     /// # Errors
     /// λ₁ not simple, or no eigenpairs.
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError>;
+}
+
+impl<T: Float, M: Minimizers<T> + ?Sized> Minimizers<T> for Box<M> {
+    fn dimension(&self) -> usize {
+        (**self).dimension()
+    }
+
+    fn space(&self) -> Space {
+        (**self).space()
+    }
+
+    fn manifold_dimension(&self) -> usize {
+        (**self).manifold_dimension()
+    }
+
+    fn nearest(&mut self, theta: &[T], point: &mut [T]) -> Result<(), MinimizersError> {
+        (**self).nearest(theta, point)
+    }
+
+    fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
+        (**self).geometry(point, geometry)
+    }
 }
 
 /// What keeps Γ, or a point of it, from being known.

@@ -78,10 +78,10 @@ impl InstanceLoss {
     }
 
     /// Γ, of rank `rank`.
-    pub fn minimizers(&self, rank: usize) -> InstanceMinimizers<'_> {
+    pub fn minimizers(&self, rank: usize) -> Box<dyn Minimizers<f64> + '_> {
         match self {
-            Self::Regression(regression) => InstanceMinimizers::Regression(Box::new(regression.minimizers.clone())),
-            Self::Network(_) => InstanceMinimizers::Network(Box::new(self.numeric_minimizers(rank))),
+            Self::Regression(regression) => Box::new(regression.minimizers.clone()),
+            Self::Network(_) => Box::new(self.numeric_minimizers(rank)),
         }
     }
 
@@ -136,113 +136,52 @@ pub fn radial_part(theta: &[Quad], gradient: &[Quad], sharpness: f64) -> f64 {
     dot(gradient, theta).to_f64().abs() / (2f64.powi(-60) * scale)
 }
 
-impl Loss<f64> for InstanceLoss {
-    fn dimension(&self) -> usize {
-        match self {
-            Self::Regression(regression) => regression.loss.dimension(),
-            Self::Network(trained) => trained.loss.dimension(),
+/// Asks the same of either kind: `$of` is what the regression, or the network, has under this name.
+macro_rules! either {
+    ($loss:expr, $of:ident.$method:ident($($argument:expr),*)) => {
+        match $loss {
+            InstanceLoss::Regression(regression) => regression.$of.$method($($argument),*),
+            InstanceLoss::Network(trained) => trained.$of.$method($($argument),*),
         }
-    }
-
-    fn scratch(&self) -> usize {
-        match self {
-            Self::Regression(regression) => regression.loss.scratch(),
-            Self::Network(trained) => trained.loss.scratch(),
-        }
-    }
-
-    fn prepare<S: Scalar<Base = f64>>(&self, scratch: &mut [S]) {
-        match self {
-            Self::Regression(regression) => regression.loss.prepare(scratch),
-            Self::Network(trained) => trained.loss.prepare(scratch),
-        }
-    }
-
-    fn evaluate<S: Scalar<Base = f64>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
-        match self {
-            Self::Regression(regression) => regression.loss.evaluate(w, gradient, scratch),
-            Self::Network(trained) => trained.loss.evaluate(w, gradient, scratch),
-        }
-    }
-
-    fn evaluate_again<S: Scalar<Base = f64>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
-        match self {
-            Self::Regression(regression) => regression.loss.evaluate_again(w, gradient, scratch),
-            Self::Network(trained) => trained.loss.evaluate_again(w, gradient, scratch),
-        }
-    }
+    };
 }
+
+/// A loss in one of the two precisions that an instance has.
+macro_rules! loss_of_instance {
+    ($type:ty, $base:ty, $of:ident, |$this:ident| $loss:expr) => {
+        impl Loss<$base> for $type {
+            fn dimension(&self) -> usize {
+                let $this = self;
+                either!($loss, $of.dimension())
+            }
+
+            fn scratch(&self) -> usize {
+                let $this = self;
+                either!($loss, $of.scratch())
+            }
+
+            fn prepare<S: Scalar<Base = $base>>(&self, scratch: &mut [S]) {
+                let $this = self;
+                either!($loss, $of.prepare(scratch))
+            }
+
+            fn evaluate<S: Scalar<Base = $base>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+                let $this = self;
+                either!($loss, $of.evaluate(w, gradient, scratch))
+            }
+
+            fn evaluate_again<S: Scalar<Base = $base>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+                let $this = self;
+                either!($loss, $of.evaluate_again(w, gradient, scratch))
+            }
+        }
+    };
+}
+
+loss_of_instance!(InstanceLoss, f64, loss, |this| this);
 
 /// The loss of an instance in double-double.
 #[derive(Clone, Copy, Debug)]
 pub struct Precise<'a>(pub &'a InstanceLoss);
 
-impl Loss<Quad> for Precise<'_> {
-    fn dimension(&self) -> usize {
-        self.0.dimension()
-    }
-
-    fn scratch(&self) -> usize {
-        match self.0 {
-            InstanceLoss::Regression(regression) => regression.precise.scratch(),
-            InstanceLoss::Network(trained) => trained.precise.scratch(),
-        }
-    }
-
-    fn prepare<S: Scalar<Base = Quad>>(&self, scratch: &mut [S]) {
-        match self.0 {
-            InstanceLoss::Regression(regression) => regression.precise.prepare(scratch),
-            InstanceLoss::Network(trained) => trained.precise.prepare(scratch),
-        }
-    }
-
-    fn evaluate<S: Scalar<Base = Quad>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
-        match self.0 {
-            InstanceLoss::Regression(regression) => regression.precise.evaluate(w, gradient, scratch),
-            InstanceLoss::Network(trained) => trained.precise.evaluate(w, gradient, scratch),
-        }
-    }
-}
-
-/// Γ of an instance.
-pub enum InstanceMinimizers<'a> {
-    Regression(Box<LinearRegressionMinimizers<f64>>),
-    Network(Box<NumericMinimizers<'a, InstanceLoss, f64>>),
-}
-
-impl Minimizers<f64> for InstanceMinimizers<'_> {
-    fn space(&self) -> Space {
-        match self {
-            Self::Regression(minimizers) => minimizers.space(),
-            Self::Network(minimizers) => minimizers.space(),
-        }
-    }
-
-    fn dimension(&self) -> usize {
-        match self {
-            Self::Regression(minimizers) => minimizers.dimension(),
-            Self::Network(minimizers) => minimizers.dimension(),
-        }
-    }
-
-    fn manifold_dimension(&self) -> usize {
-        match self {
-            Self::Regression(minimizers) => minimizers.manifold_dimension(),
-            Self::Network(minimizers) => minimizers.manifold_dimension(),
-        }
-    }
-
-    fn nearest(&mut self, theta: &[f64], point: &mut [f64]) -> Result<(), MinimizersError> {
-        match self {
-            Self::Regression(minimizers) => minimizers.nearest(theta, point),
-            Self::Network(minimizers) => minimizers.nearest(theta, point),
-        }
-    }
-
-    fn geometry(&mut self, point: &[f64], geometry: &mut Geometry<f64>) -> Result<(), MinimizersError> {
-        match self {
-            Self::Regression(minimizers) => minimizers.geometry(point, geometry),
-            Self::Network(minimizers) => minimizers.geometry(point, geometry),
-        }
-    }
-}
+loss_of_instance!(Precise<'_>, Quad, precise, |this| this.0);

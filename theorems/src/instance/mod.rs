@@ -20,7 +20,7 @@ use sharpflow::network::file::FileError;
 use sharpflow::sphere::Space;
 use thiserror::Error;
 
-pub use loss::{InstanceLoss, InstanceMinimizers, Precise, Regression, Trained, radial_part};
+pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
@@ -314,7 +314,7 @@ impl Instance {
     }
 
     /// Γ.
-    pub fn minimizers(&self) -> InstanceMinimizers<'_> {
+    pub fn minimizers(&self) -> Box<dyn Minimizers<f64> + '_> {
         self.loss.minimizers(self.rank)
     }
 

@@ -7,8 +7,8 @@ use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
 
 use super::{
-    APART, Answer, FLOW_TOLERANCE, InstanceLoss, InstanceMinimizers, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS,
-    LEAST_HORIZON, Limits, PLACES, Place, RUNGS, Rejected, START_ENERGY,
+    APART, Answer, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits,
+    PLACES, Place, RUNGS, Rejected, START_ENERGY,
 };
 
 /// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
@@ -41,14 +41,14 @@ pub(super) fn places(
             flow.at(tau, &mut point);
             let mut nearest = point.clone();
             minimizers.nearest(&point, &mut nearest)?;
-            laws.place(&mut minimizers, tau, nearest)
+            laws.place(&mut *minimizers, tau, nearest)
         })
         .collect()
 }
 
 /// A point of Γ as the only place of a path.
 pub(super) fn place(loss: &InstanceLoss, rank: usize, point: &[f64]) -> Result<Place, Rejected> {
-    Laws::new(loss, rank).place(&mut loss.minimizers(rank), 0.0, point.to_vec())
+    Laws::new(loss, rank).place(&mut *loss.minimizers(rank), 0.0, point.to_vec())
 }
 
 /// What decides at points of Γ how an oscillation goes on, from the normal eigenpairs: of a regression those of the closed form.
@@ -63,7 +63,7 @@ impl<'a> Laws<'a> {
         Self { loss, numeric: loss.numeric_minimizers(rank), derivatives: Derivatives::new(loss) }
     }
 
-    fn place(&mut self, minimizers: &mut InstanceMinimizers<'_>, tau: f64, point: Vec<f64>) -> Result<Place, Rejected> {
+    fn place(&mut self, minimizers: &mut dyn Minimizers<f64>, tau: f64, point: Vec<f64>) -> Result<Place, Rejected> {
         let mut geometry = Geometry::new(point.len());
         minimizers.geometry(&point, &mut geometry)?;
         let normal = match self.loss.regression() {
