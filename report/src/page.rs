@@ -265,7 +265,7 @@ fn instances(summary: &Summary) -> Markup {
                         tr {
                             td { (instance.name) }
                             td data-is="ηλ" {
-                                @if let [first, .., last] = instance.plan.rungs[..] { (format!("{first:.1e} … {last:.1e}")) }
+                                @if let [first, .., last] = instance.plan.intrinsic_lrs[..] { (format!("{first:.1e} … {last:.1e}")) }
                             }
                             td data-is="τ up to" { (format!("{:.3}", instance.plan.horizon)) }
                             td { (instance.plan.notes.join("; ")) }

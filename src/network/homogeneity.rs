@@ -7,11 +7,8 @@ use std::fmt;
 
 use super::ops::{Role, axes_text};
 use super::shape::Shape;
-use super::{Network, NetworkLoss, Node, NodeId};
-use crate::arithmetic::{Quad, Real, Scalar};
-use crate::data::{Stream, generator};
-use crate::loss::Evaluator;
-use rand_distr::{Distribution, StandardNormal};
+use super::witness::witness;
+use super::{Network, Node, NodeId};
 
 /// How a node's value changes when the group is multiplied by c > 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,59 +123,6 @@ fn breach(degree: &Degree) -> Option<Breach> {
         Degree::Unknown(breach) => Some(*breach),
         _ => None,
     }
-}
-
-/// Numbers that contradict invariance, in double-double.
-///
-/// What rounding makes of the loss is seen where the weights change by parts in 2⁸⁰: there a loss that is constant still shows
-/// its rounding, and one that is not moves by less than is asked for. A difference must stand out from that. Roundings are
-/// whole multiples of one quantum and may well be equal, hence sixteen changes.
-fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Witness> {
-    const DRAWS: usize = 4;
-    const NUDGES: usize = 16;
-    // Small ones find a small ε, large ones what is hidden behind a large term.
-    let factors = [2.0, 0.5, 2.0_f64.powi(-20), 2.0_f64.powi(20)];
-    let (visible, tiny, clear) = (2.0_f64.powi(-46), 2.0_f64.powi(-80), 2.0_f64.powi(20));
-    let loss = NetworkLoss::<Quad>::new(network).ok()?;
-    let mut evaluator = Evaluator::<_, Quad>::new(&loss);
-    let mut generator = generator(seed, Stream::Direction);
-    let ranges: Vec<_> =
-        network.groups().filter(|g| group.is_empty() || group.contains(&g.name)).map(|g| g.range).collect();
-    for _ in 0..DRAWS {
-        let mut draw =
-            || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
-        let (weights, nudges) = (draw(), [(); NUDGES].map(|()| draw()));
-        let mut at = |factor: f64, nudge: Option<&[f64]>| {
-            let mut w: Vec<Quad> = weights.iter().map(|&w| Quad::from_f64(w)).collect();
-            if let Some(nudge) = nudge {
-                let nudged = w.iter_mut().zip(nudge);
-                nudged.for_each(|(w, &nudge)| *w *= Quad::constant(1.0) + Quad::from_f64(tiny * nudge));
-            }
-            for range in &ranges {
-                w[range.clone()].iter_mut().for_each(|w| *w *= Quad::constant(factor));
-            }
-            evaluator.evaluate(&w).0.to_f64()
-        };
-        let before = at(1.0, None);
-        for factor in factors {
-            let after = at(factor, None);
-            let difference = (after - before).abs();
-            // NaN is no difference.
-            let differ = difference > visible * (before.abs() + after.abs());
-            if !differ {
-                continue;
-            }
-            let moved = |(to, from): (f64, f64)| (to - from).abs();
-            let noise = nudges.iter().map(|nudge| {
-                let here = moved((at(1.0, Some(nudge)), before));
-                here.max(moved((at(factor, Some(nudge)), after)))
-            });
-            if noise.fold(0.0, f64::max) * clear < difference {
-                return Some(Witness { factor, weights, before, after });
-            }
-        }
-    }
-    None
 }
 
 fn infer(network: &Network, group: &[&str]) -> Vec<Degree> {

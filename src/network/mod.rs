@@ -15,6 +15,7 @@ pub mod ops;
 mod program;
 mod shape;
 pub mod text;
+mod witness;
 pub mod zoo;
 
 use std::ops::Range;

@@ -62,5 +62,5 @@ fn networks_outside_the_theory_are_refused_by_name() {
     let text = "[weights]\nx = [2]\n[constants]\nc = { shape = [2], values = [1, 2] }\n[nodes]\nn = { op = \"normalize\", of = \"x\", axes = [0], centred = false, averaged = false }\nm = { op = \"normalize\", of = \"c\", axes = [0], centred = false, averaged = false }\nloss = { op = \"mean_squared_error\", of = [\"n\", \"m\"] }\n";
     let point = Instance::of_network("mine".into(), Network::from_toml(text, &[]).unwrap(), 0).unwrap();
     // Its flow stands still: nothing is run, and what needs no runs is judged.
-    assert!(point.without_runs.is_some_and(|why| why.contains("single point")) && point.plan.rungs.is_empty());
+    assert!(point.without_runs.is_some_and(|why| why.contains("single point")) && point.plan.intrinsic_lrs.is_empty());
 }

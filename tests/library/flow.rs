@@ -8,6 +8,7 @@ use sharpflow::data::Dataset;
 use sharpflow::flow::{FlowConstants, FlowError, angle_at, integrate};
 use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::sphere::Space;
 
 /// The largest gap between the flow over closed-form Γ and tan φ(τ) = tan φ(0)e^{−τ}, over what the integrator may err by.
 fn worst_ratio<T>(data: &Dataset, angle: f64, seed: u64, constants: FlowConstants, tolerance: f64) -> f64
@@ -86,6 +87,10 @@ fn a_flow_over_derivatives_alone_is_the_same_flow() {
 struct Crossing;
 
 impl Minimizers<f64> for Crossing {
+    fn space(&self) -> Space {
+        Space::Sphere
+    }
+
     fn dimension(&self) -> usize {
         2
     }
@@ -132,6 +137,10 @@ fn the_interval_and_the_tolerance_are_each_looked_at() {
 struct Failing;
 
 impl Minimizers<f64> for Failing {
+    fn space(&self) -> Space {
+        Space::Sphere
+    }
+
     fn dimension(&self) -> usize {
         2
     }

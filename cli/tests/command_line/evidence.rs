@@ -217,7 +217,7 @@ fn a_comparison_sees_every_number() {
         &|e| e.claims[0].instances[0].hypotheses.truncate(1),
         &|e| e.tables[0].rows[3][2] += 1e-12,
         &|e| e.tables.truncate(1),
-        &|e| e.summary.instances[0].plan.rungs[1] *= 1.0 + 1e-12,
+        &|e| e.summary.instances[0].plan.intrinsic_lrs[1] *= 1.0 + 1e-12,
         &|e| {
             let data = &mut e.claims[0].instances[0].statements[0].data;
             if let Data::Order { points, .. } = data { points[2].error *= 1.0 + 1e-12 } else { panic!("no ladder") }

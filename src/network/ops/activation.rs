@@ -1,7 +1,7 @@
 //! Functions of every entry.
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
-use super::{Op, Operation, ParameterError, Parameters, Role};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
 use crate::arithmetic::{Scalar, Transcendental};
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::{Fault, PointFault};
@@ -134,12 +134,14 @@ impl Operation for Activation {
         found.ok_or_else(|| parameters.fault("op", "the name of a function"))
     }
 
-    fn name(&self) -> &'static str {
-        (*self).name()
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts {
+            name: (*self).name(),
+            arity: 1,
+            is_smooth: *self != Self::Relu,
+            is_algebraic: matches!(self, Self::Relu | Self::AlgebraicSigmoid | Self::Rational | Self::Cauchy),
+            role: Role::Other,
+        }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -187,14 +189,6 @@ impl Operation for Activation {
         }
     }
 
-    fn is_smooth(&self) -> bool {
-        *self != Self::Relu
-    }
-
-    fn is_algebraic(&self) -> bool {
-        matches!(self, Self::Relu | Self::AlgebraicSigmoid | Self::Rational | Self::Cauchy)
-    }
-
     fn rational(&self) -> Op {
         match self {
             Self::Cauchy | Self::Relu => *self,
@@ -202,10 +196,6 @@ impl Operation for Activation {
             _ => Self::Rational,
         }
         .into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, _: &[&Shape], _: &Shape) -> Kernel {

@@ -1,271 +1,99 @@
 //! Operations on every entry by itself.
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
-use super::{Op, Operation, ParameterError, Parameters, Role};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::{Fault, PointFault};
 use crate::network::homogeneity::{Degree, Operands, Reason};
 use crate::network::shape::{Shape, table};
 
-/// The sum of two arrays, entrywise, with axes of size 1 repeated; so with the next three.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Add;
+/// An operation on the entries of two arrays, with axes of size 1 repeated.
+macro_rules! binary {
+    (
+        $(#[$doc:meta])*
+        $type:ident, $names:tt, $text:literal, $latex:literal, $role:ident,
+        degree: |$operands:ident| $degree:expr,
+        complexity: |$left:ident, $right:ident| $complexity:expr,
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $type;
 
-impl Operation for Add {
-    const NAMES: &'static [&'static str] = &["add", "bias"];
+        impl Operation for $type {
+            const NAMES: &'static [&'static str] = &$names;
 
-    fn read(_: &str, _: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        Ok(Add)
-    }
+            fn read(_: &str, _: &mut Parameters<'_>) -> Result<Self, ParameterError> {
+                Ok($type)
+            }
 
-    fn name(&self) -> &'static str {
-        "add"
-    }
+            fn facts(&self) -> Facts {
+                Facts { name: Self::NAMES[0], arity: 2, is_smooth: true, is_algebraic: true, role: Role::$role }
+            }
 
-    fn arity(&self) -> usize {
-        2
-    }
+            fn parameters(&self) -> Vec<(&'static str, String)> {
+                vec![]
+            }
 
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![]
-    }
+            fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
+                let [left, right] = [inputs[0], inputs[1]];
+                left.broadcast(right).ok_or_else(|| Fault::Broadcast { left: left.clone(), right: right.clone() })
+            }
 
-    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
-        let [left, right] = [inputs[0], inputs[1]];
-        left.broadcast(right).ok_or_else(|| Fault::Broadcast { left: left.clone(), right: right.clone() })
-    }
+            fn degree(&self, $operands: &Operands<'_>) -> Result<Degree, Reason> {
+                $degree
+            }
 
-    fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
-        operands.sum()
-    }
+            fn complexity(&self, inputs: &[Fraction], _: &[&Shape], _: &Shape, _: &mut Roots) -> Fraction {
+                let [$left, $right] = [inputs[0], inputs[1]];
+                $complexity
+            }
 
-    fn complexity(&self, inputs: &[Fraction], _: &[&Shape], _: &Shape, _: &mut Roots) -> Fraction {
-        inputs[0].sum(inputs[1])
-    }
+            fn text(&self, inputs: &[&str]) -> String {
+                format!($text, inputs[0], inputs[1])
+            }
 
-    fn text(&self, inputs: &[&str]) -> String {
-        format!("{} + {}", inputs[0], inputs[1])
-    }
+            fn latex(&self, inputs: &[String]) -> String {
+                format!($latex, inputs[0], inputs[1])
+            }
 
-    fn latex(&self, inputs: &[String]) -> String {
-        format!("{} + {}", inputs[0], inputs[1])
-    }
+            fn rational(&self) -> Op {
+                (*self).into()
+            }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
-    fn rational(&self) -> Op {
-        (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
-    }
-
-    fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {
-        Binary::new(Arithmetic::Add, inputs, out).into()
-    }
+            fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {
+                Binary::new(Arithmetic::$type, inputs, out).into()
+            }
+        }
+    };
 }
 
-/// The difference.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Subtract;
-
-impl Operation for Subtract {
-    const NAMES: &'static [&'static str] = &["subtract"];
-
-    fn read(_: &str, _: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        Ok(Subtract)
-    }
-
-    fn name(&self) -> &'static str {
-        "subtract"
-    }
-
-    fn arity(&self) -> usize {
-        2
-    }
-
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![]
-    }
-
-    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
-        let [left, right] = [inputs[0], inputs[1]];
-        left.broadcast(right).ok_or_else(|| Fault::Broadcast { left: left.clone(), right: right.clone() })
-    }
-
-    fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
-        operands.sum()
-    }
-
-    fn complexity(&self, inputs: &[Fraction], _: &[&Shape], _: &Shape, _: &mut Roots) -> Fraction {
-        inputs[0].sum(inputs[1])
-    }
-
-    fn text(&self, inputs: &[&str]) -> String {
-        format!("{} − {}", inputs[0], inputs[1])
-    }
-
-    fn latex(&self, inputs: &[String]) -> String {
-        format!("{} - {}", inputs[0], inputs[1])
-    }
-
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
-    fn rational(&self) -> Op {
-        (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
-    }
-
-    fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {
-        Binary::new(Arithmetic::Subtract, inputs, out).into()
-    }
+binary! {
+    /// The sum of two arrays, entrywise, with axes of size 1 repeated; so with the next three.
+    Add, ["add", "bias"], "{} + {}", "{} + {}", Other,
+    degree: |operands| operands.sum(),
+    complexity: |left, right| left.sum(right),
 }
 
-/// The product.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Multiply;
-
-impl Operation for Multiply {
-    const NAMES: &'static [&'static str] = &["multiply"];
-
-    fn read(_: &str, _: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        Ok(Multiply)
-    }
-
-    fn name(&self) -> &'static str {
-        "multiply"
-    }
-
-    fn arity(&self) -> usize {
-        2
-    }
-
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![]
-    }
-
-    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
-        let [left, right] = [inputs[0], inputs[1]];
-        left.broadcast(right).ok_or_else(|| Fault::Broadcast { left: left.clone(), right: right.clone() })
-    }
-
-    fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
-        operands.unshifted(operands.degree(0) + operands.degree(1))
-    }
-
-    fn complexity(&self, inputs: &[Fraction], _: &[&Shape], _: &Shape, _: &mut Roots) -> Fraction {
-        inputs[0].product(inputs[1])
-    }
-
-    fn text(&self, inputs: &[&str]) -> String {
-        format!("{} ⊙ {}", inputs[0], inputs[1])
-    }
-
-    fn latex(&self, inputs: &[String]) -> String {
-        format!("{} \\odot {}", inputs[0], inputs[1])
-    }
-
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
-    fn rational(&self) -> Op {
-        (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Gain
-    }
-
-    fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {
-        Binary::new(Arithmetic::Multiply, inputs, out).into()
-    }
+binary! {
+    /// The difference.
+    Subtract, ["subtract"], "{} − {}", "{} - {}", Other,
+    degree: |operands| operands.sum(),
+    complexity: |left, right| left.sum(right),
 }
 
-/// The quotient.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Divide;
+binary! {
+    /// The product.
+    Multiply, ["multiply"], "{} ⊙ {}", "{} \\odot {}", Gain,
+    degree: |operands| operands.unshifted(operands.degree(0) + operands.degree(1)),
+    complexity: |left, right| left.product(right),
+}
 
-impl Operation for Divide {
-    const NAMES: &'static [&'static str] = &["divide"];
-
-    fn read(_: &str, _: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        Ok(Divide)
-    }
-
-    fn name(&self) -> &'static str {
-        "divide"
-    }
-
-    fn arity(&self) -> usize {
-        2
-    }
-
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![]
-    }
-
-    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
-        let [left, right] = [inputs[0], inputs[1]];
-        left.broadcast(right).ok_or_else(|| Fault::Broadcast { left: left.clone(), right: right.clone() })
-    }
-
-    fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
-        operands.unshifted(operands.degree(0) - operands.degree(1))
-    }
-
-    fn complexity(&self, inputs: &[Fraction], _: &[&Shape], _: &Shape, _: &mut Roots) -> Fraction {
-        inputs[0].quotient(inputs[1])
-    }
-
-    fn text(&self, inputs: &[&str]) -> String {
-        format!("{} / {}", inputs[0], inputs[1])
-    }
-
-    fn latex(&self, inputs: &[String]) -> String {
-        format!("{} \\oslash {}", inputs[0], inputs[1])
-    }
-
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
-    fn rational(&self) -> Op {
-        (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Gain
-    }
-
-    fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {
-        Binary::new(Arithmetic::Divide, inputs, out).into()
-    }
+binary! {
+    /// The quotient.
+    Divide, ["divide"], "{} / {}", "{} \\oslash {}", Gain,
+    degree: |operands| operands.unshifted(operands.degree(0) - operands.degree(1)),
+    complexity: |left, right| left.quotient(right),
 }
 
 /// A constant factor.
@@ -281,12 +109,8 @@ impl Operation for Scale {
         Ok(Self { factor: parameters.number("factor", None)? })
     }
 
-    fn name(&self) -> &'static str {
-        "scale"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts { name: "scale", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -317,20 +141,8 @@ impl Operation for Scale {
         format!("{}\\,{}", self.factor, inputs[0])
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, _: &[&Shape], _: &Shape) -> Kernel {
@@ -349,12 +161,8 @@ impl Operation for SquareRoot {
         Ok(Self)
     }
 
-    fn name(&self) -> &'static str {
-        "square_root"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts { name: "square_root", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -381,20 +189,8 @@ impl Operation for SquareRoot {
         format!("\\sqrt{{{}}}", inputs[0])
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, _: &[&Shape], _: &Shape) -> Kernel {

@@ -3,7 +3,7 @@
 use super::activation::Activation;
 use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::reduce::log_sum;
-use super::{Op, Operation, ParameterError, Parameters, Role};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
 use crate::arithmetic::{Scalar, sum_of};
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::{Fault, PointFault};
@@ -21,12 +21,8 @@ impl Operation for MeanSquaredError {
         Ok(Self)
     }
 
-    fn name(&self) -> &'static str {
-        "mean_squared_error"
-    }
-
-    fn arity(&self) -> usize {
-        2
+    fn facts(&self) -> Facts {
+        Facts { name: "mean_squared_error", arity: 2, is_smooth: true, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -54,20 +50,8 @@ impl Operation for MeanSquaredError {
         format!("\\operatorname{{mean}}\\,({} - {})^2", inputs[0], inputs[1])
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, _: &[&Shape], _: &Shape) -> Kernel {
@@ -86,12 +70,8 @@ impl Operation for CrossEntropy {
         Ok(Self)
     }
 
-    fn name(&self) -> &'static str {
-        "cross_entropy"
-    }
-
-    fn arity(&self) -> usize {
-        2
+    fn facts(&self) -> Facts {
+        Facts { name: "cross_entropy", arity: 2, is_smooth: true, is_algebraic: false, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -122,20 +102,8 @@ impl Operation for CrossEntropy {
         format!("-\\operatorname{{mean}} \\textstyle\\sum {t} \\odot \\log\\operatorname{{softmax}} {z}")
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        false
-    }
-
     fn rational(&self) -> Op {
         MeanSquaredError.into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {

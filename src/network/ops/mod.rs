@@ -8,6 +8,7 @@ mod kernel;
 mod losses;
 mod normalize;
 mod parameters;
+mod patches;
 mod product;
 mod rearrange;
 mod reduce;
@@ -26,15 +27,16 @@ pub use activation::Activation;
 pub use entrywise::{Add, Divide, Multiply, Scale, SquareRoot, Subtract};
 pub use losses::{CrossEntropy, MeanSquaredError};
 pub use normalize::Normalization;
+pub use patches::Patches;
 pub use product::MatrixProduct;
-pub use rearrange::{Patches, Reshape, Slice, Transpose};
+pub use rearrange::{Reshape, Slice, Transpose};
 pub use reductions::{Maximum, Mean, Sum};
 pub use softmax::Softmax;
 pub use source::{Constant, Origin, Weight};
 
 pub(super) use kernel::{Before, Inputs, Kernel, Source};
 pub(super) use parameters::{ParameterError, Parameters};
-pub(super) use rearrange::patch_places;
+pub(super) use patches::patch_places;
 
 /// What a node does with its inputs. Nothing has a default: whoever adds an operation says all of it.
 pub(super) trait Operation: Clone + fmt::Debug + PartialEq + Into<Op> {
@@ -47,11 +49,8 @@ pub(super) trait Operation: Clone + fmt::Debug + PartialEq + Into<Op> {
     /// A parameter that is missing, or not what it should be.
     fn read(name: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError>;
 
-    /// Its name in network files.
-    fn name(&self) -> &'static str;
-
-    /// How many inputs it has.
-    fn arity(&self) -> usize;
+    /// What it is, in a few words and numbers.
+    fn facts(&self) -> Facts;
 
     /// Its parameters as a network file has them: names and values.
     fn parameters(&self) -> Vec<(&'static str, String)>;
@@ -77,20 +76,26 @@ pub(super) trait Operation: Clone + fmt::Debug + PartialEq + Into<Op> {
     /// The same in LaTeX.
     fn latex(&self, inputs: &[String]) -> String;
 
-    /// Whether the result is infinitely differentiable wherever it is defined.
-    fn is_smooth(&self) -> bool;
-
-    /// Whether it exists over a prime field.
-    fn is_algebraic(&self) -> bool;
-
     /// The operation that stands for it where all must be rational, which may be itself.
     fn rational(&self) -> Op;
 
-    /// What it is to those who look for a breach of scale invariance.
-    fn role(&self) -> Role;
-
     /// How its values and derivatives are computed for these shapes.
     fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel;
+}
+
+/// What an operation is, in a few words and numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Facts {
+    /// Its name in network files.
+    pub name: &'static str,
+    /// How many inputs it has.
+    pub arity: usize,
+    /// Whether the result is infinitely differentiable wherever it is defined.
+    pub is_smooth: bool,
+    /// Whether it exists over a prime field.
+    pub is_algebraic: bool,
+    /// What it is to those who look for a breach of scale invariance.
+    pub role: Role,
 }
 
 /// What an operation is to those who look for a breach of scale invariance.
@@ -140,14 +145,18 @@ macro_rules! operations {
                 Ok(None)
             }
 
+            fn facts(&self) -> Facts {
+                match self { $(Self::$name(operation) => operation.facts()),* }
+            }
+
             /// Its name in network files.
             pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(operation) => operation.name()),* }
+                self.facts().name
             }
 
             /// How many inputs it has.
             pub fn arity(&self) -> usize {
-                match self { $(Self::$name(operation) => operation.arity()),* }
+                self.facts().arity
             }
 
             /// Its parameters as a network file has them: names and values.
@@ -157,12 +166,12 @@ macro_rules! operations {
 
             /// Whether the result is infinitely differentiable wherever it is defined.
             pub fn is_smooth(&self) -> bool {
-                match self { $(Self::$name(operation) => operation.is_smooth()),* }
+                self.facts().is_smooth
             }
 
             /// Whether it exists over a prime field.
             pub fn is_algebraic(&self) -> bool {
-                match self { $(Self::$name(operation) => operation.is_algebraic()),* }
+                self.facts().is_algebraic
             }
 
             /// The operation that stands for it where all must be rational, which may be itself.
@@ -172,7 +181,7 @@ macro_rules! operations {
 
             /// What it is to those who look for a breach of scale invariance.
             pub(super) fn role(&self) -> Role {
-                match self { $(Self::$name(operation) => operation.role()),* }
+                self.facts().role
             }
 
             /// What it does, in words and signs, with the names of its inputs.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::reduce::{reduce, update};
-use super::{Op, Operation, ParameterError, Parameters, Role, axes_index, axes_text, check_axes, reduction};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, axes_text, check_axes, reduction};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::{Fault, PointFault};
@@ -36,12 +36,8 @@ impl Operation for Normalization {
         })
     }
 
-    fn name(&self) -> &'static str {
-        "normalize"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts { name: "normalize", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Normalization }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -100,20 +96,8 @@ impl Operation for Normalization {
         format!("\\frac{{{centre}}}{{{kind}_{{{over}}}{epsilon} {size}}}")
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         self.clone().into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Normalization
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {

@@ -1,7 +1,7 @@
 //! Products of matrices, one for each of a batch.
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
-use super::{Op, Operation, ParameterError, Parameters, Role, shape_of};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role, shape_of};
 use crate::arithmetic::Scalar;
 use crate::arithmetic::product::{Operand, multiply, multiply_infinitesimals};
 use crate::network::complexity::{Fraction, Roots};
@@ -23,12 +23,8 @@ impl Operation for MatrixProduct {
         Ok(Self { transpose_right: name == "linear" || parameters.flag("transpose_right", false)? })
     }
 
-    fn name(&self) -> &'static str {
-        "matrix_product"
-    }
-
-    fn arity(&self) -> usize {
-        2
+    fn facts(&self) -> Facts {
+        Facts { name: "matrix_product", arity: 2, is_smooth: true, is_algebraic: true, role: Role::Layer }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -69,20 +65,8 @@ impl Operation for MatrixProduct {
         format!("{}\\,{}{transposed}", inputs[0], inputs[1])
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         (*self).into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Layer
     }
 
     fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {

@@ -2,7 +2,9 @@
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::reduce::{reduce, update};
-use super::{Op, Operation, ParameterError, Parameters, Role, axes_index, axes_text, check_axes, reduction, shape_of};
+use super::{
+    Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, axes_text, check_axes, reduction, shape_of,
+};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::{Fault, PointFault};
@@ -22,12 +24,8 @@ impl Operation for Sum {
         Ok(Self { axes: parameters.axes_of("axes")? })
     }
 
-    fn name(&self) -> &'static str {
-        "sum"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts { name: "sum", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -54,20 +52,8 @@ impl Operation for Sum {
         format!("\\textstyle\\sum_{{{}}} {}", axes_index(&self.axes), inputs[0])
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         self.clone().into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {
@@ -88,12 +74,8 @@ impl Operation for Mean {
         Ok(Self { axes: parameters.axes_of("axes")? })
     }
 
-    fn name(&self) -> &'static str {
-        "mean"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts { name: "mean", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -120,20 +102,8 @@ impl Operation for Mean {
         format!("\\operatorname{{mean}}_{{{}}} {}", axes_index(&self.axes), inputs[0])
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         self.clone().into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {
@@ -154,12 +124,8 @@ impl Operation for Maximum {
         Ok(Self { axes: parameters.axes_of("axes")? })
     }
 
-    fn name(&self) -> &'static str {
-        "maximum"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts { name: "maximum", arity: 1, is_smooth: false, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -192,20 +158,8 @@ impl Operation for Maximum {
         format!("\\max_{{{}}} {}", axes_index(&self.axes), inputs[0])
     }
 
-    fn is_smooth(&self) -> bool {
-        false
-    }
-
-    fn is_algebraic(&self) -> bool {
-        true
-    }
-
     fn rational(&self) -> Op {
         Mean { axes: self.axes.clone() }.into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {

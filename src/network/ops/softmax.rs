@@ -3,7 +3,7 @@
 use super::activation::Activation;
 use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::reduce::{largest_leading, reduce, update};
-use super::{Op, Operation, ParameterError, Parameters, Role, axis_size, reduction};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axis_size, reduction};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::{Fault, PointFault};
@@ -24,12 +24,14 @@ impl Operation for Softmax {
         Ok(Self { axis: parameters.axis("axis")?, function: positive_function(parameters)? })
     }
 
-    fn name(&self) -> &'static str {
-        "softmax"
-    }
-
-    fn arity(&self) -> usize {
-        1
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "softmax",
+            arity: 1,
+            is_smooth: true,
+            is_algebraic: self.function.facts().is_algebraic,
+            role: Role::Other,
+        }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -75,20 +77,8 @@ impl Operation for Softmax {
         format!("\\frac{{{f}}}{{\\sum_{{{axis}}} {f}}}")
     }
 
-    fn is_smooth(&self) -> bool {
-        true
-    }
-
-    fn is_algebraic(&self) -> bool {
-        self.function.is_algebraic()
-    }
-
     fn rational(&self) -> Op {
         Self { function: Activation::Cauchy, ..*self }.into()
-    }
-
-    fn role(&self) -> Role {
-        Role::Other
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {

@@ -1,7 +1,7 @@
 //! What has no inputs: weights and data.
 
 use super::kernel::{Kernel, Same};
-use super::{Op, Operation, ParameterError, Parameters, Role};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::Fault;
 use crate::network::homogeneity::{Degree, Operands, Reason};
@@ -54,12 +54,8 @@ macro_rules! source {
                 Err(parameters.fault("op", concat!("an operation; a ", $name, " stands in a table of its own")))
             }
 
-            fn name(&self) -> &'static str {
-                $name
-            }
-
-            fn arity(&self) -> usize {
-                0
+            fn facts(&self) -> Facts {
+                Facts { name: $name, arity: 0, is_smooth: true, is_algebraic: true, role: Role::$role }
             }
 
             fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -87,20 +83,8 @@ macro_rules! source {
                 String::new()
             }
 
-            fn is_smooth(&self) -> bool {
-                true
-            }
-
-            fn is_algebraic(&self) -> bool {
-                true
-            }
-
             fn rational(&self) -> Op {
                 self.clone().into()
-            }
-
-            fn role(&self) -> Role {
-                Role::$role
             }
 
             /// Its numbers are there before anything is computed.

@@ -48,7 +48,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let solution = regression.minimizers.minimum_norm_direction();
     let correlations = correlations(regression);
     // A target so near w* that the coarsest runs could not tell them apart is no twin on these data.
-    let apart = |target: &[f64]| distance(target, solution) > 10.0 * instance.plan.rungs[0].sqrt();
+    let apart = |target: &[f64]| distance(target, solution) > 10.0 * instance.plan.intrinsic_lrs[0].sqrt();
     let mut twins = vec![order("to the start", &instance.start)];
     match &other_norm {
         Ok(target) if apart(target) => twins.push(order(OTHER_NORM, target)),

@@ -53,7 +53,7 @@ impl Comparison {
                 comparison.text(&a.name, &a.name, &b.name);
                 comparison.relative(&format!("{}, horizon", a.name), a.plan.horizon, b.plan.horizon);
                 comparison.relative(&format!("{}, quartic", a.name), a.plan.quartic, b.plan.quartic);
-                comparison.all(&format!("{}, rung", a.name), &a.plan.rungs, &b.plan.rungs, f64::abs);
+                comparison.all(&format!("{}, rung", a.name), &a.plan.intrinsic_lrs, &b.plan.intrinsic_lrs, f64::abs);
             }
             comparison.all_words("dropped", &summary.dropped, &again.summary.dropped);
             let asked = |summary: &Summary| (summary.parameters.clone(), summary.instances.clone());

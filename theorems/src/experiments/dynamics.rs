@@ -36,7 +36,7 @@ fn of(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
 
 /// What is run of an optimizer on an instance.
 struct Extent {
-    rungs: Vec<f64>,
+    intrinsic_lrs: Vec<f64>,
     /// How far, in the time of gradient descent.
     horizon: f64,
     /// e₀ of every start.
@@ -50,16 +50,16 @@ impl Extent {
     fn of(instance: &Instance, optimizer: &InstanceOptimizer) -> Option<Self> {
         let constants = optimizer.constants();
         let (reach, energy) = small_swings(constants, instance);
-        let ladder = instance.plan.rungs.as_slice();
+        let ladder = instance.plan.intrinsic_lrs.as_slice();
         let top = ladder[0] * constants.memory_factor();
         let rungs = |from: usize, to: usize| (from..to).map(|k| top * 10f64.powf(-0.5 * k as f64)).collect();
         let count = ladder.len();
         let ladders: [Vec<f64>; 4] = [rungs(0, count - 1), rungs(0, count), rungs(1, count + 1), rungs(2, count + 2)];
-        ladders.into_iter().find_map(|rungs| {
-            let &finest = rungs.last()?;
+        ladders.into_iter().find_map(|intrinsic_lrs| {
+            let &finest = intrinsic_lrs.last()?;
             let horizon = reach.min(LONGEST_RUN * finest);
             (horizon >= LEAST_HORIZON && tells(optimizer, instance, horizon, finest)).then_some(Self {
-                rungs,
+                intrinsic_lrs,
                 horizon,
                 energy,
             })
@@ -148,21 +148,21 @@ impl DynamicsRecord {
     /// It was stopped, or a start is no start.
     pub fn all(instance: &Instance, progress: &Progress) -> Result<Vec<Self>, NotRun> {
         let records = of(instance).map(|optimizer| {
-            let Some(Extent { rungs, horizon, energy }) = Extent::of(instance, optimizer) else {
+            let Some(Extent { intrinsic_lrs, horizon, energy }) = Extent::of(instance, optimizer) else {
                 return Ok(Self { optimizer, horizon: 0.0, runs: vec![], swings: vec![] });
             };
             let constants = optimizer.constants();
             let end = part(constants) * horizon;
-            let descending: Vec<f64> = rungs.iter().rev().copied().collect();
+            let descending: Vec<f64> = intrinsic_lrs.iter().rev().copied().collect();
             let runs: Vec<Vec<OtherRun>> = descending
                 .into_par_iter()
                 .with_max_len(1)
-                .map(|rung| runs_of(instance, optimizer, end, (rung, energy), progress))
+                .map(|intrinsic_lr| runs_of(instance, optimizer, end, (intrinsic_lr, energy), progress))
                 .collect::<Result<_, StepError>>()?;
             let swings: Vec<Vec<ShortRun>> = if constants.momentum > 0.0 {
-                let rungs = SwingRecord::rungs(instance, constants, ENERGIES[0]);
-                let swing = |rung| swings_of(instance, optimizer, rung, progress);
-                rungs.into_par_iter().rev().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
+                let intrinsic_lrs = SwingRecord::rungs(instance, constants, ENERGIES[0]);
+                let swing = |intrinsic_lr| swings_of(instance, optimizer, intrinsic_lr, progress);
+                intrinsic_lrs.into_par_iter().rev().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
             } else {
                 vec![]
             };
@@ -194,9 +194,9 @@ impl DynamicsRecord {
         let steps = |optimizer: &InstanceOptimizer| -> u64 {
             let of = |extent: Extent| {
                 extent
-                    .rungs
+                    .intrinsic_lrs
                     .iter()
-                    .map(|rung| (part(optimizer.constants()) * extent.horizon / rung).ceil() as u64)
+                    .map(|intrinsic_lr| (part(optimizer.constants()) * extent.horizon / intrinsic_lr).ceil() as u64)
                     .sum()
             };
             Extent::of(instance, optimizer).map_or(0, of)

@@ -68,7 +68,7 @@ struct Plan {
     optimizer: &'static InstanceOptimizer,
     /// In the time in which a step lasts its rung.
     window: f64,
-    rungs: Vec<f64>,
+    intrinsic_lrs: Vec<f64>,
     /// On the coarsest rung.
     energy: f64,
 }
@@ -99,19 +99,27 @@ impl Plan {
         let sizes = |law: &EnergyLaw| (constants.energy_rate(law) - of_momentum).abs() + of_momentum.abs();
         let of_window = || instance.path.iter().take_while(|place| place.tau <= tau);
         let fastest = of_window().map(|place| sizes(&place.law)).fold(0.0, f64::max);
-        let top =
-            [instance.plan.rungs[0] * constants.memory_factor(), within(window / PERIODS), within(CHANGES / fastest)]
-                .into_iter()
-                .fold(f64::INFINITY, f64::min);
-        let added = |rung: f64| window * worst(of_window().map(|place| late(constants, place, rung)));
+        let top = [
+            instance.plan.intrinsic_lrs[0] * constants.memory_factor(),
+            within(window / PERIODS),
+            within(CHANGES / fastest),
+        ]
+        .into_iter()
+        .fold(f64::INFINITY, f64::min);
+        let added = |intrinsic_lr: f64| window * worst(of_window().map(|place| late(constants, place, intrinsic_lr)));
         let finest = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
         let mut lower = (0..LOWER).map(|k| finest * 10f64.powf(-0.25 * f64::from(k)));
-        let finest = lower.find(|&rung| added(rung) <= LATE)?;
-        let rungs: Vec<f64> = (0..RUNGS).rev().map(|k| finest * 10f64.powf(0.5 * f64::from(k))).collect();
+        let finest = lower.find(|&intrinsic_lr| added(intrinsic_lr) <= LATE)?;
+        let intrinsic_lrs: Vec<f64> = (0..RUNGS).rev().map(|k| finest * 10f64.powf(0.5 * f64::from(k))).collect();
         let longest = LONGEST[usize::from(instance.loss.regression().is_none())];
         let growth = integral(&instance.path, tau, rate).max(0.0);
         let energy = LARGEST * (-growth).exp();
-        (window / rungs[rungs.len() - 1] <= longest).then_some(Self { optimizer, window, rungs, energy })
+        (window / intrinsic_lrs[intrinsic_lrs.len() - 1] <= longest).then_some(Self {
+            optimizer,
+            window,
+            intrinsic_lrs,
+            energy,
+        })
     }
 }
 
@@ -134,7 +142,9 @@ impl GrowthRecord {
 
     /// How many steps its runs take.
     pub fn steps(instance: &Instance) -> u64 {
-        let steps = |plan: &Plan| plan.rungs.iter().map(|rung| (plan.window / rung).ceil() as u64).sum::<u64>();
+        let steps = |plan: &Plan| {
+            plan.intrinsic_lrs.iter().map(|intrinsic_lr| (plan.window / intrinsic_lr).ceil() as u64).sum::<u64>()
+        };
         OPTIMIZERS.iter().filter_map(|&optimizer| Plan::of(instance, optimizer)).map(|plan| steps(&plan)).sum::<u64>()
             * STARTS as u64
     }
@@ -151,12 +161,12 @@ impl GrowthRecord {
         let Some(plan) = Plan::of(instance, optimizer) else {
             return Ok(Self { optimizer, runs: vec![], path: vec![] });
         };
-        let rungs: Vec<f64> = plan.rungs.iter().rev().copied().collect();
+        let intrinsic_lrs: Vec<f64> = plan.intrinsic_lrs.iter().rev().copied().collect();
         let path = instance.places(optimizer.constants().flow(), plan.window, PLACES)?;
-        let runs: Vec<Vec<GrowthRun>> = rungs
+        let runs: Vec<Vec<GrowthRun>> = intrinsic_lrs
             .into_par_iter()
             .with_max_len(1)
-            .map(|rung| runs_of(instance, (&plan, &path), rung, progress))
+            .map(|intrinsic_lr| runs_of(instance, (&plan, &path), intrinsic_lr, progress))
             .collect::<Result<_, StepError>>()
             .map_err(Rejected::from)?;
         progress.goes_on()?;
@@ -168,33 +178,37 @@ impl GrowthRecord {
 fn runs_of(
     instance: &Instance,
     (plan, path): (&Plan, &[Place]),
-    rung: f64,
+    intrinsic_lr: f64,
     progress: &Progress,
 ) -> Result<Vec<GrowthRun>, StepError> {
-    let start = (rung, plan.energy * (rung / plan.rungs[0]).powf(FALLS));
+    let start = (intrinsic_lr, plan.energy * (intrinsic_lr / plan.intrinsic_lrs[0]).powf(FALLS));
     let mut descent = descend(plan.optimizer, instance, start)?;
-    Ok(observe(instance, descent.as_mut(), (plan, path), rung, progress))
+    Ok(observe(instance, descent.as_mut(), (plan, path), intrinsic_lr, progress))
 }
 
 fn observe(
     instance: &Instance,
     descent: &mut dyn Descent<Starts>,
     (plan, path): (&Plan, &[Place]),
-    rung: f64,
+    intrinsic_lr: f64,
     progress: &Progress,
 ) -> Vec<GrowthRun> {
     let constants = plan.optimizer.constants();
-    let stride = (constants.swing_factor() * slow_period(rung) / READINGS as f64) as u64 | 1;
-    let new = |start| GrowthRun { intrinsic_lr: rung, start, readings: Vec::new(), failure: None };
+    let stride = (constants.swing_factor() * slow_period(intrinsic_lr) / READINGS as f64) as u64 | 1;
+    let new = |start| GrowthRun { intrinsic_lr, start, readings: Vec::new(), failure: None };
     let mut made: Vec<GrowthRun> = (0..STARTS).map(new).collect();
-    let steps = (plan.window / rung).ceil() as u64;
+    let steps = (plan.window / intrinsic_lr).ceil() as u64;
     let due = |step: u64| step.is_multiple_of(stride);
     watch_starts(instance, descent, steps, due, progress, |start, step, seen| match seen {
         // The last state, which is observed whatever its step, would upset the last period's mean.
         Ok(_) if !due(step) => {}
         Ok(Sight { reading, .. }) => {
-            let tau = step as f64 * rung;
-            made[start].readings.push(Swung { tau, energy: energy(path, (constants, rung), tau, &reading), reading });
+            let tau = step as f64 * intrinsic_lr;
+            made[start].readings.push(Swung {
+                tau,
+                energy: energy(path, (constants, intrinsic_lr), tau, &reading),
+                reading,
+            });
         }
         Err(error) => made[start].failure = Some(error),
     });
@@ -202,7 +216,7 @@ fn observe(
 }
 
 /// e of a reading, δ measured from its centre −q h².
-fn energy(path: &[Place], (constants, rung): (EdgeConstants, f64), tau: f64, reading: &Reading) -> f64 {
+fn energy(path: &[Place], (constants, intrinsic_lr): (EdgeConstants, f64), tau: f64, reading: &Reading) -> f64 {
     // q on the path, linear between its places.
     let next = path.partition_point(|place| place.tau < tau).clamp(1, path.len() - 1);
     let (a, b) = (&path[next - 1], &path[next]);
@@ -212,8 +226,8 @@ fn energy(path: &[Place], (constants, rung): (EdgeConstants, f64), tau: f64, rea
     // What h² and δ² would be without momentum; e^{2x} = h²/h²_eq, and a reading's K is 4 + ‖G‖².
     let factor = constants.swing_factor();
     let (square, offset) = (square / (factor * factor), offset / factor);
-    let ratio = constants.stiffness(reading.log_gradient_square) * square / (2.0 * rung);
-    offset * offset / (8.0 * rung) + 0.5 * (ratio - 1.0 - ratio.ln())
+    let ratio = constants.stiffness(reading.log_gradient_square) * square / (2.0 * intrinsic_lr);
+    offset * offset / (8.0 * intrinsic_lr) + 0.5 * (ratio - 1.0 - ratio.ln())
 }
 
 /// Runs over which the energy of small swings changes.

@@ -96,12 +96,12 @@ impl LadderRecord {
     /// It was stopped, or a start is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Self, NotRun> {
         // Longest first, so that no thread is left with one at the end.
-        let rungs: Vec<f64> = instance.plan.rungs.iter().rev().copied().collect();
-        let runs: Vec<Vec<Run>> = rungs
+        let intrinsic_lrs: Vec<f64> = instance.plan.intrinsic_lrs.iter().rev().copied().collect();
+        let runs: Vec<Vec<Run>> = intrinsic_lrs
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
             .with_max_len(1)
-            .map(|rung| runs_of(instance, rung, progress))
+            .map(|intrinsic_lr| runs_of(instance, intrinsic_lr, progress))
             .collect::<Result<_, StepError>>()
             .map_err(Rejected::from)?;
         progress.goes_on()?;
@@ -110,36 +110,36 @@ impl LadderRecord {
 
     /// How many steps the runs of an instance take.
     pub fn steps(instance: &Instance) -> u64 {
-        let rungs = instance.plan.rungs.iter();
-        rungs.map(|&rung| steps_of(instance, rung).0 * STARTS as u64).sum()
+        let intrinsic_lrs = instance.plan.intrinsic_lrs.iter();
+        intrinsic_lrs.map(|&intrinsic_lr| steps_of(instance, intrinsic_lr).0 * STARTS as u64).sum()
     }
 
     /// The runs of the `k`-th smallest ηλ.
     pub fn rung(&self, instance: &Instance, k: usize) -> impl Iterator<Item = &Run> {
-        let rungs = &instance.plan.rungs;
-        let rung = rungs[rungs.len() - 1 - k];
-        self.runs.iter().filter(move |run| run.intrinsic_lr == rung)
+        let intrinsic_lrs = &instance.plan.intrinsic_lrs;
+        let intrinsic_lr = intrinsic_lrs[intrinsic_lrs.len() - 1 - k];
+        self.runs.iter().filter(move |run| run.intrinsic_lr == intrinsic_lr)
     }
 }
 
 /// Steps and stride of a run.
-fn steps_of(instance: &Instance, rung: f64) -> (u64, u64) {
+fn steps_of(instance: &Instance, intrinsic_lr: f64) -> (u64, u64) {
     let plan = &instance.plan;
-    let end = if plan.to_convergence { plan.horizon.max(convergence_window(rung).1) } else { plan.horizon };
-    let stride = (plan.horizon / rung / instance.reading().kept) as u64 | 1;
-    ((end / rung).ceil() as u64, stride)
+    let end = if plan.to_convergence { plan.horizon.max(convergence_window(intrinsic_lr).1) } else { plan.horizon };
+    let stride = (plan.horizon / intrinsic_lr / instance.reading().kept) as u64 | 1;
+    ((end / intrinsic_lr).ceil() as u64, stride)
 }
 
 /// The runs of a rung, from every start.
-fn runs_of(instance: &Instance, rung: f64, progress: &Progress) -> Result<Vec<Run>, StepError> {
+fn runs_of(instance: &Instance, intrinsic_lr: f64, progress: &Progress) -> Result<Vec<Run>, StepError> {
     let weights = side_by_side(|start| {
-        let edge = EdgeStart::at_energy(rung, START_ENERGY, phase(start));
+        let edge = EdgeStart::at_energy(intrinsic_lr, START_ENERGY, phase(start));
         edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
     });
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    let (steps, stride) = steps_of(instance, rung);
+    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, intrinsic_lr, &weights)?;
+    let (steps, stride) = steps_of(instance, intrinsic_lr);
     let new = |start| Run {
-        intrinsic_lr: rung,
+        intrinsic_lr,
         start,
         times: Vec::new(),
         sharpness: Vec::new(),
@@ -153,21 +153,21 @@ fn runs_of(instance: &Instance, rung: f64, progress: &Progress) -> Result<Vec<Ru
         failure: None,
     };
     let mut made: Vec<(Run, Oscillation)> = (0..STARTS).map(|start| (new(start), Oscillation::default())).collect();
-    let flow_end = (instance.plan.horizon / rung).ceil() as u64;
-    let window_start = (convergence_window(rung).0 / rung) as u64;
+    let flow_end = (instance.plan.horizon / intrinsic_lr).ceil() as u64;
+    let window_start = (convergence_window(intrinsic_lr).0 / intrinsic_lr) as u64;
     // The oscillation is read along the whole run, often enough; what claims compare is kept at the stride, in their windows.
-    let swing = (slow_period(rung) / instance.reading().of_period) as u64 | 1;
+    let swing = (slow_period(intrinsic_lr) / instance.reading().of_period) as u64 | 1;
     let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
     watch_starts(instance, &mut descent, steps, due, progress, |start, step, seen| {
         let (made, oscillation) = &mut made[start];
-        let tau = step as f64 * rung;
+        let tau = step as f64 * intrinsic_lr;
         let Sight { reading, weights, theta, point } = match seen {
             Ok(sight) => sight,
             Err(error) => return made.failure = Some((tau, error)),
         };
         if step == 0 {
-            made.energy = energy(&reading, rung);
+            made.energy = energy(&reading, intrinsic_lr);
         }
         oscillation.add(step, &reading);
         made.swings.push(Swing { step, reading, norm_square: dot(weights, weights) });

@@ -56,11 +56,11 @@ pub static EXPERIMENTS: [&dyn AnyExperiment; 11] = [
     &HeldOut,
 ];
 
-/// The runs of the `k`-th smallest rung.
-fn of_rung<R>(runs: &[R], rung: impl Fn(&R) -> f64, k: usize) -> impl Iterator<Item = &R> {
-    let mut rungs: Vec<f64> = runs.iter().map(&rung).collect();
+/// The runs of the `k`-th smallest intrinsic learning rate, which `intrinsic_lr` says of each.
+fn of_rung<R>(runs: &[R], intrinsic_lr: impl Fn(&R) -> f64, k: usize) -> impl Iterator<Item = &R> {
+    let mut rungs: Vec<f64> = runs.iter().map(&intrinsic_lr).collect();
     rungs.sort_by(f64::total_cmp);
     rungs.dedup();
     let wanted = rungs.get(k).copied();
-    runs.iter().filter(move |run| Some(rung(run)) == wanted)
+    runs.iter().filter(move |run| Some(intrinsic_lr(run)) == wanted)
 }

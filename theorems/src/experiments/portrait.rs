@@ -66,12 +66,12 @@ impl PortraitRecord {
     /// A start that is no start, a flow that cannot be followed, a Γ that is lost.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Option<Self>, PortraitError> {
         let steady = SwingRecord::steady(instance, EdgeConstants::GRADIENT_DESCENT, ENERGIES[ENERGIES.len() - 1]);
-        let rung = BELOW * steady.min(instance.plan.rungs[0]);
+        let intrinsic_lr = BELOW * steady.min(instance.plan.intrinsic_lrs[0]);
         let mut of_all = Vec::new();
         for energy in ENERGIES {
-            of_all.extend(swings(instance, rung, energy, &Progress::default())?);
+            of_all.extend(swings(instance, intrinsic_lr, energy, &Progress::default())?);
         }
-        let intrinsic_lr = instance.plan.rungs[0];
+        let intrinsic_lr = instance.plan.intrinsic_lrs[0];
         let portrait = Self {
             swings: of_all,
             surface: surface(instance),

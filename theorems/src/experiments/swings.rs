@@ -56,7 +56,7 @@ impl SwingRecord {
     /// that energy from wrong ones, keeps it as well as that asks for.
     pub(super) fn rungs(instance: &Instance, optimizer: EdgeConstants, energy: f64) -> Vec<f64> {
         let mut top =
-            (instance.plan.rungs[0] * optimizer.memory_factor()).min(Self::steady(instance, optimizer, energy));
+            (instance.plan.intrinsic_lrs[0] * optimizer.memory_factor()).min(Self::steady(instance, optimizer, energy));
         if energy == ENERGIES[1] {
             // Predicted where it is small, from where it goes like √(ηλ).
             let lower = 0.1 * top;
@@ -70,17 +70,18 @@ impl SwingRecord {
 
     /// ηλ of the deep swings; `None` where it is so small that they take too long.
     fn deep_rung(instance: &Instance) -> Option<f64> {
-        let rung =
-            Self::steady(instance, EdgeConstants::GRADIENT_DESCENT, DEEP).min(instance.plan.rungs[0]).min(DEEP_LR);
-        (steps_of(rung, DEEP) <= DEEP_STEPS).then_some(rung)
+        let intrinsic_lr = Self::steady(instance, EdgeConstants::GRADIENT_DESCENT, DEEP)
+            .min(instance.plan.intrinsic_lrs[0])
+            .min(DEEP_LR);
+        (steps_of(intrinsic_lr, DEEP) <= DEEP_STEPS).then_some(intrinsic_lr)
     }
 
     /// How many steps its runs take.
     pub fn steps(instance: &Instance) -> u64 {
-        let steps = |rung: f64| ENERGIES.map(|energy| steps_of(rung, energy)).iter().sum::<u64>();
+        let steps = |intrinsic_lr: f64| ENERGIES.map(|energy| steps_of(intrinsic_lr, energy)).iter().sum::<u64>();
         // Once in doubles and once in double-double.
         let runs = STARTS + STARTS / DEEP_STARTS;
-        let deep = Self::deep_rung(instance).map_or(0, |rung| steps_of(rung, DEEP) * runs as u64);
+        let deep = Self::deep_rung(instance).map_or(0, |intrinsic_lr| steps_of(intrinsic_lr, DEEP) * runs as u64);
         Self::rungs(instance, EdgeConstants::GRADIENT_DESCENT, ENERGIES[1]).into_iter().map(steps).sum::<u64>()
             * STARTS as u64
             + deep
@@ -91,8 +92,8 @@ impl SwingRecord {
     /// # Errors
     /// It was stopped, or a start is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Self, NotRun> {
-        let of_rung = |rung: f64| ENERGIES.map(|energy| (rung, energy));
-        let deep = Self::deep_rung(instance).map(|rung| (rung, DEEP));
+        let of_rung = |intrinsic_lr: f64| ENERGIES.map(|energy| (intrinsic_lr, energy));
+        let deep = Self::deep_rung(instance).map(|intrinsic_lr| (intrinsic_lr, DEEP));
         let tasks: Vec<(f64, f64)> = deep
             .into_iter()
             .chain(
@@ -103,7 +104,7 @@ impl SwingRecord {
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
             .with_max_len(1)
-            .map(|(rung, energy)| runs_of(instance, rung, energy, progress))
+            .map(|(intrinsic_lr, energy)| runs_of(instance, intrinsic_lr, energy, progress))
             .collect::<Result<_, StepError>>()
             .map_err(Rejected::from)?;
         progress.goes_on()?;
@@ -113,9 +114,9 @@ impl SwingRecord {
     /// The runs of one energy on the `k`-th smallest ηλ.
     pub fn rung(&self, energy: f64, k: i32) -> impl Iterator<Item = &ShortRun> {
         let finest = self.of_energy(energy).map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
-        let rung = finest * 10f64.powf(0.5 * f64::from(k));
+        let intrinsic_lr = finest * 10f64.powf(0.5 * f64::from(k));
         // Rungs are half decades apart.
-        self.of_energy(energy).filter(move |run| (run.intrinsic_lr / rung - 1.0).abs() < 0.1)
+        self.of_energy(energy).filter(move |run| (run.intrinsic_lr / intrinsic_lr - 1.0).abs() < 0.1)
     }
 
     /// The runs of one energy.
@@ -145,19 +146,24 @@ fn predicted_variation(law: &EnergyLaw, intrinsic_lr: f64, energy: f64) -> f64 {
     worst(changes) / (4.0 * intrinsic_lr * energy)
 }
 
-fn steps_of(rung: f64, energy: f64) -> u64 {
-    (PERIODS * EdgeStart::period(rung, energy)).ceil() as u64
+fn steps_of(intrinsic_lr: f64, energy: f64) -> u64 {
+    (PERIODS * EdgeStart::period(intrinsic_lr, energy)).ceil() as u64
 }
 
 /// The runs of one energy on a rung; those whose |h| sinks into rounding in double-double.
-fn runs_of(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> Result<Vec<ShortRun>, StepError> {
-    let mut made = swings(instance, rung, energy, progress)?;
+fn runs_of(
+    instance: &Instance,
+    intrinsic_lr: f64,
+    energy: f64,
+    progress: &Progress,
+) -> Result<Vec<ShortRun>, StepError> {
+    let mut made = swings(instance, intrinsic_lr, energy, progress)?;
     if energy == DEEP {
         made.retain(|run| run.start.is_multiple_of(DEEP_STARTS));
     }
     let dimension = instance.loss.dimension();
     let repeated = made.into_par_iter().with_max_len(1).map(|run| {
-        if run.sinks(dimension) { precise_run(instance, (rung, energy), run.start, progress) } else { Ok(run) }
+        if run.sinks(dimension) { precise_run(instance, (intrinsic_lr, energy), run.start, progress) } else { Ok(run) }
     });
     repeated.collect()
 }
@@ -165,23 +171,23 @@ fn runs_of(instance: &Instance, rung: f64, energy: f64, progress: &Progress) -> 
 /// Swings of one energy, from every start, in doubles.
 pub(super) fn swings(
     instance: &Instance,
-    rung: f64,
+    intrinsic_lr: f64,
     energy: f64,
     progress: &Progress,
 ) -> Result<Vec<ShortRun>, StepError> {
-    let edge = |start| EdgeStart::at_energy(rung, energy, phase(start));
+    let edge = |start| EdgeStart::at_energy(intrinsic_lr, energy, phase(start));
     let weights = side_by_side(|start| edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE));
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, rung, &weights)?;
-    Ok(watch(instance, &mut descent, (rung, energy), EdgeStart::period(rung, energy), progress))
+    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, intrinsic_lr, &weights)?;
+    Ok(watch(instance, &mut descent, (intrinsic_lr, energy), EdgeStart::period(intrinsic_lr, energy), progress))
 }
 
 fn precise_run(
     instance: &Instance,
-    (rung, energy): (f64, f64),
+    (intrinsic_lr, energy): (f64, f64),
     start: usize,
     progress: &Progress,
 ) -> Result<ShortRun, StepError> {
-    let edge = EdgeStart::at_energy(rung, energy, phase(start));
+    let edge = EdgeStart::at_energy(intrinsic_lr, energy, phase(start));
     let wide = |v: &[f64]| -> Vec<Quad> { v.iter().map(|&x| Quad::from_f64(x)).collect() };
     let loss = Precise(&instance.loss);
     let mut evaluator = Evaluator::new(&loss);
@@ -190,11 +196,11 @@ fn precise_run(
     let found = precise_displacement(&mut evaluator, &weights, &instance.geometry);
     let lacks = (Quad::from_f64(edge.displacement(&instance.geometry)) - found) * norm(&weights);
     add_scaled(&mut weights, lacks, &wide(&instance.geometry.direction));
-    let mut descent = GradientDescent::new(&loss, LEARNING_RATE, rung, &weights)?;
+    let mut descent = GradientDescent::new(&loss, LEARNING_RATE, intrinsic_lr, &weights)?;
     let mut tracker = Tracker::new(instance.minimizers());
     let mut near = vec![0.0; weights.len()];
-    let mut made = ShortRun::new((rung, energy), start, Quad::UNIT_ROUNDOFF);
-    let (steps, due) = length(EdgeStart::period(rung, energy));
+    let mut made = ShortRun::new((intrinsic_lr, energy), start, Quad::UNIT_ROUNDOFF);
+    let (steps, due) = length(EdgeStart::period(intrinsic_lr, energy));
     run(&mut descent, steps, due, progress.pulse(1), |step, weights, effective, _| {
         near.iter_mut().zip(weights).for_each(|(near, x)| *near = x.to_f64());
         match tracker.read(&near, effective.to_f64()) {
@@ -226,11 +232,11 @@ fn precise_displacement(
 pub(super) fn watch(
     instance: &Instance,
     descent: &mut dyn Descent<Starts>,
-    (rung, energy): (f64, f64),
+    (intrinsic_lr, energy): (f64, f64),
     period: f64,
     progress: &Progress,
 ) -> Vec<ShortRun> {
-    let new = |start| ShortRun::new((rung, energy), start, f64::UNIT_ROUNDOFF);
+    let new = |start| ShortRun::new((intrinsic_lr, energy), start, f64::UNIT_ROUNDOFF);
     let mut made: Vec<ShortRun> = (0..STARTS).map(new).collect();
     let (steps, due) = length(period);
     watch_starts(instance, descent, steps, due, progress, |start, step, seen| match seen {
@@ -327,18 +333,21 @@ mod tests {
     fn a_deep_swing_needs_double_double() {
         let drawn = (0..32).find_map(|seed| {
             let instance = FAMILIES[0].instance(seed).ok()?;
-            SwingRecord::deep_rung(&instance).map(|rung| (instance, rung))
+            SwingRecord::deep_rung(&instance).map(|intrinsic_lr| (instance, intrinsic_lr))
         });
-        let (instance, rung) = drawn.unwrap();
+        let (instance, intrinsic_lr) = drawn.unwrap();
         let (dimension, progress) = (instance.loss.dimension(), Progress::default());
-        let plain = swings(&instance, rung, DEEP, &progress).unwrap();
-        let precise = |start| precise_run(&instance, (rung, DEEP), start, &progress).unwrap();
+        let plain = swings(&instance, intrinsic_lr, DEEP, &progress).unwrap();
+        let precise = |start| precise_run(&instance, (intrinsic_lr, DEEP), start, &progress).unwrap();
         let mut moved: f64 = 0.0;
         for (start, plain) in plain.iter().enumerate() {
             let precise = precise(start);
             assert!(plain.sinks(dimension) && !precise.sinks(dimension));
             // The first term of the bound on the period, `slow_period.md`.
-            assert!((precise.period() / EdgeStart::period(rung, DEEP) - 1.0).abs() < 2.0 * (8.0 * rung * DEEP).sqrt());
+            assert!(
+                (precise.period() / EdgeStart::period(intrinsic_lr, DEEP) - 1.0).abs()
+                    < 2.0 * (8.0 * intrinsic_lr * DEEP).sqrt()
+            );
             moved = moved.max((plain.period() / precise.period() - 1.0).abs());
         }
         assert!(moved > 5e-3, "{moved:e}");

@@ -3,9 +3,7 @@
 use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
-use sharpflow::minimizers::{
-    Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError, NumericMinimizers, PreciseLoss,
-};
+use sharpflow::minimizers::{LinearRegressionMinimizers, Minimizers, NumericMinimizers, PreciseLoss};
 use sharpflow::network::{Network, NetworkError, NetworkLoss};
 use sharpflow::sphere::Space;
 

@@ -26,8 +26,8 @@ pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
 pub use unfit::{Unfit, point_of};
 
-pub use path::integral;
-use path::{check_sensitivity, growth, path, place, places, reach, worst_quartic};
+pub use path::{convergence_window, integral};
+use path::{place, places, plan, worst_quartic};
 
 /// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
 pub const LEARNING_RATE: f64 = 0.1;
@@ -165,7 +165,8 @@ pub struct Plan {
     /// ∫κ dτ over the horizon.
     pub energy_growth: f64,
     /// The ladder of ηλ, descending.
-    pub rungs: Vec<f64>,
+    #[serde(rename = "rungs")]
+    pub intrinsic_lrs: Vec<f64>,
     /// The end of the flow's window, in τ.
     pub horizon: f64,
     /// Whether runs go on until the start is forgotten: τ = ½ log(1/ηλ) + ¼.
@@ -303,9 +304,16 @@ impl Instance {
             Err(why) => {
                 let path = vec![place(&loss, rank, &start)?];
                 let angle = loss.regression().map(|regression| regression.angle);
-                let (rungs, quartic) = (vec![], worst_quartic(&path));
-                let plan =
-                    Plan { angle, quartic, energy_growth: 0.0, horizon: 0.0, to_convergence: false, notes, rungs };
+                let (intrinsic_lrs, quartic) = (vec![], worst_quartic(&path));
+                let plan = Plan {
+                    angle,
+                    quartic,
+                    energy_growth: 0.0,
+                    horizon: 0.0,
+                    to_convergence: false,
+                    notes,
+                    intrinsic_lrs,
+                };
                 let without_runs = Some(why.to_string());
                 let instance = Self { name, loss, rank, start, geometry, path, without_runs, plan };
                 Err(Refusal { why, grounded: Some(Box::new(instance)) })
@@ -387,38 +395,4 @@ impl Instance {
     pub fn flow_over(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
         integrate(&mut self.minimizers(), constants, &self.start, horizon, FLOW_TOLERANCE)
     }
-}
-
-/// The path predicted from a start, and what is run along it.
-fn plan(
-    loss: &InstanceLoss,
-    rank: usize,
-    start: &[f64],
-    limits: Limits,
-    notes: &mut Vec<String>,
-) -> Result<(Vec<Place>, Plan), Rejected> {
-    let path = path(loss, rank, start, limits.horizon)?;
-    let (rungs, horizon, reached, cut) = reach(&path, limits)?;
-    notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
-    let bottom = rungs[rungs.len() - 1];
-    check_sensitivity(loss, rank, &path, horizon, bottom)?;
-    // Again up to the horizon that is reached, if it is not the one asked for.
-    let path = if reached == path.len() { path } else { path::path(loss, rank, start, horizon)? };
-    let angle = loss.regression().map(|regression| regression.angle);
-    let plan = Plan {
-        angle,
-        quartic: worst_quartic(&path),
-        energy_growth: growth(&path),
-        horizon,
-        to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.usual * bottom,
-        notes: notes.clone(),
-        rungs,
-    };
-    Ok((path, plan))
-}
-
-/// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.
-pub fn convergence_window(intrinsic_lr: f64) -> (f64, f64) {
-    let from = -0.5 * intrinsic_lr.ln();
-    (from, from + 0.25)
 }

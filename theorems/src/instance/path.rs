@@ -8,7 +8,7 @@ use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
 
 use super::{
     APART, Answer, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits,
-    PLACES, Place, RUNGS, Rejected, START_ENERGY,
+    PLACES, Place, Plan, RUNGS, Rejected, START_ENERGY,
 };
 
 /// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
@@ -86,7 +86,7 @@ impl<'a> Laws<'a> {
 ///
 /// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
 /// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
-pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
+fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
     let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
     let rate = |place: &Place| EdgeConstants::GRADIENT_DESCENT.energy_rate(&place.law);
     let mut failure = None;
@@ -123,9 +123,9 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
     }
     match (best, failure) {
         (Some((top, horizon, places)), failure) => {
-            let rungs = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
+            let intrinsic_lrs = (0..RUNGS).map(|k| top * 10f64.powf(-0.5 * f64::from(k))).collect();
             let reached = if horizon < path[places - 1].tau { 0 } else { places };
-            Ok((rungs, horizon, reached, failure))
+            Ok((intrinsic_lrs, horizon, reached, failure))
         }
         (None, Some(failure)) => Err(failure),
         (None, None) => Err(Rejected::TooSlow { quartic: f64::NAN, top, steps: f64::NAN, limit: limits.steps }),
@@ -134,7 +134,7 @@ pub(super) fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, us
 
 /// The flows of 3 and 5 in place of the 4 must end farther from the law's than the finest runs swing, by the factor [`APART`]: data cannot
 /// tell them apart on an instance where λ₁ falls so steeply along Γ that ‖G‖² hides the 4.
-pub(super) fn check_sensitivity(
+fn check_sensitivity(
     loss: &InstanceLoss,
     rank: usize,
     path: &[Place],
@@ -174,6 +174,40 @@ pub fn integral(path: &[Place], tau: f64, of: impl Fn(&EnergyLaw) -> f64) -> f64
 }
 
 /// ∫κ dτ along a whole path.
-pub(super) fn growth(path: &[Place]) -> f64 {
+fn growth(path: &[Place]) -> f64 {
     integral(path, f64::INFINITY, |law| EdgeConstants::GRADIENT_DESCENT.energy_rate(law))
+}
+
+/// The path predicted from a start, and what is run along it.
+pub(super) fn plan(
+    loss: &InstanceLoss,
+    rank: usize,
+    start: &[f64],
+    limits: Limits,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<Place>, Plan), Rejected> {
+    let followed = path(loss, rank, start, limits.horizon)?;
+    let (intrinsic_lrs, horizon, reached, cut) = reach(&followed, limits)?;
+    notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
+    let bottom = intrinsic_lrs[intrinsic_lrs.len() - 1];
+    check_sensitivity(loss, rank, &followed, horizon, bottom)?;
+    // Again up to the horizon that is reached, if it is not the one asked for.
+    let path = if reached == followed.len() { followed } else { path(loss, rank, start, horizon)? };
+    let angle = loss.regression().map(|regression| regression.angle);
+    let plan = Plan {
+        angle,
+        quartic: worst_quartic(&path),
+        energy_growth: growth(&path),
+        horizon,
+        to_convergence: angle.is_some() && convergence_window(bottom).1 <= limits.usual * bottom,
+        notes: notes.clone(),
+        intrinsic_lrs,
+    };
+    Ok((path, plan))
+}
+
+/// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.
+pub fn convergence_window(intrinsic_lr: f64) -> (f64, f64) {
+    let from = -0.5 * intrinsic_lr.ln();
+    (from, from + 0.25)
 }
