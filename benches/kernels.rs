@@ -52,7 +52,7 @@ fn network_step(bencher: Bencher, sizes: &[usize]) {
     measured(Work::network(sizes).and_then(|work| step(bencher, &work)));
 }
 
-type OfNetwork<'a> = Derivatives<'a, NetworkLoss<f64>, f64>;
+type OfNetwork<'a> = Derivatives<&'a NetworkLoss<f64>, f64>;
 
 fn derivative(bencher: Bencher, sizes: &[usize], of: impl Fn(&mut OfNetwork, &[f64], &[f64], &mut [f64])) {
     measured(Work::network(sizes).map(|work| {

@@ -137,7 +137,7 @@ impl Identity {
     pub fn sides<T: Base, L: Loss<T>>(
         self,
         variant: Variant,
-        derivatives: &mut Derivatives<'_, L, T>,
+        derivatives: &mut Derivatives<L, T>,
         point: &Point<T>,
     ) -> (Vec<T>, Vec<T>) {
         let constant = |k: usize| variant.constants.get(k).copied().unwrap_or(0);
@@ -183,7 +183,7 @@ impl Identity {
     fn sides_of_step<T: Base, L: Loss<T>>(
         self,
         [a, b, present]: [i32; 3],
-        derivatives: &mut Derivatives<'_, L, T>,
+        derivatives: &mut Derivatives<L, T>,
         point: &Point<T>,
     ) -> (Vec<T>, Vec<T>) {
         let of = |n: i32| T::from_f64(f64::from(n));

@@ -28,6 +28,7 @@ pub mod data;
 pub mod dense;
 pub mod descent;
 pub mod enclosure;
+mod error;
 pub mod flow;
 pub mod identities;
 pub mod krylov;
@@ -37,6 +38,8 @@ pub mod minimizers;
 pub mod network;
 pub mod sharpness;
 pub mod sphere;
+
+pub use error::Error;
 
 /// The README's example, run as a test.
 #[cfg(doctest)]

@@ -66,7 +66,7 @@ pub struct SphericalSharpness<T> {
 /// A Hessian that is not finite; an eigenpair whose residual exceeds 64·D·u·‖H‖_F (u the unit roundoff), which a
 /// backward-stable solver never reaches.
 pub fn spherical_sharpness<T: Float, L: Loss<T>>(
-    derivatives: &mut Derivatives<'_, L, T>,
+    derivatives: &mut Derivatives<L, T>,
     theta: &[T],
     kind: HessianKind,
 ) -> Result<SphericalSharpness<T>, SharpnessError> {
@@ -83,7 +83,7 @@ pub fn spherical_sharpness<T: Float, L: Loss<T>>(
 /// # Errors
 /// See [`largest_eigenpairs`].
 pub fn largest_sharpnesses<T: Float, L: Loss<T>>(
-    derivatives: &mut Derivatives<'_, L, T>,
+    derivatives: &mut Derivatives<L, T>,
     theta: &[T],
     kind: HessianKind,
     options: &KrylovOptions,

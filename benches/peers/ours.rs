@@ -156,7 +156,7 @@ fn starts(work: &Work<impl Loss<f64>>, threads: usize) -> Outcome<()> {
 /// A derivative again and again, each time along what came out, made a unit vector.
 fn powers<'a, L: Loss<f64>>(
     work: &'a Work<L>,
-    derivative: impl Fn(&mut Derivatives<'a, L, f64>, &[f64], &[f64], &mut [f64]),
+    derivative: impl Fn(&mut Derivatives<&'a L, f64>, &[f64], &[f64], &mut [f64]),
 ) -> Outcome<()> {
     let along = normal(work.start.len(), 1);
     let (mut direction, mut out) = (along.clone(), along.clone());

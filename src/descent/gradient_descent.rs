@@ -25,19 +25,19 @@ pub enum StepError {
 }
 
 /// Gradient descent with weight decay: w₊ = (1−ηλ)w − η∇L(w).
-pub struct GradientDescent<'a, L, S> {
-    evaluator: Evaluator<'a, L, S>,
+pub struct GradientDescent<L, S> {
+    evaluator: Evaluator<L, S>,
     weights: Vec<S>,
     learning_rate: S,
     shrinkage: S,
 }
 
-impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> GradientDescent<'a, L, S> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> GradientDescent<L, S> {
     /// `learning_rate` is η > 0, `intrinsic_lr` is ηλ ∈ [0, 1) (0: no decay), `start` has length D.
     ///
     /// # Errors
     /// Hyperparameters or a start out of their domain.
-    pub fn new(loss: &'a L, learning_rate: f64, intrinsic_lr: f64, start: &[S]) -> Result<Self, StepError> {
+    pub fn new(loss: L, learning_rate: f64, intrinsic_lr: f64, start: &[S]) -> Result<Self, StepError> {
         check_rates(learning_rate, intrinsic_lr)?;
         check_vector(loss.dimension(), start)?;
         Ok(Self {
@@ -49,7 +49,7 @@ impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> GradientDescent<'a, L, S> {
     }
 }
 
-impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for GradientDescent<'_, L, S> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for GradientDescent<L, S> {
     fn step(&mut self) -> Seen<S> {
         let (loss, gradient) = self.evaluator.evaluate(&self.weights);
         let gradient_square = vectorized::<S, _>(
@@ -129,7 +129,10 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for WeightDecay {
         place: &EdgePlace<'_>,
         (intrinsic_lr, energy): (f64, f64),
         phases: [f64; N],
-    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError> {
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
+    where
+        L: 'a,
+    {
         let weights = phases.map(|phase| {
             let start = self.constants().start(place, (intrinsic_lr, energy), phase);
             start.weights(place.point, place.geometry, self.learning_rate)

@@ -5,8 +5,8 @@ use crate::loss::{Evaluator, Loss};
 use crate::sphere::Space;
 
 /// Gradient descent with weight decay and heavy-ball momentum: m₊ = μm + ∇L(w) + λw, w₊ = w − ηm₊.
-pub struct HeavyBall<'a, L, S> {
-    evaluator: Evaluator<'a, L, S>,
+pub struct HeavyBall<L, S> {
+    evaluator: Evaluator<L, S>,
     weights: Vec<S>,
     velocity: Vec<S>,
     learning_rate: S,
@@ -14,14 +14,14 @@ pub struct HeavyBall<'a, L, S> {
     momentum: S,
 }
 
-impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> HeavyBall<'a, L, S> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> HeavyBall<L, S> {
     /// `learning_rate` is η > 0, `intrinsic_lr` is ηλ ∈ [0, 1), `momentum` is μ ∈ [0, 1); `start` is w₀ and `velocity` is m₀, both of
     /// length D.
     ///
     /// # Errors
     /// Hyperparameters or a start out of their domain.
     pub fn new(
-        loss: &'a L,
+        loss: L,
         learning_rate: f64,
         intrinsic_lr: f64,
         momentum: f64,
@@ -44,7 +44,7 @@ impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> HeavyBall<'a, L, S> {
     }
 }
 
-impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for HeavyBall<'_, L, S> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for HeavyBall<L, S> {
     fn step(&mut self) -> Seen<S> {
         let (loss, gradient) = self.evaluator.evaluate(&self.weights);
         vectorized::<S, _>(
@@ -104,7 +104,10 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Momentum {
         place: &EdgePlace<'_>,
         (intrinsic_lr, energy): (f64, f64),
         phases: [f64; N],
-    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError> {
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
+    where
+        L: 'a,
+    {
         let (momentum, geometry) = (self.momentum, place.geometry);
         // ηλ: a step lasts ηλ/(1−μ).
         let product = intrinsic_lr * (1.0 - momentum);

@@ -122,7 +122,9 @@ pub trait EdgeDescent<L, const N: usize>: Optimizer {
         place: &EdgePlace<'_>,
         start: (f64, f64),
         phases: [f64; N],
-    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>;
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
+    where
+        L: 'a;
 }
 
 #[cfg(test)]

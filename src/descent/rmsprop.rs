@@ -4,8 +4,8 @@ use crate::loss::{Evaluator, Loss};
 use crate::sphere::Space;
 
 /// Scalar RMSprop, θ₊ = Π(θ − η∇L(θ)/√v), v₊ = βv + (1−β)‖∇L(θ)‖², β = 1 − C_b η²: on the unit sphere, or on ℝᴰ without Π.
-pub struct ScalarRmsprop<'a, L, S> {
-    evaluator: Evaluator<'a, L, S>,
+pub struct ScalarRmsprop<L, S> {
+    evaluator: Evaluator<L, S>,
     theta: Vec<S>,
     second_moment: S,
     learning_rate: S,
@@ -13,14 +13,14 @@ pub struct ScalarRmsprop<'a, L, S> {
     space: Space,
 }
 
-impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> ScalarRmsprop<'a, L, S> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> ScalarRmsprop<L, S> {
     /// `learning_rate` is η > 0, `decay` is C_b with 0 < C_b η² < 1; starts at `start`, length D, on S at Π(`start`), with
     /// v₀ = `second_moment` > 0.
     ///
     /// # Errors
     /// Hyperparameters out of their domain.
     pub fn new(
-        loss: &'a L,
+        loss: L,
         learning_rate: f64,
         decay: f64,
         (start, space): (&[S], Space),
@@ -54,7 +54,7 @@ impl<'a, S: Scalar<Base: Real>, L: Loss<S::Base>> ScalarRmsprop<'a, L, S> {
     }
 }
 
-impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for ScalarRmsprop<'_, L, S> {
+impl<S: Scalar<Base: Real>, L: Loss<S::Base>> Descent<S> for ScalarRmsprop<L, S> {
     fn step(&mut self) -> Seen<S> {
         let (loss, gradient) = self.evaluator.evaluate(&self.theta);
         let step = -(self.learning_rate / self.second_moment.sqrt());
@@ -113,7 +113,10 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Rmsprop {
         place: &EdgePlace<'_>,
         (intrinsic_lr, energy): (f64, f64),
         phases: [f64; N],
-    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError> {
+    ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
+    where
+        L: 'a,
+    {
         let learning_rate = (self.own_time() * intrinsic_lr).sqrt();
         let starts = phases.map(|phase| self.constants().start(place, (intrinsic_lr, energy), phase));
         let thetas = starts.map(|start| start.theta(place.point, place.geometry, place.space));

@@ -4,19 +4,19 @@ use super::Loss;
 use crate::arithmetic::{Base, Fan, Jet, Scalar};
 
 /// A loss with the buffers to evaluate it over one scalar.
-pub struct Evaluator<'a, L, S> {
-    loss: &'a L,
+pub struct Evaluator<L, S> {
+    loss: L,
     gradient: Vec<S>,
     scratch: Vec<S>,
 }
 
-impl<'a, L, S> Evaluator<'a, L, S>
+impl<L, S> Evaluator<L, S>
 where
     S: Scalar,
     L: Loss<S::Base>,
 {
     /// Allocates the buffers.
-    pub fn new(loss: &'a L) -> Self {
+    pub fn new(loss: L) -> Self {
         let zero = S::constant(0.0);
         let (gradient, mut scratch) = (vec![zero; loss.dimension()], vec![zero; loss.scratch()]);
         loss.prepare(&mut scratch);
@@ -39,23 +39,23 @@ where
 /// ∇L, ∇²L·v, ∇³L[v, v] and ∇⁴L[v, v, v] of a loss, as Taylor coefficients of its gradient.
 ///
 /// The buffers of a derivative are allocated at its first use and kept.
-pub struct Derivatives<'a, L, T: Base> {
-    loss: &'a L,
-    first: Option<Evaluator<'a, L, T>>,
-    second: Option<AlongLine<'a, L, T, 2>>,
-    third: Option<AlongLine<'a, L, T, 3>>,
-    fourth: Option<AlongLine<'a, L, T, 4>>,
-    columns: Option<AlongLines<'a, L, Directions<T>>>,
-    mixed_columns: Option<AlongLines<'a, L, Jet<Directions<T>, 2>>>,
+pub struct Derivatives<L, T: Base> {
+    loss: L,
+    first: Option<Evaluator<L, T>>,
+    second: Option<AlongLine<L, T, 2>>,
+    third: Option<AlongLine<L, T, 3>>,
+    fourth: Option<AlongLine<L, T, 4>>,
+    columns: Option<AlongLines<L, Directions<T>>>,
+    mixed_columns: Option<AlongLines<L, Jet<Directions<T>, 2>>>,
 }
 
 /// How many slopes and a value make a [`Fan`]: as many numbers as a vector register holds.
 const FAN: usize = 8;
 type Directions<T> = Fan<T, FAN>;
 
-impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
+impl<L: Loss<T>, T: Base> Derivatives<L, T> {
     /// Of this loss.
-    pub fn new(loss: &'a L) -> Self {
+    pub fn new(loss: L) -> Self {
         Self { loss, first: None, second: None, third: None, fourth: None, columns: None, mixed_columns: None }
     }
 
@@ -66,17 +66,17 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
 
     /// L(w) and ∇L(w).
     pub fn gradient(&mut self, w: &[T]) -> (T, &[T]) {
-        self.first.get_or_insert_with(|| Evaluator::new(self.loss)).evaluate(w)
+        self.first.get_or_insert_with(|| Evaluator::new(self.loss.clone())).evaluate(w)
     }
 
     /// `out ← ∇²L(w)v`.
     pub fn hessian_vector(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        self.second.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
+        self.second.get_or_insert_with(|| AlongLine::new(self.loss.clone())).derivative(w, v, out);
     }
 
     /// `gradient ← ∇L(w)` and `out ← ∇²L(w)v`, at the price of the latter.
     pub fn gradient_and_hessian_vector(&mut self, w: &[T], v: &[T], gradient: &mut [T], out: &mut [T]) {
-        let line = self.second.get_or_insert_with(|| AlongLine::new(self.loss));
+        let line = self.second.get_or_insert_with(|| AlongLine::new(self.loss.clone()));
         let jets = line.evaluate(w, v);
         gradient.iter_mut().zip(jets).for_each(|(out, g)| *out = g.0[0]);
         out.iter_mut().zip(jets).for_each(|(out, g)| *out = g.0[1]);
@@ -84,7 +84,7 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
 
     /// `out ← ∇³L(w)[v, v]`, the gradient at w of u ↦ vᵀ∇²L(u)v.
     pub fn third_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        self.third.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
+        self.third.get_or_insert_with(|| AlongLine::new(self.loss.clone())).derivative(w, v, out);
     }
 
     /// `out ← ∇³L(w)[u, v]`, by polarization: (∇³L[u+v, u+v] − ∇³L[u−v, u−v])/4.
@@ -101,12 +101,12 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
 
     /// `out ← ∇⁴L(w)[v, v, v]`.
     pub fn fourth_derivative(&mut self, w: &[T], v: &[T], out: &mut [T]) {
-        self.fourth.get_or_insert_with(|| AlongLine::new(self.loss)).derivative(w, v, out);
+        self.fourth.get_or_insert_with(|| AlongLine::new(self.loss.clone())).derivative(w, v, out);
     }
 
     /// `out ← ∇³L(w)[u, V]`, D×m, for the m columns of V, several at a time.
     pub fn mixed_third_derivatives(&mut self, w: &[T], u: &[T], directions: MatRef<'_, T>, mut out: MatMut<'_, T>) {
-        let lines = self.mixed_columns.get_or_insert_with(|| AlongLines::new(self.loss));
+        let lines = self.mixed_columns.get_or_insert_with(|| AlongLines::new(self.loss.clone()));
         let zero = T::from_f64(0.0);
         for (first, count) in blocks(directions.ncols()) {
             let derivatives =
@@ -120,7 +120,7 @@ impl<'a, L: Loss<T>, T: Base> Derivatives<'a, L, T> {
     /// ∇²L(w), D×D, by Hessian–vector products, several at a time; symmetric up to rounding.
     pub fn hessian(&mut self, w: &[T]) -> Mat<T> {
         let dimension = self.dimension();
-        let lines = self.columns.get_or_insert_with(|| AlongLines::new(self.loss));
+        let lines = self.columns.get_or_insert_with(|| AlongLines::new(self.loss.clone()));
         let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
         let mut hessian = Mat::from_fn(dimension, dimension, |_, _| zero);
         for (first, count) in blocks(dimension) {
@@ -147,14 +147,15 @@ fn blocks(columns: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// The gradient on several lines at once, over fans or series of them.
-struct AlongLines<'a, L, S> {
-    evaluator: Evaluator<'a, L, S>,
+struct AlongLines<L, S> {
+    evaluator: Evaluator<L, S>,
     point: Vec<S>,
 }
 
-impl<'a, S: Scalar, L: Loss<S::Base>> AlongLines<'a, L, S> {
-    fn new(loss: &'a L) -> Self {
-        Self { evaluator: Evaluator::new(loss), point: vec![S::constant(0.0); loss.dimension()] }
+impl<S: Scalar, L: Loss<S::Base>> AlongLines<L, S> {
+    fn new(loss: L) -> Self {
+        let point = vec![S::constant(0.0); loss.dimension()];
+        Self { evaluator: Evaluator::new(loss), point }
     }
 
     fn evaluate(&mut self, weight: impl Fn(usize) -> S) -> &[S] {
@@ -164,16 +165,17 @@ impl<'a, S: Scalar, L: Loss<S::Base>> AlongLines<'a, L, S> {
 }
 
 /// The gradient on a line w + εv, to N coefficients.
-struct AlongLine<'a, L, T: Base, const N: usize> {
-    evaluator: Evaluator<'a, L, Jet<T, N>>,
+struct AlongLine<L, T: Base, const N: usize> {
+    evaluator: Evaluator<L, Jet<T, N>>,
     line: Vec<Jet<T, N>>,
     evaluated: bool,
 }
 
-impl<'a, L: Loss<T>, T: Base, const N: usize> AlongLine<'a, L, T, N> {
-    fn new(loss: &'a L) -> Self {
+impl<L: Loss<T>, T: Base, const N: usize> AlongLine<L, T, N> {
+    fn new(loss: L) -> Self {
         let zero = T::from_f64(0.0);
-        Self { evaluator: Evaluator::new(loss), line: vec![Jet::line(zero, zero); loss.dimension()], evaluated: false }
+        let line = vec![Jet::line(zero, zero); loss.dimension()];
+        Self { evaluator: Evaluator::new(loss), line, evaluated: false }
     }
 
     /// `out ← ` the highest derivative at ε = 0 of ∇L(w + εv) that a jet of N coefficients carries, the (N−1)-th.

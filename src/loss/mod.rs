@@ -21,6 +21,8 @@
 mod derivatives;
 mod linear_regression;
 
+use std::sync::Arc;
+
 use crate::arithmetic::{Base, Scalar};
 
 pub use derivatives::{Derivatives, Evaluator};
@@ -28,8 +30,10 @@ pub use linear_regression::{GradientConditioning, LinearRegression};
 
 /// A loss L on ℝᴰ∖{0} with data of type `T`, evaluated with its gradient over any scalar built on `T`.
 ///
+/// What is made of a loss holds a copy of it: a reference to a loss is a loss, and so is an [`Arc`]; those who own a large one give that.
+///
 /// Implementors write the gradient once; Hessian–vector products and third derivatives are [`Derivatives`] of it.
-pub trait Loss<T: Base>: Sync {
+pub trait Loss<T: Base>: Send + Sync + Clone {
     /// D, the number of weights.
     fn dimension(&self) -> usize;
 
@@ -49,3 +53,33 @@ pub trait Loss<T: Base>: Sync {
         self.evaluate(w, gradient, scratch)
     }
 }
+
+/// A loss that is held by a pointer.
+macro_rules! pointed {
+    ($pointer:ty) => {
+        impl<T: Base, L: Loss<T>> Loss<T> for $pointer {
+            fn dimension(&self) -> usize {
+                (**self).dimension()
+            }
+
+            fn scratch(&self) -> usize {
+                (**self).scratch()
+            }
+
+            fn prepare<S: Scalar<Base = T>>(&self, scratch: &mut [S]) {
+                (**self).prepare(scratch);
+            }
+
+            fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+                (**self).evaluate(w, gradient, scratch)
+            }
+
+            fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+                (**self).evaluate_again(w, gradient, scratch)
+            }
+        }
+    };
+}
+
+pointed!(&L);
+pointed!(Arc<L>);

@@ -25,7 +25,7 @@ impl EnergyLaw {
     /// p̈ = −p − Σ_k ⟨∇³L[Ĝ, Ĝ], u_k⟩u_k/λ_k, and λ̈₁ = ∇⁴L[v₁, v₁, Ĝ, Ĝ] + ∇³L[v₁, v₁, p̈] + 2Σ_{k≠1} ⟨∇³L[Ĝ, v₁], u_k⟩²/(λ₁ − λ_k) over all
     /// pairs of ∇²L, those of the value 0 included.
     pub fn at<L: Loss<T>, T: Float>(
-        derivatives: &mut Derivatives<'_, L, T>,
+        derivatives: &mut Derivatives<L, T>,
         space: Space,
         point: &[T],
         normal: &Eigen<T>,
@@ -95,7 +95,7 @@ impl EnergyLaw {
     }
 }
 
-impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
+impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// The normal eigenpairs of the dense Hessian at a point of Γ, as many as its rank, λ₁ first.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ struct Step {
     least_curvature: f64,
 }
 
-impl<L: Loss<T>, T: Float> NumericMinimizers<'_, L, T> {
+impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// The nearest point by steps whose derivative is frozen: that of the last point's frame, or else of θ's own. A step costs one
     /// gradient and one Hessian–vector product, a Newton step some D of both. Whether they got there; each must be much shorter
     /// than the one before.

@@ -7,17 +7,18 @@ use crate::loss::{Derivatives, Loss};
 use crate::sharpness::{SharpnessError, top};
 use crate::sphere::Space;
 use faer::Mat;
+use std::sync::Arc;
 
 /// Γ of any loss, through its derivatives alone: dense eigenpairs of ∇²L, and ∇³L[v₁, v₁].
 ///
 /// A point costs O(D) Hessian–vector products and O(D³) arithmetic; meant for D up to a few hundred.
-pub struct NumericMinimizers<'a, L, T: Float> {
-    pub(super) derivatives: Derivatives<'a, L, T>,
+pub struct NumericMinimizers<L, T: Float> {
+    pub(super) derivatives: Derivatives<L, T>,
     pub(super) rank: usize,
     pub(super) space: Space,
     pub(super) frame: Option<Frame<T>>,
     /// The loss in double-double, for what doubles leave open.
-    precise: Option<&'a dyn PreciseLoss>,
+    precise: Option<Arc<dyn PreciseLoss>>,
 }
 
 /// ∇²L at a point and its eigenpairs: much is asked of one point, and a near point is a good guide to the next.
@@ -29,7 +30,7 @@ pub(super) struct Frame<T: Float> {
 
 impl<T: Float> Frame<T> {
     /// ∇²L and its eigenpairs at a point.
-    pub fn at<L: Loss<T>>(derivatives: &mut Derivatives<'_, L, T>, point: &[T]) -> Result<Self, DenseError> {
+    pub fn at<L: Loss<T>>(derivatives: &mut Derivatives<L, T>, point: &[T]) -> Result<Self, DenseError> {
         Self::of(derivatives.hessian(point), point)
     }
 
@@ -39,13 +40,13 @@ impl<T: Float> Frame<T> {
     }
 }
 
-impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
+impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// Γ through `point` ∈ Γ (a unit vector). The rank of ∇²L there, found from the gap in its spectrum, is the rank that
     /// every other point must have.
     ///
     /// # Errors
     /// An ambiguous rank, or a negative eigenvalue.
-    pub fn through(loss: &'a L, point: &[T]) -> Result<Self, MinimizersError> {
+    pub fn through(loss: L, point: &[T]) -> Result<Self, MinimizersError> {
         Self::of_rank(loss, 0).through_point(point)
     }
 
@@ -55,8 +56,8 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     /// # Errors
     /// A negative eigenvalue; a rank that is ambiguous in double-double as well.
     pub fn through_precisely(
-        loss: &'a L,
-        precise: &'a dyn PreciseLoss,
+        loss: L,
+        precise: Arc<dyn PreciseLoss>,
         space: Space,
         point: &[T],
     ) -> Result<Self, MinimizersError> {
@@ -64,13 +65,13 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     }
 
     fn through_point(mut self, point: &[T]) -> Result<Self, MinimizersError> {
-        let precise = self.precise.filter(|_| point.len() <= MOST_WEIGHTS);
+        let precise = self.precise.clone().filter(|_| point.len() <= MOST_WEIGHTS);
         let eigen = &self.frame(point)?.1.eigen;
         self.rank = match precise {
             None => rank_of(eigen)?,
             Some(precise) => match rank_on_manifold(&eigen.values, noise::<T>(point.len())) {
                 Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }) => {
-                    resolve(precise, point, self.space)?.rank
+                    resolve(&*precise, point, self.space)?.rank
                 }
                 found => found?,
             },
@@ -79,12 +80,12 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     }
 
     /// With the same loss in double-double.
-    pub fn with_precise(self, precise: &'a dyn PreciseLoss) -> Self {
+    pub fn with_precise(self, precise: Arc<dyn PreciseLoss>) -> Self {
         Self { precise: Some(precise), ..self }
     }
 
     /// Γ of a loss whose rank there is known, as [`NumericMinimizers::rank`] of another says it.
-    pub fn of_rank(loss: &'a L, rank: usize) -> Self {
+    pub fn of_rank(loss: L, rank: usize) -> Self {
         Self { derivatives: Derivatives::new(loss), rank, space: Space::Sphere, frame: None, precise: None }
     }
 
@@ -99,7 +100,7 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     }
 
     /// The derivatives, and the eigenpairs of ∇²L at a point, computed anew where the last point was another.
-    pub(super) fn frame(&mut self, point: &[T]) -> Result<(&mut Derivatives<'a, L, T>, &Frame<T>), DenseError> {
+    pub(super) fn frame(&mut self, point: &[T]) -> Result<(&mut Derivatives<L, T>, &Frame<T>), DenseError> {
         let known = self.frame.take().filter(|frame| frame.point == point);
         let frame = match known {
             Some(frame) => frame,
@@ -112,20 +113,20 @@ impl<'a, L: Loss<T>, T: Float> NumericMinimizers<'a, L, T> {
     pub(super) fn frame_of_rank(
         &mut self,
         point: &[T],
-    ) -> Result<(&mut Derivatives<'a, L, T>, &Frame<T>), MinimizersError> {
-        let (rank, precise) = (self.rank, self.precise);
+    ) -> Result<(&mut Derivatives<L, T>, &Frame<T>), MinimizersError> {
+        let (rank, precise) = (self.rank, self.precise.clone());
         let frame = self.frame(point)?.1;
         has_rank(&frame.eigen.values, noise::<T>(frame.eigen.values.len()), rank)?;
         // A Hessian whose parts cancel is not symmetric beyond rounding.
         let found = top(frame.hessian.as_ref(), &frame.eigen);
         if let (Err(SharpnessError::NotConverged { .. }), Some(precise)) = (found, precise) {
-            self.frame = Some(Frame::of(rounded_hessian(precise, point), point)?);
+            self.frame = Some(Frame::of(rounded_hessian(&*precise, point), point)?);
         }
         Ok(self.frame(point)?)
     }
 }
 
-impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<'_, L, T> {
+impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     fn space(&self) -> Space {
         self.space
     }

@@ -15,7 +15,7 @@ pub(super) const MOST_WEIGHTS: usize = 160;
 const STEPS: usize = 12;
 
 /// A loss that is known in double-double as well.
-pub trait PreciseLoss: Sync {
+pub trait PreciseLoss: Send + Sync {
     /// ∇L(w), length D.
     fn gradient(&self, w: &[Quad]) -> Vec<Quad>;
 

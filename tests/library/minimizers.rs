@@ -1,5 +1,7 @@
 //! Γ in closed form against Γ from derivatives alone.
 
+use std::sync::Arc;
+
 use crate::common::{cases, data_with_kernel, normal_vector};
 use faer::Mat;
 use proptest::prelude::*;
@@ -275,4 +277,21 @@ fn the_length_of_a_direction_does_not_matter() {
         assert_eq!(minimizers.at_angle(0.7, &scaled(&solution)), Err(MinimizersError::NoKernelPart));
     }
     assert_eq!(minimizers.at_angle(0.7, &[0.0; 9]), Err(MinimizersError::NoKernelPart));
+}
+
+/// What holds a loss by a pointer of its own borrows from nothing: it can be kept in a structure, or handed to another thread.
+#[test]
+fn minimizers_can_own_their_loss() {
+    fn kept<T: Send + 'static>(value: T) -> T {
+        value
+    }
+    let loss = Arc::new(LinearRegression::<f64>::new(&Dataset::random(6, 9, 1)).unwrap());
+    let mut closed = LinearRegressionMinimizers::new(&*loss).unwrap();
+    let point = closed.at_angle(0.7, &normal_vector(9, 1)).unwrap();
+    let mut owned = kept(NumericMinimizers::through(loss.clone(), &point).unwrap());
+    let mut borrowed = NumericMinimizers::through(&*loss, &point).unwrap();
+    let (mut a, mut b) = (Geometry::new(9), Geometry::new(9));
+    owned.geometry(&point, &mut a).unwrap();
+    borrowed.geometry(&point, &mut b).unwrap();
+    assert_eq!(a.sharpness, b.sharpness);
 }

@@ -10,6 +10,7 @@ use sharpflow::network::zoo::find;
 use sharpflow::sphere::Space;
 
 /// ½(x²/4 + y² − 1)²: Γ is an ellipse, whose curvature radius at (2, 0) is ½.
+#[derive(Clone)]
 struct Ellipse;
 
 impl Loss<f64> for Ellipse {
@@ -47,6 +48,7 @@ fn a_point_of_the_ellipse_is_nearest_up_to_the_centre_of_its_curvature() {
 }
 
 /// ½((y + c) − c)² + ½·2⁻³²·y on ℝ², c = 3·2¹⁹: digits of y below 2⁻³² are lost, and the slope is never 0 on those that are left.
+#[derive(Clone)]
 struct Coarse;
 
 const LOST: f64 = (3u64 << 19) as f64;

@@ -1,5 +1,7 @@
 //! What can be said of a network before anything runs: its scale invariance node by node, the exact identities, its sharpness.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, SecondField, norm};
 use sharpflow::identities::{Trials, try_exactly};
@@ -270,13 +272,13 @@ fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64]) -> Result<
         return Err(format!("not looked for: {} weights are more than {MOST_DESCENDED}", start.len()));
     }
     let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
-    let precise = NetworkLoss::<Quad>::new(network).map_err(|error| error.to_string())?;
-    let point = descend(loss, Some(&precise), start, Space::Sphere, STEPS).map_err(said)?;
+    let precise = Arc::new(NetworkLoss::<Quad>::new(network).map_err(|error| error.to_string())?);
+    let point = descend(loss, Some(&*precise), start, Space::Sphere, STEPS).map_err(said)?;
     let value = Derivatives::new(loss).gradient(&point).0;
     let bounded = NetworkLoss::<Ball>::new(network).map_err(|error| error.to_string())?;
     let balls: Vec<Ball> = point.iter().map(|&x| Ball::from_f64(x)).collect();
     let rounding = Evaluator::<_, Ball>::new(&bounded).evaluate(&balls).0.radius;
-    let mut minimizers = NumericMinimizers::through_precisely(loss, &precise, Space::Sphere, &point).map_err(said)?;
+    let mut minimizers = NumericMinimizers::through_precisely(loss, precise, Space::Sphere, &point).map_err(said)?;
     let mut geometry = Geometry::new(point.len());
     let geometry = minimizers
         .geometry(&point, &mut geometry)

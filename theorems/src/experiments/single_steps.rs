@@ -28,7 +28,7 @@ pub struct StableStep {
 /// Takes steps of projected gradient descent and looks at what they step over.
 pub(super) struct SingleSteps<'a> {
     loss: &'a InstanceLoss,
-    derivatives: Derivatives<'a, InstanceLoss, f64>,
+    derivatives: Derivatives<&'a InstanceLoss, f64>,
 }
 
 impl<'a> SingleSteps<'a> {

@@ -190,7 +190,7 @@ fn precise_run(
     let edge = EdgeStart::at_energy(intrinsic_lr, energy, phase(start));
     let wide = |v: &[f64]| -> Vec<Quad> { v.iter().map(|&x| Quad::from_f64(x)).collect() };
     let loss = Precise(&instance.loss);
-    let mut evaluator = Evaluator::new(&loss);
+    let mut evaluator = Evaluator::new(loss);
     let mut weights = wide(&edge.weights(&instance.start, &instance.geometry, LEARNING_RATE));
     // Γ's point, and so h, is known to doubles only: what h lacks is added along v₁.
     let found = precise_displacement(&mut evaluator, &weights, &instance.geometry);
@@ -219,7 +219,7 @@ fn precise_run(
 
 /// h = ⟨∇L(θ), v₁⟩/λ₁ up to O(h²), of weights in double-double.
 fn precise_displacement(
-    evaluator: &mut Evaluator<'_, Precise<'_>, Quad>,
+    evaluator: &mut Evaluator<Precise<'_>, Quad>,
     weights: &[Quad],
     geometry: &Geometry<f64>,
 ) -> Quad {

@@ -1,5 +1,7 @@
 //! What an instance is of: a linear regression, whose Γ has a closed form, or a network.
 
+use std::sync::Arc;
+
 use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, Scalar, distance, dot, norm};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
@@ -13,7 +15,7 @@ use super::Place;
 #[derive(Clone, Debug)]
 pub struct Regression {
     pub loss: LinearRegression<f64>,
-    pub(super) precise: LinearRegression<Quad>,
+    pub(super) precise: Arc<LinearRegression<Quad>>,
     pub minimizers: LinearRegressionMinimizers<f64>,
     /// φ(0), the angle of the start to the minimum-norm solution.
     pub angle: f64,
@@ -24,7 +26,7 @@ pub struct Regression {
 pub struct Trained {
     pub network: Network,
     loss: NetworkLoss<f64>,
-    precise: NetworkLoss<Quad>,
+    precise: Arc<NetworkLoss<Quad>>,
     space: Space,
 }
 
@@ -34,7 +36,7 @@ impl Trained {
     /// # Errors
     /// None in practice: both precisions have all functions.
     pub fn new(network: Network, space: Space) -> Result<Self, NetworkError> {
-        Ok(Self { space, loss: NetworkLoss::new(&network)?, precise: NetworkLoss::new(&network)?, network })
+        Ok(Self { space, loss: NetworkLoss::new(&network)?, precise: Arc::new(NetworkLoss::new(&network)?), network })
     }
 }
 
@@ -63,15 +65,15 @@ impl InstanceLoss {
     }
 
     /// Γ by derivatives alone, of rank `rank`.
-    pub fn numeric_minimizers(&self, rank: usize) -> NumericMinimizers<'_, Self, f64> {
+    pub fn numeric_minimizers(&self, rank: usize) -> NumericMinimizers<&Self, f64> {
         NumericMinimizers::of_rank(self, rank).in_space(self.space()).with_precise(self.in_double_double())
     }
 
     /// The same loss in double-double.
-    pub fn in_double_double(&self) -> &dyn PreciseLoss {
+    pub fn in_double_double(&self) -> Arc<dyn PreciseLoss> {
         match self {
-            Self::Regression(regression) => &regression.precise,
-            Self::Network(trained) => &trained.precise,
+            Self::Regression(regression) => regression.precise.clone(),
+            Self::Network(trained) => trained.precise.clone(),
         }
     }
 
@@ -121,7 +123,7 @@ impl InstanceLoss {
                 let (mut image, v) = (geometry.direction.clone(), &geometry.direction);
                 Derivatives::new(&trained.loss).hessian_vector(point, v, &mut image);
                 let mut precise = wide(v);
-                Derivatives::new(&trained.precise).hessian_vector(&wide(point), &wide(v), &mut precise);
+                Derivatives::new(&*trained.precise).hessian_vector(&wide(point), &wide(v), &mut precise);
                 4.0 * distance(&wide(&image), &precise).to_f64() / geometry.sharpness
             }
         }

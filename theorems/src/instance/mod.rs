@@ -263,7 +263,7 @@ impl Instance {
         let is_point = (minimizers.manifold_dimension() == 0).then(|| minimizers.single_point().into());
         let angle = if is_point.is_some() { 0.0 } else { angle };
         let precise = LinearRegression::new(&scores)?;
-        let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise, minimizers, angle }));
+        let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise: precise.into(), minimizers, angle }));
         Self::admit(name, loss, rank, (start, geometry), (OF_REGRESSIONS, is_point), notes)
     }
 

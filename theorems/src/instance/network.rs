@@ -1,5 +1,7 @@
 //! Networks of the zoo with random data, trained to Γ from random weights.
 
+use std::sync::Arc;
+
 use rand_distr::{Distribution, StandardNormal};
 use sharpflow::arithmetic::Quad;
 use sharpflow::data::{Stream, generator};
@@ -74,7 +76,7 @@ impl Family {
 /// changes so fast along Γ that small ηλ alone show the theory there; the flow leads on to where any is in its range.
 fn settle(
     loss: &NetworkLoss<f64>,
-    precise: &NetworkLoss<Quad>,
+    precise: Arc<NetworkLoss<Quad>>,
     reached: Vec<f64>,
     space: Space,
     tau: f64,
@@ -138,9 +140,9 @@ impl Instance {
         let loss = NetworkLoss::<f64>::new(&network)?;
         let mut generator = generator(seed, Stream::Direction);
         let weights: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        let precise = NetworkLoss::<Quad>::new(&network)?;
-        let reached = descend(&loss, Some(&precise), &weights, space, STEPS)?;
-        let start = settle(&loss, &precise, reached, space, settling)?;
+        let precise = Arc::new(NetworkLoss::<Quad>::new(&network)?);
+        let reached = descend(&loss, Some(&*precise), &weights, space, STEPS)?;
+        let start = settle(&loss, precise, reached, space, settling)?;
         Self::of_trained(name, Trained::new(network, space)?, start)
     }
 }

@@ -54,8 +54,8 @@ pub(super) fn place(loss: &InstanceLoss, rank: usize, point: &[f64]) -> Result<P
 /// What decides at points of Γ how an oscillation goes on, from the normal eigenpairs: of a regression those of the closed form.
 struct Laws<'a> {
     loss: &'a InstanceLoss,
-    numeric: NumericMinimizers<'a, InstanceLoss, f64>,
-    derivatives: Derivatives<'a, InstanceLoss, f64>,
+    numeric: NumericMinimizers<&'a InstanceLoss, f64>,
+    derivatives: Derivatives<&'a InstanceLoss, f64>,
 }
 
 impl<'a> Laws<'a> {

@@ -182,8 +182,8 @@ impl Gathered {
 struct Reader<'a> {
     setup: &'a Setup,
     tracker: Tracker<LinearRegressionMinimizers<f64>, f64>,
-    derivatives: Derivatives<'a, LinearRegression<f64>, f64>,
-    precise: Derivatives<'a, LinearRegression<Quad>, Quad>,
+    derivatives: Derivatives<&'a LinearRegression<f64>, f64>,
+    precise: Derivatives<&'a LinearRegression<Quad>, Quad>,
     flow: Flow<f64>,
     predicted: Vec<f64>,
     geometry: Geometry<f64>,
