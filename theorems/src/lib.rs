@@ -20,6 +20,7 @@ pub mod population;
 pub mod progress;
 pub mod registry;
 pub mod runner;
+mod sensitivity;
 pub mod theorem;
 pub mod trace;
 pub mod verdict;

@@ -7,6 +7,7 @@ use crate::evidence::{Constant, Measurement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
+use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -65,14 +66,14 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
     };
     let large = |what, form| swing(what, ENERGIES[1], form);
     let square = instance.geometry.log_gradient_square();
-    let tells = |form: Form| (form.stiffness(square) / LAW.stiffness(square) - 1.0).abs() >= TELLS;
+    let is_told = |form: Form| tells((form.stiffness(square) / LAW.stiffness(square) - 1.0).abs(), TELLS);
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_swings(instance, record),
         statements: vec![swing("small swings", ENERGIES[0], LAW), large("large swings", LAW)],
         twins: TWINS
             .iter()
-            .filter(|(_, form)| form.of_square == LAW.of_square || tells(*form))
+            .filter(|(_, form)| form.of_square == LAW.of_square || is_told(*form))
             .map(|&(what, form)| large(what, form))
             .collect(),
         constants: [("½ of ½δ²", 0.5, 0), ("4 of 4ηλ log|h|", 4.0, 1)]

@@ -8,6 +8,7 @@ use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, name_on, of_growth};
 use crate::instance::{Instance, integral};
+use crate::sensitivity::tells;
 use crate::theorem::{BEYOND, Concerns, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -119,9 +120,9 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
         let bias = 3.0 * worst([change(1), change(2) / (1.0 + FALLS)]);
         Statement { what: what.into(), check: Check::Zero { values, bias, within: KNOWN } }
     };
-    let tells = |rate: Rate| (moved(rate, end) - moved(LAW, end)).abs() >= TELLS;
+    let is_told = |rate: Rate| tells((moved(rate, end) - moved(LAW, end)).abs(), TELLS);
     let predicted = moved(LAW, end);
-    let told: Vec<_> = TWINS.iter().filter(|(_, rate)| tells(*rate)).collect();
+    let told: Vec<_> = TWINS.iter().filter(|(_, rate)| is_told(*rate)).collect();
     let ratio = |run: &GrowthRun| {
         let (gained, predicted) = gain(run, LAW);
         gained / predicted

@@ -10,6 +10,7 @@ use crate::evidence::{Check, LEAST_ORDER, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{Ladder, LadderRecord, of_ladder};
 use crate::instance::{Instance, Regression, convergence_window};
+use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -48,17 +49,17 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let solution = regression.minimizers.minimum_norm_direction();
     let correlations = correlations(regression);
     // A target so near w* that the coarsest runs could not tell them apart is no twin on these data.
-    let apart = |target: &[f64]| distance(target, solution) > 10.0 * instance.plan.intrinsic_lrs[0].sqrt();
+    let is_told = |target: &[f64]| tells(distance(target, solution), 10.0 * instance.plan.intrinsic_lrs[0].sqrt());
     let mut twins = vec![order("to the start", &instance.start)];
     match &other_norm {
-        Ok(target) if apart(target) => twins.push(order(OTHER_NORM, target)),
+        Ok(target) if is_told(target) => twins.push(order(OTHER_NORM, target)),
         Ok(_) => {}
         Err(error) => {
             let check = Check::Missing { reason: error.to_string() };
             twins.push(Statement { what: OTHER_NORM.into(), check });
         }
     }
-    if apart(&correlations) {
+    if is_told(&correlations) {
         twins.push(order("to the correlations Xᵀy", &correlations));
     }
     twins.push(flattest("λ₁(w*) ≥ λ₁ on Γ", (instance, regression), |least, other| other / least));

@@ -20,6 +20,7 @@ use sharpflow::network::file::FileError;
 use sharpflow::sphere::Space;
 use thiserror::Error;
 
+use crate::sensitivity::tells;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
@@ -335,7 +336,7 @@ impl Instance {
             self.twin_flow(twin, horizon).is_ok_and(|wrong| {
                 wrong.at(wrong.end(), &mut other);
                 flow.at(wrong.end(), &mut end);
-                distance(&end, &other) >= 2.0 * APART * swing
+                tells(distance(&end, &other), 2.0 * APART * swing)
             })
         })
     }

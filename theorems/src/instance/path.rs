@@ -6,6 +6,8 @@ use sharpflow::flow::{Flow, FlowConstants, integrate};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
 
+use crate::sensitivity::tells;
+
 use super::{
     APART, Answer, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits,
     PLACES, Place, Plan, RUNGS, Rejected, START_ENERGY,
@@ -153,7 +155,7 @@ fn check_sensitivity(
     let swing = (2.0 * bottom / path[0].geometry.edge_stiffness()).sqrt();
     let (law, less, more) = (end(4.0)?, end(3.0)?, end(5.0)?);
     let apart = distance(&law, &less).min(distance(&law, &more));
-    if apart >= APART * swing { Ok(()) } else { Err(Rejected::Insensitive { apart, swing }) }
+    if tells(apart, APART * swing) { Ok(()) } else { Err(Rejected::Insensitive { apart, swing }) }
 }
 
 pub(super) fn worst_quartic(path: &[Place]) -> f64 {
