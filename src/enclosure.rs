@@ -46,7 +46,7 @@ pub enum EnclosureError {
     Unbounded,
 }
 
-/// What is known of a loss over the whole sphere.
+/// Bounds of a loss over the whole sphere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SphereBounds {
     /// λ₁ of ∇²L, the spherical sharpness.

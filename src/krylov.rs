@@ -68,7 +68,7 @@ pub struct Eigenpair<T> {
 /// The largest algebraic eigenvalues, in descending order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LargestEigenpairs<T> {
-    /// Those found; all that were asked for where `converged`.
+    /// The pairs that were found. Where `converged`, these are all that were asked for.
     pub pairs: Vec<Eigenpair<T>>,
     /// Whether every pair asked for is there with a residual within the tolerance.
     pub converged: bool,

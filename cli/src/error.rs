@@ -1,4 +1,4 @@
-//! What a command ends with: an exit code, or an error of one line.
+//! The ends of a command: an exit code, or an error of one line.
 
 use std::io;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub const UNDECIDED: u8 = 3;
 /// The exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
-/// What ends a command before its work is done.
+/// Why a command ended before its work was done.
 #[derive(Debug, Error)]
 pub enum CliError {
     #[error("no claim {id:?}; there are: {}", REGISTRY.map(|claim| claim.id).join(", "))]

@@ -70,7 +70,7 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
             let unread = |source| StudyError::from(DataError::Unreadable { path: path.into(), source });
             let bytes = fs::read(path).map_err(unread)?;
             let (data, reading) = Dataset::parse_table(path, &bytes, target, options).map_err(StudyError::from)?;
-            // What is no regression is told before how it was read.
+            // A table that is no regression is refused before it is said how it was read.
             data.centred().map_err(StudyError::from)?;
             let said = reading_lines(&file.display().to_string(), &reading);
             let (file, target, options) = (file.clone(), target.clone(), options.clone());

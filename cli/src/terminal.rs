@@ -1,4 +1,4 @@
-//! What is printed, and where; how Ctrl-C is heard.
+//! Printing to the terminal, and listening for Ctrl-C.
 
 use std::io::{self, Write, stderr, stdout};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), CliError> {
         if progress.stopped() {
             std::process::exit(INTERRUPTED.into());
         }
-        say("stopping; once more to quit at once");
+        say("stopping; press Ctrl-C again to quit at once");
         progress.stop();
     })?;
     Ok(())

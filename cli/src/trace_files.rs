@@ -31,7 +31,7 @@ pub struct Output {
     pub json: bool,
 }
 
-/// What a trace records of itself.
+/// The facts that a trace records about itself.
 #[derive(Serialize)]
 struct Header<'a> {
     schema: &'static str,
@@ -135,7 +135,7 @@ impl TraceFiles {
         let parts = [self.table.at.clone(), self.json.at.clone()];
         let written = self.finish_parts(summary);
         if written.is_err() {
-            // What could not be ended is no file of a trace.
+            // A file that could not be ended is removed.
             parts.iter().for_each(|part| drop(fs::remove_file(part)));
         }
         written

@@ -191,7 +191,7 @@ fn phase_portrait(kept: &Kept) -> Option<Figure> {
             None => seen.push((row[energy], vec![point])),
         }
     }
-    // What sinks deepest would make the rest small.
+    // The deepest swings are left out, because they would make the rest small.
     seen.retain(|(energy, _)| *energy <= 12.0);
     let mut series = Vec::new();
     for (k, (energy, _)) in seen.iter().enumerate() {

@@ -131,7 +131,7 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
 fn drawn(figure: &Drawn) -> Markup {
     // Ink takes the page's colour, so that it can be read on dark paper too.
     let svg = figure.svg.replace("\"#000000\"", "\"currentColor\"");
-    // What stands before the root is for files.
+    // The text before the root element is meant for files.
     let root = svg.find("<svg").map_or("", |at| &svg[at..]);
     html! {
         figure id=(format!("figure-{}", figure.name)) {

@@ -13,7 +13,7 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// What is known of nothing.
+    /// The interval of which nothing is known.
     pub const WHOLE: Self = Self { lower: f64::NEG_INFINITY, upper: f64::INFINITY };
 
     /// The interval of two numbers in order; the whole line where they are none.

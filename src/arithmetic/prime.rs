@@ -88,7 +88,7 @@ impl<const P: u64> Mul for PrimeField<P> {
 
 impl<const P: u64> Div for PrimeField<P> {
     type Output = Self;
-    /// By Fermat, 1/a = a^(P−2).
+    /// The inverse is 1/a = a^(P−2), by Fermat's theorem.
     #[allow(clippy::suspicious_arithmetic_impl, reason = "the inverse is a power")]
     fn div(self, other: Self) -> Self {
         if other.0 == 0 { Self(UNDEFINED) } else { self * other.power(P - 2) }

@@ -8,7 +8,7 @@ const UNLIKELY: f64 = 0.01;
 /// Lines that show whether rows count in equal steps.
 const FEWEST: usize = 3;
 
-/// What is decided of a first line, and the sign that decided it.
+/// The decision about a first line, and the sign that led to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decision {
     pub is_header: bool,
@@ -28,7 +28,7 @@ pub(super) struct Lines<'a> {
     pub first: &'a StringRecord,
     pub first_quoted: &'a [bool],
     pub rest: &'a [StringRecord],
-    /// Of the second line.
+    /// The same for the second line.
     pub rest_quoted: &'a [bool],
 }
 

@@ -54,7 +54,7 @@ pub enum Stream {
     Instances,
     /// Seeds of a study's single steps.
     Steps,
-    /// What tests draw beside these.
+    /// The stream of what tests draw besides.
     Test,
     /// Starts of descents in the stable regime.
     Stable,
@@ -73,7 +73,7 @@ pub fn seeds(seed: u64, stream: Stream) -> impl Iterator<Item = u64> {
     std::iter::repeat_with(move || generator.next_u32().into())
 }
 
-/// What is wrong with a data set, and where. Lines and columns count from 1.
+/// Why a data set cannot be used, and where the fault is. Lines and columns count from 1.
 #[derive(Debug, Error)]
 pub enum DataError {
     #[error("cannot read {}: {source}", path.display())]
@@ -130,7 +130,7 @@ pub struct Dataset {
     decimals: Option<Decimals>,
 }
 
-/// What decimals that were read have beyond their doubles.
+/// The parts of decimals that their doubles leave out.
 #[derive(Clone, Debug)]
 struct Decimals {
     /// Decimal − double, n×d and n.

@@ -19,7 +19,7 @@ use super::{DataError, Dataset, decimal};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Header {
-    /// What the first line looks like decides.
+    /// The look of the first line decides.
     #[default]
     Auto,
     Yes,

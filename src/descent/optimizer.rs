@@ -21,7 +21,7 @@ pub struct EdgeConstants {
 }
 
 impl EdgeConstants {
-    /// Those of gradient descent with weight decay.
+    /// The constants of gradient descent with weight decay.
     pub const GRADIENT_DESCENT: Self = Self { decay: 2.0, momentum: 0.0 };
 
     /// K = 2C_b + ‖G‖², for ‖G‖².
@@ -135,7 +135,7 @@ mod tests {
 
     /// How long a step lasts: ηλ/(1−μ), or η².
     const RUNG: f64 = 5e-8;
-    /// By how much variables are moved for a difference.
+    /// The step of a finite difference.
     const BY: f64 = 1e-4;
 
     /// Against the eigenvalues of the step itself, linearized at its equilibrium with nothing eliminated.
@@ -224,7 +224,7 @@ mod tests {
         eigenvalues.iter().map(|z| z.norm()).fold(0.0, f64::max)
     }
 
-    /// By central differences.
+    /// The Jacobian by central differences.
     fn jacobian<const N: usize>(step: &impl Fn([f64; N]) -> [f64; N], at: [f64; N]) -> DMatrix<f64> {
         let moved = |j: usize, by: f64| {
             let mut at = at;

@@ -54,7 +54,7 @@ const FAN: usize = 8;
 type Directions<T> = Fan<T, FAN>;
 
 impl<L: Loss<T>, T: Base> Derivatives<L, T> {
-    /// Of this loss.
+    /// The derivatives of a loss.
     pub fn new(loss: L) -> Self {
         Self { loss, first: None, second: None, third: None, fourth: None, columns: None, mixed_columns: None }
     }

@@ -133,7 +133,7 @@ impl<T: Base> Loss<T> for LinearRegression<T> {
             || {
                 let inverse_length = S::constant(1.0) / dot(output, output).sqrt();
                 let unit_targets = &self.unit_targets[..output.len()];
-                // Not 1 − cos, which cancels near the minimum.
+                // This form is used because 1 − cos cancels near the minimum.
                 let square = sum_of(output.len(), |i| {
                     let error = output[i] * inverse_length - S::from_base(unit_targets[i]);
                     error * error

@@ -1,4 +1,4 @@
-//! What a run shows: where it stands against Γ, its oscillation, orders with intervals.
+//! Measurements of a run: where it stands relative to Γ, its oscillation, and orders with intervals.
 //!
 //! A run at the edge of stability swings about its nearest point p on Γ: h = ⟨θ − p, v₁⟩ changes sign at every step, and δ = η̃λ₁(p) − 2
 //! swings with the period π/√(2ηλ) while h is small. What vanishes with ηλ is told from what does not by the order of its errors on a ladder of ηλ,

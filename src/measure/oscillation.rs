@@ -18,7 +18,7 @@ pub struct Oscillation {
     summary: OscillationSummary,
 }
 
-/// What an [`Oscillation`] has gathered.
+/// The summary of an [`Oscillation`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct OscillationSummary {
     /// Whole oscillations of δ seen: from one upward crossing of its own zero to a later one.

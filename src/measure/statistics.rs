@@ -96,7 +96,7 @@ pub struct LadderPoint {
     pub error: f64,
 }
 
-/// What an error is taken to be, up to a constant C of each start's own.
+/// The form that an error is taken to have, up to a constant C that each start has of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorModel {

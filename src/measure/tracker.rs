@@ -48,7 +48,7 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
     /// Reads weights w with effective learning rate η̃.
     ///
     /// # Errors
-    /// No nearest point on Γ, or no eigenpairs there.
+    /// There is no nearest point on Γ, or there are no eigenpairs at it.
     pub fn read(&mut self, weights: &[T], effective_learning_rate: f64) -> Result<Reading, MinimizersError> {
         self.theta.copy_from_slice(weights);
         self.minimizers.space().restrict(&mut self.theta);

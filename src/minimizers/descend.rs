@@ -14,7 +14,7 @@ use crate::sphere::Space;
 /// Where rounding stops the fall before that, `precise`, the loss in double-double, goes on.
 ///
 /// # Errors
-/// No minimum within `steps`, a saddle, or a loss that is not finite at the start.
+/// There is no minimum within `steps`, the descent ends at a saddle, or the loss is not finite at the start.
 pub fn descend<T: Float, L: Loss<T>>(
     loss: &L,
     precise: Option<&dyn PreciseLoss>,
@@ -64,7 +64,7 @@ pub fn descend<T: Float, L: Loss<T>>(
                 (point, value, damping) = (next, found, 0.25 * damping);
                 break;
             }
-            // So short a step changes nothing more: the gradient is as small as this loss's rounding lets it be.
+            // A step this short changes nothing more: the gradient is as small as the loss's rounding lets it be.
             if damping > 1.0 / T::UNIT_ROUNDOFF {
                 let resolved = precise.map(|precise| resolve(precise, &point, space));
                 return match resolved {

@@ -7,7 +7,7 @@ use crate::dense::Eigen;
 use crate::loss::{Derivatives, Loss};
 use crate::sphere::Space;
 
-/// What decides at a point of Γ whether the oscillation at the edge of stability dies out.
+/// The quantities at a point of Γ that decide whether the oscillation at the edge of stability dies out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EnergyLaw {
     /// ‖G‖².
@@ -86,7 +86,7 @@ impl EnergyLaw {
                 of_turning += (along * along / (sharpness - value)).to_f64();
             }
         }
-        // What is left lies where ∇²L vanishes.
+        // The rest lies in the kernel of ∇²L.
         of_turning += (dot(&scratch, &scratch) / sharpness).to_f64();
         let second = (mixed + of_acceleration + 2.0 * of_turning) / sharpness.to_f64();
         // Hess log λ₁(Ĝ, Ĝ) = λ̈₁/λ₁ − (λ̇₁/λ₁)², and ∇_Γ‖G‖² = 2 Hess log λ₁ G.
@@ -99,7 +99,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// The normal eigenpairs of the dense Hessian at a point of Γ, as many as its rank, λ₁ first.
     ///
     /// # Errors
-    /// No eigenpairs.
+    /// The eigenpairs are not found.
     pub fn normal_eigenpairs(&mut self, point: &[T]) -> Result<Eigen<T>, MinimizersError> {
         let rank = self.rank;
         let Frame { eigen, .. } = self.frame(point)?.1;
@@ -110,7 +110,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// [`EnergyLaw::at`] a point of Γ, with those eigenpairs.
     ///
     /// # Errors
-    /// No eigenpairs.
+    /// The eigenpairs are not found.
     pub fn energy_law(&mut self, point: &[T]) -> Result<EnergyLaw, MinimizersError> {
         let normal = self.normal_eigenpairs(point)?;
         let space = self.space;

@@ -43,7 +43,7 @@ pub use linear_regression::LinearRegressionMinimizers;
 pub use numeric::NumericMinimizers;
 pub use precise::PreciseLoss;
 
-/// What the theory needs to know of Γ at one of its points p.
+/// The quantities of Γ at one of its points p that the theory needs.
 #[derive(Clone, Debug)]
 pub struct Geometry<T> {
     /// λ₁(p), the spherical sharpness.
@@ -107,7 +107,7 @@ pub trait Minimizers<T: Float> {
     /// `point ← p(θ)`, the point of Γ nearest to θ: θ − p is normal to Γ at p. θ need not be a unit vector.
     ///
     /// # Errors
-    /// No nearest point, or none found.
+    /// There is no nearest point, or none was found.
     fn nearest(&mut self, theta: &[T], point: &mut [T]) -> Result<(), MinimizersError>;
 
     /// Fills `geometry` at a point of Γ.
@@ -139,7 +139,7 @@ impl<T: Float, M: Minimizers<T> + ?Sized> Minimizers<T> for Box<M> {
     }
 }
 
-/// What keeps Γ, or a point of it, from being known.
+/// Why Γ, or a point of it, is not known.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
 pub enum MinimizersError {
     #[error(transparent)]

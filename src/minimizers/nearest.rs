@@ -55,7 +55,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         let mut before = f64::INFINITY;
         for _ in 0..ITERATIONS {
             self.derivatives.gradient_and_hessian_vector(point, &multiplier, &mut gradient, &mut pulled);
-            // What is missing of θ − x = ∇²L(x)μ.
+            // This is the residual of θ − x = ∇²L(x)μ.
             for (q, (&t, &x)) in pulled.iter_mut().zip(theta.iter().zip(point.iter())) {
                 *q = t - x - *q;
             }
@@ -75,7 +75,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
             add_scaled(&mut multiplier, one, &gradient);
             add_scaled(point, one, &step);
             length += norm(&step).to_f64();
-            // What the next step would be, at this one's ratio, is not taken where it is rounding.
+            // The next step is predicted from the ratio of the last two. It is not taken where it would be rounding alone.
             if length <= tolerance || (before.is_finite() && length * length <= tolerance * before) {
                 return true;
             }

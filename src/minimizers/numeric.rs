@@ -79,7 +79,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         Ok(self)
     }
 
-    /// With the same loss in double-double.
+    /// Adds the same loss in double-double.
     pub fn with_precise(self, precise: Arc<dyn PreciseLoss>) -> Self {
         Self { precise: Some(precise), ..self }
     }

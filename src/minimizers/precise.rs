@@ -50,7 +50,7 @@ pub(super) fn rounded_hessian<T: Float>(loss: &dyn PreciseLoss, point: &[T]) -> 
 /// Newton's method in double-double from a point near Γ, and the rank of ∇²L where it ends. Meant for up to [`MOST_WEIGHTS`] weights.
 ///
 /// # Errors
-/// No minimum near; a rank that is ambiguous in double-double too.
+/// No minimum is near, or the rank is ambiguous in double-double as well.
 pub(super) fn resolve<T: Float>(
     loss: &dyn PreciseLoss,
     near: &[T],

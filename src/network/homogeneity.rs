@@ -18,7 +18,7 @@ pub enum Degree {
     /// Up to a term that does not vary along these axes, its value is multiplied by c to this power: W·x + b with a bias b that
     /// stays, or stands over another degree. A mean along such an axis takes the term away.
     UpToShift { degree: f64, constant_along: Vec<usize> },
-    /// Not inferred.
+    /// The rules give no degree.
     Unknown(Breach),
 }
 

@@ -8,7 +8,7 @@ use crate::loss::Loss;
 
 /// A network ready to be evaluated over the scalars of one base: its loss and, in reverse mode, its gradient.
 ///
-/// What depends on no weight is computed once, here. The scratch of an evaluation holds the values of the nodes behind the
+/// Nodes that depend on no weight are computed once, here. The scratch of an evaluation holds the values of the nodes behind the
 /// weights, their adjoints, what kernels keep for the way back, and the constants.
 #[derive(Clone, Debug)]
 pub struct NetworkLoss<T> {
@@ -18,7 +18,7 @@ pub struct NetworkLoss<T> {
     /// Where the loss stands among the values.
     output: usize,
     extras: usize,
-    /// What no weight reaches and some step reads.
+    /// The values that depend on no weight, and that some step reads.
     fixed: Vec<T>,
     /// The nodes behind it, by their places in the network.
     fixed_nodes: Vec<(usize, Range<usize>)>,

@@ -1,4 +1,4 @@
-//! What an experiment is: a kind of run that claims are judged on. Each kind is a file in [`crate::experiments`].
+//! An experiment is a kind of run that claims are judged on. Each kind is a file in [`crate::experiments`].
 
 use std::any::Any;
 use std::fmt;
@@ -50,7 +50,7 @@ pub trait Subject: Sync {
     /// Whether it is one instance of several.
     const IS_INSTANCE: bool;
 
-    /// Those of a study.
+    /// All subjects of a study.
     fn all<'a>(population: &'a Population, instances: &'a [Instance]) -> Vec<&'a Self>;
 
     /// The population itself, where that is meant.

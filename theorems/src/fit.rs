@@ -15,7 +15,7 @@ type Pair = (Flow<f64>, Flow<f64>);
 
 /// The constants of −aG/(b + c‖G‖²) that fit paths best, one path at a time, those of the finest rung and of the next: each with the
 /// others fixed, and b/a with c/a jointly. One Gauss–Newton step from the law's values, which errs by the square of the difference.
-/// None where a flow cannot be followed.
+/// There are none where a flow cannot be followed.
 pub(crate) fn fitted(instance: &Instance, law: FlowConstants, horizon: f64, paths: [&[Path<'_>]; 2]) -> Vec<Constant> {
     const STEP: f64 = 1e-3;
     let moved = |by: f64| {

@@ -24,7 +24,7 @@ const STEPS: usize = 2000;
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// What is known, or an object that says why it is not.
+/// A result, or an object that says why there is none.
 fn known<T: Serialize, S: Serializer>(found: &Result<T, String>, serializer: S) -> Result<S::Ok, S::Error> {
     match found {
         Ok(value) => value.serialize(serializer),
@@ -32,7 +32,7 @@ fn known<T: Serialize, S: Serializer>(found: &Result<T, String>, serializer: S) 
     }
 }
 
-/// What is asked beside the network.
+/// The question that is asked about a network.
 #[derive(Clone, Debug, Serialize)]
 pub struct Question {
     /// The weights whose scale is meant; all of them where empty.

@@ -10,7 +10,7 @@ use crate::population::Population;
 use crate::progress::Progress;
 use crate::theorem::Theorem;
 
-/// What came of a part: findings, and tables to be looked at.
+/// The result of a part: findings, and tables to be looked at.
 pub type Done = (Vec<Finding>, Vec<Table>);
 
 /// What one claim made of one record.

@@ -1,4 +1,4 @@
-//! What the instances of a study are drawn from.
+//! The population that the instances of a study are drawn from.
 
 use std::path::PathBuf;
 

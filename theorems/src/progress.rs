@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What long work looks at and reports to.
+/// The signal by which long work is stopped, and the counter that it reports to.
 #[derive(Debug, Default)]
 pub struct Progress {
     stop: AtomicBool,

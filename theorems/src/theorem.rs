@@ -63,7 +63,7 @@ impl Theorem {
     }
 }
 
-/// What stands in its place for a claim of our own.
+/// The source of a claim that is our own.
 pub const BEYOND: &str = "Not in the paper: derived in the note, confirmed numerically";
 
 /// The paper every claim but the `beyond` ones restates.

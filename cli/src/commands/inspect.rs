@@ -134,7 +134,7 @@ fn shown(value: f64) -> String {
     }
 }
 
-/// What rounds to 0 has no sign.
+/// A number that rounds to 0 is shown without a sign.
 fn positive_zero(number: String) -> String {
     if number.trim_start_matches(['-', '0', '.']).is_empty() { number.replace('-', "") } else { number }
 }

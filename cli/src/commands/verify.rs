@@ -23,7 +23,6 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         (None, None) => Input::BuiltIn,
     };
     let silent = arguments.quiet || arguments.json;
-    // What cannot be read as data or a network is told in their words.
     let Read { source, file, said } = source(&input, None)?;
     if !silent {
         said.iter().for_each(|line| say(line));
@@ -41,7 +40,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
 
     let store = Store::under(out, &study);
     let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent)?;
-    // What is partial does not take the place of what is whole.
+    // Partial evidence does not take the place of whole evidence.
     let partial = out.join(evidence::PARTIAL);
     let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
     evidence::write(folder, &evidence, file.as_deref(), &circumstances)?;
@@ -52,11 +51,11 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         print(&format!("{}\nEvidence: {}\n", render(&evidence, arguments.verbose), folder.display()))?;
     }
     if evidence.summary.status == Status::Partial {
-        say("interrupted: what was whole is kept, marked as partial; the same command goes on from there");
+        say("interrupted: the finished parts are kept, marked as partial, and the same command goes on from there");
         return Ok(INTERRUPTED);
     }
     store.clear();
-    // What an interrupted run left is in it.
+    // The evidence now holds what an interrupted run had left.
     let _ = fs::remove_dir_all(&partial);
     Ok(code(&evidence))
 }

@@ -7,7 +7,7 @@ use svg2pdf::{ConversionOptions, PageOptions};
 
 use super::PlotError;
 
-/// What a drawing is written as.
+/// The format of a drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Twice the drawing's pixels, on white.

@@ -18,7 +18,7 @@ pub const PALETTE: [RGBColor; 6] = [
     RGBColor(86, 180, 233),
     RGBColor(230, 159, 0),
 ];
-/// What pages recolour with their text.
+/// The colour that pages replace by the colour of their text.
 pub const INK: RGBColor = RGBColor(0, 0, 0);
 
 /// A chart over two axes.
@@ -81,7 +81,7 @@ impl Axis {
     /// A linear axis over all these values, with a margin.
     pub fn over(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = bounds(values);
-        // What hardly moves is drawn as such, not magnified to the height of the picture.
+        // A curve that hardly moves is drawn flat, and not magnified to the height of the picture.
         let margin = (0.05 * (high - low)).max(0.01 * high.abs()).max(f64::MIN_POSITIVE);
         Self { label: label.into(), range: (low - margin, high + margin), logarithmic: false }
     }

@@ -18,7 +18,7 @@ use super::error::{NetworkError, shown};
 use super::ops::{Constant, Op, Origin, ParameterError, Parameters};
 use operation::Operation;
 
-/// What −inf means in a mask that is added before a softmax: eˣ is 0, and x is a number.
+/// The number that stands for −∞ in a mask that is added before a softmax: its exponential is 0.
 const MASKED: f64 = -1e30;
 /// The most nodes a file can name.
 const MOST_NODES: usize = 4096;
@@ -124,7 +124,7 @@ impl Network {
     /// Reads a network file.
     ///
     /// # Errors
-    /// What is wrong, and on which line.
+    /// The error says what is wrong, and on which line.
     pub fn read(path: impl AsRef<Path>, sizes: &[(&str, usize)]) -> Result<Self, FileError> {
         Self::from_toml(&Self::read_text(path)?, sizes)
     }
@@ -188,7 +188,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// What a file says of a constant. Standardized numbers that were given stand there standardized.
+/// The entry of a constant in a file. Numbers that were given and standardized are written standardized.
 fn data(constant: &Constant) -> String {
     let Constant { shape, values, origin, standardized } = constant;
     let shape = shape.axes();

@@ -64,7 +64,7 @@ impl Activation {
             Self::Exponential => x.transcendental(Transcendental::Exponential),
             Self::Logarithm => x.transcendental(Transcendental::Logarithm),
             Self::Gelu => S::constant(0.5) * x * (one + gelu_argument(x).transcendental(Transcendental::Tanh)),
-            // Not 0 itself: what is not a number stays so.
+            // The product is taken, and not 0 itself, so that a value that is not a number stays so.
             Self::Relu => x.choose(x, S::constant(0.0) * x),
             Self::AlgebraicSigmoid => x * (one / (one + x * x).sqrt()),
             Self::Rational => x * (one / (one + x * x)),

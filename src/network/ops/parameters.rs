@@ -14,7 +14,7 @@ pub struct Parameters<'a> {
     pub sizes: &'a HashMap<String, usize>,
     /// How many axes the first input has: a negative axis counts from its end.
     pub axes: usize,
-    /// Those not read yet.
+    /// The parameters that were not read yet.
     pub rest: toml::Table,
 }
 

@@ -243,7 +243,7 @@ impl Compute for Largest {
                 let place = result + step * k;
                 let value = x[entry + k];
                 let largest = if extra[place] == one { value } else { (value - out[place]).choose(value, out[place]) };
-                // What is not a number stays so.
+                // A value that is not a number stays so.
                 out[place] = largest + zero * value;
                 extra[place] = zero;
             }

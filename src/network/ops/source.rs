@@ -1,4 +1,4 @@
-//! What has no inputs: weights and data.
+//! Operations without inputs: weights and data.
 
 use super::kernel::{Kernel, Same};
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
@@ -44,7 +44,7 @@ impl Constant {
     }
 }
 
-/// What weights and data have in common: a file has tables of their own for them.
+/// The parts that weights and data have in common. A file has tables of their own for them.
 macro_rules! source {
     ($type:ident, $name:literal, $role:ident) => {
         impl Operation for $type {

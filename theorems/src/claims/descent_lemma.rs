@@ -18,11 +18,11 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
 };
 
-/// Of a loss in double-double, in units of ρ: four thousand roundings of terms no larger.
+/// The rounding of a loss in double-double, in units of ρ: four thousand roundings of terms that are no larger.
 const ROUNDING: f64 = 4096.0 / (1u128 << 102) as f64;
 
 fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
-    // What a step lacks of its linear decrease, over what curvature may take.
+    // The part of its linear decrease that a step lacks, over the most that the curvature may take.
     let within = |what: &'static str, taken: fn(&StableStep, f64) -> f64| {
         let ratios = records.iter().flat_map(|record| {
             record.all_steps().map(move |step| {

@@ -1,4 +1,4 @@
-//! What scale invariance says of every derivative.
+//! The consequences of scale invariance for every derivative.
 
 use sharpflow::identities::Identity;
 

@@ -73,7 +73,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     })
 }
 
-/// Which vector of a reading is compared: θ or p.
+/// The vector of a reading that is compared: θ or p.
 type Read = fn(&Run, usize) -> &[f64];
 
 /// The sup of ‖iterate − ζ(τ)‖ over the window, for every run.

@@ -33,7 +33,7 @@ pub enum FolderError {
     Nothing { path: PathBuf, reason: String },
 }
 
-/// What stands beside the evidence because it differs from run to run.
+/// The facts that stand beside the evidence because they differ from run to run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Circumstances {
     pub seconds: f64,
@@ -44,7 +44,7 @@ pub struct Circumstances {
 }
 
 impl Circumstances {
-    /// Of this process, now.
+    /// The circumstances of this process, now.
     pub fn new(seconds: f64, threads: usize) -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self { seconds, threads, finished_unix: now.map_or(0, |d| d.as_secs()), processor: processor() }
@@ -66,14 +66,14 @@ fn processor() -> String {
     found.join(" ")
 }
 
-/// What is wrong with a file of the folder.
+/// A fault of a file in the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     pub file: String,
     pub what: String,
 }
 
-/// What was found whole in a folder, and what was not.
+/// The contents of a folder: what is whole, and what is damaged.
 #[derive(Clone, Debug)]
 pub struct Kept {
     pub summary: Option<Summary>,

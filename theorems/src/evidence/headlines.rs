@@ -1,4 +1,4 @@
-//! What of a claim is told first, whoever tells it.
+//! The first thing that every output tells about a claim: its headline.
 
 use super::{ClaimEvidence, Data, Decided, Estimate, InstanceEvidence, Outcome, Verdict};
 

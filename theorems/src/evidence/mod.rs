@@ -27,7 +27,7 @@ pub enum Strength {
     Bound,
     /// True as ηλ → 0, with an order.
     Limit,
-    /// Not a theorem of the paper's.
+    /// A statement that is not a theorem of the paper.
     Beyond,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What data say of one check.
+/// The outcome of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -128,7 +128,7 @@ pub struct Statement {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Constant {
     pub what: Name,
-    /// What the theory says; none for a plain report.
+    /// The value of the theory; none for a plain report.
     pub theory: Option<f64>,
     pub values: Vec<f64>,
     pub bias: f64,

@@ -34,7 +34,7 @@ fn of(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
     OPTIMIZERS.into_iter().filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(space))
 }
 
-/// What is run of an optimizer on an instance.
+/// The plan of an optimizer's runs on an instance.
 struct Extent {
     intrinsic_lrs: Vec<f64>,
     /// How far, in the time of gradient descent.

@@ -78,7 +78,7 @@ impl Plan {
     fn of(instance: &Instance, optimizer: &'static InstanceOptimizer) -> Option<Self> {
         let constants = optimizer.constants();
         let speed = |law: &EnergyLaw| constants.speed(law.log_gradient_square);
-        // By gradient descent's τ, which the path of the instance has.
+        // The time is gradient descent's τ, which the path of the instance has.
         let rate = |law: &EnergyLaw| constants.energy_rate(law) / speed(law);
         let end = instance.plan.horizon;
         // The first τ at which log e has moved far enough, in small steps.

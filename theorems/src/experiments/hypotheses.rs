@@ -36,7 +36,7 @@ impl Window {
         Self { near: 2.0 * highest / 2f64.sqrt(), edge: 2.0 * (8.0 * energy).sqrt() }
     }
 
-    /// That of the same energy of another optimizer, K ≥ 2C_b.
+    /// The window of the same energy under another optimizer, for which K ≥ 2C_b.
     pub fn of(self, optimizer: EdgeConstants) -> Self {
         let factor = optimizer.swing_factor();
         Self { near: factor * self.near * (2.0 / optimizer.decay).sqrt(), edge: factor * self.edge }
@@ -74,7 +74,7 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
     ]
 }
 
-/// That no run lost its nearest point.
+/// The hypothesis that no run lost its nearest point.
 pub(super) fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hypothesis {
     Hypothesis {
         what: (whose.to_owned() + "every run keeps a nearest point on Γ").into(),

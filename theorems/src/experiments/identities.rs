@@ -44,7 +44,7 @@ impl IdentityRecord {
     /// All built-in architectures.
     ///
     /// # Errors
-    /// None in practice: the built-in files are networks.
+    /// There is none in practice:  the built-in files are networks.
     pub fn all(seed: u64) -> Result<Vec<Self>, Rejected> {
         let record = |architecture: Architecture| {
             let network = architecture.network(&[]).map_err(Box::new)?;
@@ -56,7 +56,7 @@ impl IdentityRecord {
     /// One network; `small` is what exact arithmetic tries in its place.
     ///
     /// # Errors
-    /// None in practice: floats have all functions.
+    /// There is none in practice:  floats have all functions.
     pub fn new(name: &str, network: &Network, small: &Network, seed: u64) -> Result<Self, Rejected> {
         let first = try_exactly::<FirstField>(small, POINTS, seed);
         let second = try_exactly::<SecondField>(small, POINTS, seed);
@@ -172,7 +172,7 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
                 twins.extend(of_twins.map(twin));
             }
         }
-        // What both fields prove no float refutes: beyond its bound it says nothing.
+        // A float cannot refute an identity that both fields prove: where it exceeds its bound it says nothing.
         let agrees = |trials: &Trials| {
             let mut of_identity = trials.trials.iter().filter(|trial| trial.identity == identity);
             of_identity.all(|trial| trial.agreed == trials.points)

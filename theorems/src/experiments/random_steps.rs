@@ -66,7 +66,7 @@ pub struct Remainder {
 /// Random steps, one set an arithmetic, under its name: shapes, data, weights, norms and rates all drawn by the seed.
 ///
 /// # Errors
-/// None in practice: random targets are not constant.
+/// There is none in practice:  random targets are not constant.
 pub fn draws(seed: u64) -> Result<[(&'static str, Vec<Draw>); 3], Rejected> {
     let cases: Vec<Case> = seeds(seed, Stream::Steps).take(DRAWS).map(Case::new).collect::<Result<_, _>>()?;
     let all = |step: fn(&Case) -> Result<Draw, Rejected>| cases.iter().map(step).collect::<Result<Vec<_>, _>>();
@@ -317,7 +317,7 @@ impl Experiment for RandomSteps {
     }
 }
 
-/// Of the exact claims: the gradient is tangent and of degree −1.
+/// The hypothesis of the exact claims: the gradient is tangent and has degree −1.
 pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
     Hypothesis {
         what: "scale invariance: tangent gradient of degree -1, over rounding".into(),

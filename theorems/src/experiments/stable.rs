@@ -33,7 +33,7 @@ const ASIDE: f64 = 0.2;
 const NEAR: f64 = 1e-6;
 /// η̃ρ of single steps, on both sides of the threshold of stability.
 const PRODUCTS: [f64; 4] = [0.5, 1.0, 1.9, 2.5];
-/// No run of these rates is longer by the claims' own bounds.
+/// By the claims' own bounds no run of these rates is longer.
 const MOST_STEPS: usize = 20_000;
 
 /// Why a loss has no record of descents in the stable regime.
@@ -108,10 +108,10 @@ impl StableRecord {
         Self::new(&instance.name, &instance.loss, near, None, seed, progress)
     }
 
-    /// Those of losses that are smooth on all of S: draws of the 3-parameter loss, and the squared distance to a point as a series.
+    /// The records of losses that are smooth on all of S: draws of the 3-parameter loss, and the squared distance to a point as a series.
     ///
     /// # Errors
-    /// No bound over the sphere.
+    /// There is no bound over the sphere.
     pub fn smooth(seed: u64, progress: &Progress) -> Result<Option<Vec<Self>>, StableError> {
         let losses = smooth_losses(seed)?;
         let records = losses.into_par_iter().map(|(name, network)| {
@@ -273,7 +273,7 @@ impl StableRecord {
 }
 
 impl Scope {
-    /// What the records of a judgement are of.
+    /// The name of the losses that records belong to.
     pub fn of(self, records: &[StableRecord]) -> String {
         match (self, records) {
             (Self::Path, [record]) => format!("{}, along its paths", record.name),

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 /// The runs of a rung, one from each start, side by side.
 pub(super) type Starts = Lanes<f64, STARTS>;
 
-/// What a run shows at a step.
+/// A run at one step.
 pub(super) struct Sight<'a> {
     pub reading: Reading,
     pub weights: &'a [f64],

@@ -34,7 +34,7 @@ impl Trained {
     /// Prepares a scale-invariant network, with Γ on S, or any other, with Γ in ℝᴰ.
     ///
     /// # Errors
-    /// None in practice: both precisions have all functions.
+    /// There is none in practice:  both precisions have all functions.
     pub fn new(network: Network, space: Space) -> Result<Self, NetworkError> {
         Ok(Self { space, loss: NetworkLoss::new(&network)?, precise: Arc::new(NetworkLoss::new(&network)?), network })
     }

@@ -60,7 +60,7 @@ struct Limits {
     horizon: f64,
     /// The longest run, in steps.
     steps: f64,
-    /// What a run may take beyond the least horizon.
+    /// The steps that a run may take beyond the least horizon.
     usual: f64,
     reading: Reading,
 }
@@ -172,7 +172,7 @@ pub struct Plan {
     pub horizon: f64,
     /// Whether runs go on until the start is forgotten: τ = ½ log(1/ηλ) + ¼.
     pub to_convergence: bool,
-    /// What a reader should know of the instance.
+    /// Remarks that a reader should know.
     pub notes: Vec<String>,
 }
 
@@ -184,7 +184,7 @@ pub struct Place {
     pub point: Vec<f64>,
     pub geometry: Geometry<f64>,
     pub law: EnergyLaw,
-    /// Of each normal eigenpair.
+    /// The answer of each normal eigenpair.
     pub answers: Vec<Answer>,
 }
 
@@ -212,7 +212,7 @@ pub struct Instance {
     pub path: Vec<Place>,
     /// Why nothing is run; `None` where the plan is.
     pub without_runs: Option<String>,
-    /// What is run.
+    /// The plan of its runs.
     pub plan: Plan,
 }
 
@@ -246,7 +246,7 @@ impl Instance {
     /// Admits a data set with a start at `angle` from its minimum-norm solution.
     ///
     /// # Errors
-    /// What is measured at the start puts the instance outside the theory, or its runs beyond the limit.
+    /// A measurement at the start puts the instance outside the theory, or its runs beyond the limit.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
         Self::of_data(name, data, angle, seed).map_err(Refusal::why)
     }

@@ -53,7 +53,7 @@ pub(super) fn place(loss: &InstanceLoss, rank: usize, point: &[f64]) -> Result<P
     Laws::new(loss, rank).place(&mut *loss.minimizers(rank), 0.0, point.to_vec())
 }
 
-/// What decides at points of Γ how an oscillation goes on, from the normal eigenpairs: of a regression those of the closed form.
+/// The quantities at points of Γ that decide how an oscillation goes on, from the normal eigenpairs. For a regression these are those of the closed form.
 struct Laws<'a> {
     loss: &'a InstanceLoss,
     numeric: NumericMinimizers<&'a InstanceLoss, f64>,
@@ -193,7 +193,7 @@ pub(super) fn plan(
     notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
     let bottom = intrinsic_lrs[intrinsic_lrs.len() - 1];
     check_sensitivity(loss, rank, &followed, horizon, bottom)?;
-    // Again up to the horizon that is reached, if it is not the one asked for.
+    // The path is followed again, up to the horizon that is reached, if that is not the one asked for.
     let path = if reached == followed.len() { followed } else { path(loss, rank, start, horizon)? };
     let angle = loss.regression().map(|regression| regression.angle);
     let plan = Plan {

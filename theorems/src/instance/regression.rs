@@ -24,7 +24,7 @@ pub mod digits {
     /// The digits with their name, training images drawn by the seed.
     ///
     /// # Errors
-    /// None in practice: the split is fixed.
+    /// There is none in practice:  the split is fixed.
     pub fn split(seed: u64) -> Result<(String, DigitsSplit), Rejected> {
         let images = Digits::pair(POSITIVE, NEGATIVE);
         Ok((format!("digits (seed {seed})"), images.split(TRAINING, seed)?))
@@ -41,7 +41,7 @@ pub struct Prepared {
     pub name: String,
     /// UΣ, and a column of zeros for the kernel, with the centred targets.
     pub scores: Dataset,
-    /// Of those.
+    /// The same for those.
     pub loss: LinearRegression<f64>,
     /// Γ.
     pub minimizers: LinearRegressionMinimizers<f64>,

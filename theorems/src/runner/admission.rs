@@ -45,7 +45,7 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, gathered: 
                 }
             },
             Err(rejected) => {
-                // No other weights change what is wrong with the network itself.
+                // Other weights would not mend what is wrong with the network itself.
                 let of_network = matches!(
                     rejected,
                     Rejected::NotScaleInvariant { .. }
@@ -84,7 +84,7 @@ pub(super) fn admit(population: &Population, progress: &Progress, gathered: &mut
     let kinds = networks.iter().map(|(family, draw)| -> Draw<'_> { (family.architecture, population.networks, draw) });
     let plain: Draw<'_> = ("two linear layers", population.networks, &Instance::without_sphere);
     let kinds: Vec<Draw<'_>> = std::iter::once(regressions).chain(kinds).chain([plain]).collect();
-    // What a claim asks of as many instances as it needs: runs that go on until they have converged. The digits' may do so.
+    // Some claims need runs that go on until they have converged, on as many instances as a claim needs. The digits may be one of them.
     let converging = |instances: &[Instance]| instances.iter().filter(|one| one.plan.to_convergence).count();
     let of_digits = converging(&instances);
     // Kinds in parallel, each drawing in the order of its seeds.

@@ -26,7 +26,7 @@ pub use store::Store;
 /// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
 
-/// What is asked of a run.
+/// The question that a study answers: which claims, on which population.
 #[derive(Clone, Debug)]
 pub struct Study {
     pub claims: Vec<&'static Theorem>,
@@ -44,7 +44,7 @@ pub enum StudyError {
     Store(#[from] io::Error),
 }
 
-/// What a long study tells while it runs.
+/// The messages that a long study sends while it runs.
 pub enum Event {
     /// The steps of descent known to lie ahead, in all.
     Total(u64),
@@ -113,7 +113,7 @@ pub fn run(
     Ok(gathered.decide(study, plans.collect(), status))
 }
 
-/// What has been measured so far, with the claim it belongs to.
+/// The measurements so far, each with its claim.
 #[derive(Default)]
 struct Gathered {
     measured: Vec<(String, Measurement)>,

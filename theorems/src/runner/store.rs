@@ -75,14 +75,14 @@ impl Store {
     }
 }
 
-/// Of the binary, the question and the user's data.
+/// A fingerprint of the binary, of the question and of the user's data.
 fn fingerprint(study: &Study) -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     read(std::env::current_exe()?)?.hash(&mut hasher);
     let population = &study.population;
     let claims: Vec<&str> = study.claims.iter().map(|claim| claim.id).collect();
     (claims, population.seed, population.regressions, population.networks).hash(&mut hasher);
-    // Of the data or the network as it was read, whatever became of the file since.
+    // The data or the network count as they were read, whatever became of the file since.
     format!("{:?}", population.source).hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }

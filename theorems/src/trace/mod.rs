@@ -57,7 +57,7 @@ pub enum TraceError {
     Lost { step: u64, source: Lost },
 }
 
-/// What ends a trace before its time.
+/// Why a trace ended before its time.
 #[derive(Debug, Error)]
 pub enum Lost {
     #[error(transparent)]
@@ -105,7 +105,7 @@ pub enum TraceStatus {
     Failed,
 }
 
-/// What a whole trace comes to.
+/// The summary of a trace.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct TraceSummary {
     pub status: TraceStatus,
