@@ -11,6 +11,7 @@ use sharpflow_theorems::judging::Found;
 use sharpflow_theorems::population::{Population, Source};
 use sharpflow_theorems::progress::Progress;
 use sharpflow_theorems::registry::find;
+use sharpflow_theorems::theorem::Theorem;
 use sharpflow_theorems::verdict::{decide, level_of_one};
 
 /// As many intervals as a default study has, so that a single instance is held to the same confidence.
@@ -36,19 +37,24 @@ pub fn of<E: Experiment>(claim: &str) -> for<'a> fn(E::Seen<'a>) -> Judged {
     find(claim).unwrap().on::<E>().unwrap_or_else(|| panic!("{claim} is not judged on {}", E::NAME))
 }
 
-/// All that a claim measures: on the population of a seed as a whole, and on some instances.
-pub fn measured(claim: &str, seed: u64, instances: &[Instance]) -> Vec<Measurement> {
+/// All that some claims measure, on the population of a seed as a whole and on some instances: each experiment is made once for all of them.
+pub fn measured_by(claims: &[&'static Theorem], seed: u64, instances: &[Instance]) -> Vec<(String, Measurement)> {
     let population = Population { seed, regressions: 0, networks: 0, source: Source::BuiltIn };
-    let claims = [find(claim).unwrap()];
-    let parts = EXPERIMENTS.iter().flat_map(|experiment| experiment.parts(&claims, &population, instances));
+    let parts = EXPERIMENTS.iter().flat_map(|experiment| experiment.parts(claims, &population, instances));
     let done = parts.map(|part| part.done(&Progress::default()).unwrap().unwrap().0);
-    let found = done.flatten().map(|finding| finding.found);
+    let found = done.flatten().map(|finding| (finding.claim, finding.found));
     found
-        .filter_map(|found| match found {
-            Found::Measured(measurement) => Some(measurement),
+        .filter_map(|(claim, found)| match found {
+            Found::Measured(measurement) => Some((claim, measurement)),
             Found::Skipped(_) => None,
         })
         .collect()
+}
+
+/// The same of one claim.
+pub fn measured(claim: &str, seed: u64, instances: &[Instance]) -> Vec<Measurement> {
+    let found = measured_by(&[find(claim).unwrap()], seed, instances);
+    found.into_iter().map(|(_, measurement)| measurement).collect()
 }
 
 /// Instances over random shapes, data, angles and directions, as drawn; those not admitted are to be assumed away.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sharpflow_theorems::evidence::{InstanceEvidence, Verdict};
-use sharpflow_theorems::experiments::{Growth, HeldOut, Ladder, OtherDynamics, Swings};
+use sharpflow_theorems::experiments::{Growth, HeldOut, Ladder, OtherDynamics, SmoothLosses, Swings};
 use sharpflow_theorems::instance::Instance;
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Theorem;
@@ -15,7 +15,7 @@ macro_rules! suite {
             use super::*;
 
             proptest! {
-                #![proptest_config(cases(3))]
+                #![proptest_config(cases(number(stringify!($claim))))]
 
                 #[test]
                 fn is_confirmed_on_random_instances(instance in instances(), seed in any::<u64>()) {
@@ -27,6 +27,11 @@ macro_rules! suite {
 }
 
 sharpflow_theorems::claims!(suite);
+
+/// How many instances a claim is tried on: one where ρ is enclosed over the whole sphere, which takes longest.
+fn number(claim: &str) -> u32 {
+    if find(claim).unwrap().on::<SmoothLosses>().is_some() { 1 } else { 2 }
+}
 
 fn is_confirmed(claim: &Theorem, instance: Result<Instance, String>, seed: u64) -> Result<(), TestCaseError> {
     // Its runs are fixed, and long: `held_out_error` asks for them once.
