@@ -117,8 +117,8 @@ impl Optimizer for WeightDecay {
         1.0
     }
 
-    fn suits(&self, space: Space) -> bool {
-        space == Space::Sphere
+    fn suits(&self, space: &Space) -> bool {
+        *space == Space::Sphere
     }
 }
 

@@ -92,8 +92,8 @@ impl Optimizer for Momentum {
         1.0
     }
 
-    fn suits(&self, space: Space) -> bool {
-        space == Space::Sphere
+    fn suits(&self, space: &Space) -> bool {
+        *space == Space::Sphere
     }
 }
 

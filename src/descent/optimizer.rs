@@ -86,7 +86,7 @@ pub struct EdgePlace<'a> {
     /// α = ⟨∇³L[v₁, v₁], v₁⟩/λ₁: along v₁ the oscillation is one of h + ½αh².
     pub skewness: f64,
     /// Where Γ lies.
-    pub space: Space,
+    pub space: &'a Space,
 }
 
 /// A rule of steps with what the theory says of it at the edge of stability.
@@ -107,7 +107,7 @@ pub trait Optimizer: Any + fmt::Debug + Send + Sync {
     }
 
     /// Whether the theory speaks of it where Γ lies in this space.
-    fn suits(&self, space: Space) -> bool;
+    fn suits(&self, space: &Space) -> bool;
 }
 
 /// An [`Optimizer`] that runs on a loss from N starts side by side.

@@ -101,7 +101,7 @@ impl Optimizer for Rmsprop {
         4.0 / self.decay
     }
 
-    fn suits(&self, _: Space) -> bool {
+    fn suits(&self, _: &Space) -> bool {
         true
     }
 }
@@ -123,6 +123,12 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Rmsprop {
         let moments =
             starts.map(|start| (learning_rate * place.geometry.sharpness / (2.0 + start.edge_offset)).powi(2));
         let thetas = Lanes::side_by_side(thetas.each_ref().map(Vec::as_slice));
-        Ok(Box::new(ScalarRmsprop::new(loss, learning_rate, self.decay, (&thetas, place.space), Lanes(moments))?))
+        Ok(Box::new(ScalarRmsprop::new(
+            loss,
+            learning_rate,
+            self.decay,
+            (&thetas, place.space.clone()),
+            Lanes(moments),
+        )?))
     }
 }

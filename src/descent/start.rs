@@ -57,10 +57,10 @@ impl EdgeStart {
 
     /// p + h v₁ on ℝᴰ; on S the unit vector Π(p + h′v₁) with ⟨θ₀, v₁⟩ = h. `point` ∈ Γ, `geometry` that point's, which is the nearest
     /// to θ₀, as v₁ is normal to Γ. |h| < 1 on S.
-    pub fn theta<T: Real>(&self, point: &[T], geometry: &Geometry<T>, space: Space) -> Vec<T> {
+    pub fn theta<T: Real>(&self, point: &[T], geometry: &Geometry<T>, space: &Space) -> Vec<T> {
         let h = self.displacement(geometry);
         let mut theta = point.to_vec();
-        if space == Space::Sphere {
+        if *space == Space::Sphere {
             scale(&mut theta, T::from_f64((1.0 - h * h).sqrt()));
         }
         add_scaled(&mut theta, T::from_f64(h), &geometry.direction);
@@ -72,7 +72,7 @@ impl EdgeStart {
     ///
     /// `point` ∈ Γ, `geometry` that point's. The nearest point of Γ to w₀/‖w₀‖ is `point`, as v₁ is normal to Γ. |h| < 1.
     pub fn weights<T: Real>(&self, point: &[T], geometry: &Geometry<T>, learning_rate: f64) -> Vec<T> {
-        let mut weights = self.theta(point, geometry, Space::Sphere);
+        let mut weights = self.theta(point, geometry, &Space::Sphere);
         let effective = (2.0 + self.edge_offset) / geometry.sharpness.to_f64();
         let square = learning_rate / ((1.0 - self.intrinsic_lr) * effective);
         scale(&mut weights, T::from_f64(square.sqrt()));

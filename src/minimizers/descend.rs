@@ -37,7 +37,7 @@ pub fn descend<T: Float, L: Loss<T>>(
         if size <= tolerance {
             // The gradient is rounding in the largest curvature's measure; along small ones the loss may still fall.
             let cut = noise::<T>(point.len()) * sharpness;
-            let next = newton_step(&eigen, &gradient, &point, cut, space);
+            let next = newton_step(&eigen, &gradient, &point, cut, &space);
             let found = derivatives.gradient(&next).0.to_f64();
             if found < 0.5 * value {
                 (point, value) = (next, found);
@@ -46,7 +46,7 @@ pub fn descend<T: Float, L: Loss<T>>(
             return match (rank_of(&eigen), precise) {
                 (Err(MinimizersError::AmbiguousRank { .. }), _) | (Ok(_), _) => Ok(point),
                 (Err(error), None) => Err(error),
-                (Err(_), Some(precise)) => Ok(resolve(precise, &point, space)?.point),
+                (Err(_), Some(precise)) => Ok(resolve(precise, &point, &space)?.point),
             };
         }
         let mut along = vec![T::from_f64(0.0); point.len()];
@@ -66,7 +66,7 @@ pub fn descend<T: Float, L: Loss<T>>(
             }
             // A step this short changes nothing more: the gradient is as small as the loss's rounding lets it be.
             if damping > 1.0 / T::UNIT_ROUNDOFF {
-                let resolved = precise.map(|precise| resolve(precise, &point, space));
+                let resolved = precise.map(|precise| resolve(precise, &point, &space));
                 return match resolved {
                     Some(Ok(resolved)) => Ok(resolved.point),
                     _ => Err(MinimizersError::NoDescent { loss: value, gradient: size }),
@@ -79,7 +79,7 @@ pub fn descend<T: Float, L: Loss<T>>(
 }
 
 /// −Σ_k ⟨∇L, u_k⟩u_k/λ_k over the eigenvalues above `cut`, from `point`.
-fn newton_step<T: Float>(eigen: &Eigen<T>, gradient: &[T], point: &[T], cut: f64, space: Space) -> Vec<T> {
+fn newton_step<T: Float>(eigen: &Eigen<T>, gradient: &[T], point: &[T], cut: f64, space: &Space) -> Vec<T> {
     let mut next = point.to_vec();
     for (k, &value) in eigen.values.iter().enumerate().take_while(|(_, value)| value.to_f64() > cut) {
         let vector = eigen.vector(k);

@@ -26,7 +26,7 @@ impl EnergyLaw {
     /// pairs of ∇²L, those of the value 0 included.
     pub fn at<L: Loss<T>, T: Float>(
         derivatives: &mut Derivatives<L, T>,
-        space: Space,
+        space: &Space,
         point: &[T],
         normal: &Eigen<T>,
     ) -> Self {
@@ -68,11 +68,8 @@ impl EnergyLaw {
             (fourth(&combination(1.0)) + fourth(&combination(-1.0)) - 2.0 * fourth(top) - 2.0 * fourth(&gradient))
                 / 12.0;
         derivatives.third_derivative(point, &gradient, &mut scratch);
-        // p̈ has the part −p on the sphere alone.
-        let mut of_acceleration = match space {
-            Space::Sphere => -dot(&slope_of_sharpness, point).to_f64(),
-            Space::Euclidean => 0.0,
-        };
+        // p̈ has a part normal to the space.
+        let mut of_acceleration = space.along_acceleration(&slope_of_sharpness, point, &gradient).to_f64();
         for (u, &value) in normals.iter().zip(&normal.values) {
             let part = dot(&scratch, u) / value;
             of_acceleration -= (part * dot(&slope_of_sharpness, u)).to_f64();
@@ -113,7 +110,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// The eigenpairs are not found.
     pub fn energy_law(&mut self, point: &[T]) -> Result<EnergyLaw, MinimizersError> {
         let normal = self.normal_eigenpairs(point)?;
-        let space = self.space;
-        Ok(EnergyLaw::at(&mut self.derivatives, space, point, &normal))
+        let space = self.space.clone();
+        Ok(EnergyLaw::at(&mut self.derivatives, &space, point, &normal))
     }
 }

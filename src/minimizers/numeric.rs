@@ -71,7 +71,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
             None => rank_of(eigen)?,
             Some(precise) => match rank_on_manifold(&eigen.values, noise::<T>(point.len())) {
                 Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }) => {
-                    resolve(&*precise, point, self.space)?.rank
+                    resolve(&*precise, point, &self.space)?.rank
                 }
                 found => found?,
             },
@@ -128,7 +128,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
 
 impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     fn space(&self) -> Space {
-        self.space
+        self.space.clone()
     }
 
     fn dimension(&self) -> usize {
@@ -136,7 +136,7 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     }
 
     fn manifold_dimension(&self) -> usize {
-        let of_space = self.dimension() - usize::from(self.space == Space::Sphere);
+        let of_space = self.dimension() - self.space.codimension();
         of_space - self.rank
     }
 
@@ -145,7 +145,7 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     }
 
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
-        let (rank, space) = (self.rank, self.space);
+        let (rank, space) = (self.rank, self.space.clone());
         let (derivatives, Frame { hessian, eigen, .. }) = self.frame_of_rank(point)?;
         let mut sharpness = top(hessian.as_ref(), eigen)?;
         if dot(&sharpness.vector, &geometry.direction).to_f64() < 0.0 {

@@ -54,7 +54,7 @@ pub(super) fn rounded_hessian<T: Float>(loss: &dyn PreciseLoss, point: &[T]) -> 
 pub(super) fn resolve<T: Float>(
     loss: &dyn PreciseLoss,
     near: &[T],
-    space: Space,
+    space: &Space,
 ) -> Result<Resolved<T>, MinimizersError> {
     let dimension = near.len();
     let noise = dense_rounding::<Quad>(dimension);

@@ -176,7 +176,7 @@ fn a_start_has_the_displacement_it_was_asked_for() {
     for kick in [-40.0, 0.1, 1.0, 60.0] {
         let edge = EdgeStart { intrinsic_lr: 1e-4, kick, edge_offset: 0.0 };
         let h = edge.displacement(&geometry);
-        let theta = edge.theta(&point, &geometry, Space::Sphere);
+        let theta = edge.theta(&point, &geometry, &Space::Sphere);
         assert!((norm(&theta) - 1.0).abs() < 1e-14);
         assert!((dot(&theta, &geometry.direction) - h).abs() < 1e-14, "{h}");
     }
@@ -202,7 +202,7 @@ fn steps_with_memory_are_what_they_say() {
     }
 
     for space in [Space::Sphere, Space::Euclidean] {
-        let mut rmsprop = ScalarRmsprop::new(&loss, lr, 2.0, (&start, space), 3.0).unwrap();
+        let mut rmsprop = ScalarRmsprop::new(&loss, lr, 2.0, (&start, space.clone()), 3.0).unwrap();
         let (mut w, mut v) = (start.clone(), 3.0);
         space.restrict(&mut w);
         for _ in 0..5 {

@@ -31,7 +31,7 @@ const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
 /// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
 fn of(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
     let space = instance.loss.space();
-    OPTIMIZERS.into_iter().filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(space))
+    OPTIMIZERS.into_iter().filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(&space))
 }
 
 /// The plan of an optimizer's runs on an instance.

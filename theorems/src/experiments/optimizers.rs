@@ -42,7 +42,7 @@ pub(super) fn descend<'a>(
         geometry,
         quartic: instance.path[0].law.quartic,
         skewness: dot(&third, &geometry.direction) / geometry.sharpness,
-        space: instance.loss.space(),
+        space: &instance.loss.space(),
     };
     optimizer.descend(&instance.loss, &place, start, array::from_fn(phase))
 }

@@ -60,7 +60,7 @@ impl InstanceLoss {
     pub fn space(&self) -> Space {
         match self {
             Self::Regression(_) => Space::Sphere,
-            Self::Network(trained) => trained.space,
+            Self::Network(trained) => trained.space.clone(),
         }
     }
 

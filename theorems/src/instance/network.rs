@@ -141,8 +141,8 @@ impl Instance {
         let mut generator = generator(seed, Stream::Direction);
         let weights: Vec<f64> = (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect();
         let precise = Arc::new(NetworkLoss::<Quad>::new(&network)?);
-        let reached = descend(&loss, Some(&*precise), &weights, space, STEPS)?;
-        let start = settle(&loss, precise, reached, space, settling)?;
+        let reached = descend(&loss, Some(&*precise), &weights, space.clone(), STEPS)?;
+        let start = settle(&loss, precise, reached, space.clone(), settling)?;
         Self::of_trained(name, Trained::new(network, space)?, start)
     }
 }

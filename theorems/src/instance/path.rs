@@ -72,7 +72,7 @@ impl<'a> Laws<'a> {
             Some(regression) => regression.minimizers.normal_eigenpairs(&point),
             None => self.numeric.normal_eigenpairs(&point)?,
         };
-        let law = EnergyLaw::at(&mut self.derivatives, self.loss.space(), &point, &normal);
+        let law = EnergyLaw::at(&mut self.derivatives, &self.loss.space(), &point, &normal);
         let mut third = vec![0.0; point.len()];
         self.derivatives.third_derivative(&point, &normal.vector(0), &mut third);
         let answer = |k: usize| {

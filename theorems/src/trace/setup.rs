@@ -164,7 +164,7 @@ fn beyond_range(
     for k in 0..=PLACES {
         let point = minimizers.at_angle(angle * k as f64 / PLACES as f64, start).map_err(Rejected::from)?;
         let normal = minimizers.normal_eigenpairs(&point);
-        let law = EnergyLaw::at(&mut derivatives, Space::Sphere, &point, &normal);
+        let law = EnergyLaw::at(&mut derivatives, &Space::Sphere, &point, &normal);
         let here = ((4.0 + law.log_gradient_square) / (2.0 * law.quartic)).powi(2);
         if here < end {
             (end, quartic) = (here, law.quartic);
