@@ -1,6 +1,6 @@
 //! The operations of networks: a file a family, and in it all that an operation is.
 //!
-//! An operation is added by a type that is an [`Operation`], in a file of its own or in its family's, and by its line in [`operations!`] below.
+//! An operation is added by a type that is an `Operation`, in a file of its own or in its family's, and by its line in `operations!` below.
 
 mod activation;
 mod entrywise;
