@@ -1,8 +1,9 @@
 //! The identities of a scale-invariant loss and of gradient descent with weight decay on it, exact in every field.
 //!
-//! Each is a left and a right side with whole numbers in them; a *twin* has others there, and must be found different. Tried
-//! at random points of a prime field ([`try_exactly`]), an identity that is false holds by accident with a probability that is
-//! bounded there; the bound assumes that no root is taken of a square (√q² is q or −q there, by chance). Derivation: `proofs-notes/exact_arithmetic.md`.
+//! Each identity has a left and a right side with whole numbers in them. A *twin* has other numbers, and its sides must be found
+//! different. [`try_exactly`] tries identities at random points of a prime field, and bounds the probability that a false identity
+//! holds there by accident. The bound assumes that no root is taken of a square (√q² is q or −q there, by chance).
+//! Derivation: `proofs-notes/exact_arithmetic.md`.
 //!
 //! ```
 //! use sharpflow::identities::try_exactly;
@@ -287,7 +288,7 @@ pub struct Trial {
 pub struct Trials {
     pub prime: u64,
     pub points: usize,
-    /// How many points were drawn for these to have all roots.
+    /// How many points were drawn until enough of them had all roots.
     pub drawn: usize,
     pub roots: usize,
     /// log₂ of a bound on the probability that a false identity holds at all points.

@@ -1,8 +1,9 @@
 //! The largest eigenvalues of a symmetric operator that is known by its products alone: Lanczos' method with thick restarts
 //! (Wu and Simon, SIAM J. Matrix Anal. 22, 2000), orthogonalized in full; faer decomposes its small projections.
 //!
-//! A Krylov space that closes early is continued at random. So is one that has converged where more than one pair is asked
-//! for: from one start it holds a multiple eigenvalue but once. Few dimensions are decomposed densely. Residuals are computed anew.
+//! A Krylov space that closes early is continued with a random vector. A converged space is too, where more than one pair is asked
+//! for, because a space from one start holds a multiple eigenvalue only once. An operator of few dimensions is decomposed densely.
+//! Residuals are computed anew.
 //!
 //! ```
 //! use sharpflow::krylov::{KrylovOptions, largest_eigenpairs};
@@ -30,9 +31,9 @@ use crate::sphere::project;
 pub const MOST_DENSE: usize = 128;
 /// The largest space before a restart, in vectors, where few pairs are asked for.
 const LARGEST_SPACE: usize = 32;
-/// After how many products it is seen whether the pairs have converged.
+/// The number of products between two checks of convergence.
 const STRIDE: usize = 2;
-/// A remainder this small, of the image, is orthogonalized twice (Rutishauser's tenth): others are orthogonal to some 10u.
+/// A remainder below this part of the image is orthogonalized twice (Rutishauser's tenth). Larger ones are orthogonal to about 10u.
 const CANCELLATION: f64 = 0.1;
 /// Rows that are combined at a time: what they need beside the basis stays in the cache.
 const ROWS: usize = 512;
@@ -56,7 +57,7 @@ impl Default for KrylovOptions {
     }
 }
 
-/// An eigenvalue, its unit eigenvector, and what they miss being so.
+/// An approximate eigenvalue, its unit eigenvector, and their residual.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Eigenpair<T> {
     pub value: T,
@@ -163,7 +164,7 @@ fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
     let mut space = Space::new(dimension, LARGEST_SPACE.max(3 * pairs));
     space.draw(0, &mut random);
     if let Some(warm) = warm.filter(|warm| norm(warm).to_f64() > 0.0) {
-        // A little of everything: a start that is an eigenvector would find nothing else.
+        // A small random part is added, because a start that is an eigenvector would find no other eigenvector.
         scale(&mut space.image, T::from_f64(0.01));
         add_scaled(&mut space.image, T::from_f64(1.0) / norm(warm), warm);
         space.push(0);
@@ -213,7 +214,7 @@ impl<T: Float> Basis<T> {
         &self.entries[self.dimension * k..][..self.dimension]
     }
 
-    /// In place of the first m vectors their combinations, whose coefficients are m×k; the vector after them follows on.
+    /// Replaces the first m vectors by k combinations of them, with m×k coefficients. The vector after the first m then follows.
     fn combine(&mut self, coefficients: MatRef<'_, T>) {
         let (before, after) = (coefficients.nrows(), coefficients.ncols());
         let mut block = Mat::<T>::zeros(ROWS.min(self.dimension), after);
@@ -277,7 +278,7 @@ impl<T: Float> Space<T> {
         self.push(count);
     }
 
-    /// From `kept` vectors and the next one on until the pairs asked for have converged, or as far as the memory goes.
+    /// Extends the space, from `kept` vectors and the next one, until the pairs asked for have converged or the memory is full.
     fn extend<F: FnMut(&[T], &mut [T])>(
         &mut self,
         kept: usize,
@@ -293,7 +294,7 @@ impl<T: Float> Space<T> {
             for i in 0..=last {
                 self.projection[(i, last)] = T::from_f64(0.0);
             }
-            // Rounding leaves u·size along the basis, which is much of a small remainder: then a second pass.
+            // Rounding leaves u·size along the basis. This is a large part of a small remainder, which therefore needs a second pass.
             let mut remainder = T::from_f64(0.0);
             for _ in 0..2 {
                 self.orthogonalize(last + 1);

@@ -84,13 +84,13 @@ impl Space {
         }
     }
 
-    /// ⟨u, p̈⟩ for the part of p̈ normal to the space of a geodesic through `point` whose velocity v, here `velocity`, is a unit vector: −‖v‖²p on
-    /// each sphere, with the part of v that lies there.
+    /// ⟨u, a⟩, where a is the part of p̈ that is normal to the space. Here p is a geodesic through `point` whose velocity v, `velocity`, is a unit
+    /// vector. On each sphere a = −‖v‖²p, with the parts of v and p that belong to that sphere.
     pub fn along_acceleration<S: Scalar>(&self, u: &[S], point: &[S], velocity: &[S]) -> S {
         let of_block = |block: Range<usize>| {
             let along = dot(&u[block.clone()], &point[block.clone()]);
             let v = &velocity[block];
-            // On one sphere lies all of v.
+            // On a single sphere v is the whole unit vector: ‖v‖² = 1.
             if *self == Self::Sphere { along } else { dot(v, v) * along }
         };
         self.blocks(point.len()).fold(S::constant(0.0), |sum, block| sum - of_block(block))

@@ -36,7 +36,7 @@ pub enum Command {
     },
     /// Name the claims
     List,
-    /// Say what a claim says
+    /// State a claim in full
     Explain {
         /// A claim's name, as `list` prints it
         claim: String,
@@ -63,7 +63,7 @@ pub struct VerifyArguments {
     /// Seed of all random draws (but those of held_out_error, which are fixed)
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// How much is run: three regressions and a network of each kind, or six and four of each
+    /// How much is run: three regressions and one network of each kind, or six regressions and four networks of each kind
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     pub profile: Profile,
     /// Random instances of each kind, besides the digits [default: the profile's]
@@ -89,7 +89,7 @@ pub struct VerifyArguments {
     /// Print the evidence as JSON instead of the table
     #[arg(long)]
     pub json: bool,
-    /// Print all that was measured of each claim, not a line
+    /// Print everything measured for each claim, instead of one line
     #[arg(long, short)]
     pub verbose: bool,
     /// Print neither progress nor table

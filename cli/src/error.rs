@@ -56,7 +56,7 @@ pub enum CliError {
     Interrupted { path: PathBuf },
     #[error("{} holds the evidence of another study: choose another folder by --out, or replace it by --force", path.display())]
     Occupied { path: PathBuf },
-    #[error("--tolerance {tolerance} is not a number from 0 on")]
+    #[error("--tolerance {tolerance} must be a number that is 0 or larger")]
     Tolerance { tolerance: f64 },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -13,8 +13,8 @@ use crate::terminal::say;
 /// How often a line is written where there is no terminal to draw a bar on.
 const LINES: Duration = Duration::from_secs(5);
 
-/// Does `work` while standard error tells how far it is: by a bar on a terminal, else by a line every few seconds; not at all when
-/// `hidden`.
+/// Does `work` and shows its progress on standard error: by a bar on a terminal, else by a line every few seconds. Nothing is shown
+/// when `hidden`.
 pub fn with_bar<T>(hidden: bool, progress: &Progress, work: impl FnOnce(&ProgressBar) -> T) -> T {
     let drawn = !hidden && stderr().is_terminal();
     let target = if drawn { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

@@ -18,7 +18,7 @@ const LEAST: usize = 60;
 const VERDICTS: [Verdict; 5] =
     [Verdict::Confirmed, Verdict::NotJudged, Verdict::Inconclusive, Verdict::HypothesisFailed, Verdict::Refuted];
 
-/// A line a claim, as wide as the terminal, and how many came to each verdict; all that was measured besides, where `verbose`.
+/// One line for each claim, as wide as the terminal, and the number of claims with each verdict. `verbose` adds all that was measured.
 pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let is_terminal = stdout().is_terminal();
     let width = if is_terminal { usize::from(Term::stdout().size().1).max(LEAST) } else { WIDTH };
@@ -66,7 +66,7 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
         let _ = write!(text, "\n{dropped} draws dropped before they ran (reasons in the evidence).");
     }
     if !verbose {
-        text += "\nWhat was measured of each claim: --verbose, or `sharpflow report`.";
+        text += "\nThe option --verbose and `sharpflow report` show all measurements.";
     }
     text
 }
@@ -86,7 +86,7 @@ fn reasons(evidence: &StudyEvidence) -> Vec<(&str, Verdict, String)> {
     found
 }
 
-/// A text of no more than so many columns. The mark over a letter takes none.
+/// Cuts a text to at most this number of columns. The mark over a letter takes no column.
 fn cut(text: &str, columns: usize) -> String {
     const TILDE: char = '\u{303}';
     let mut kept = String::new();

@@ -27,7 +27,7 @@ pub enum TraceFilesError {
 pub struct Output {
     /// The folder of its files.
     pub folder: PathBuf,
-    /// Also the JSON, to standard output.
+    /// Whether the JSON also goes to standard output.
     pub json: bool,
 }
 
@@ -162,7 +162,7 @@ impl TraceFiles {
                 let (path, at) = (folder.join(name), part_of(&folder, name));
                 let written_aside = fs::write(&at, bytes).and_then(|()| rename(&at, &path));
                 if written_aside.is_err() {
-                    // Half a picture is none.
+                    // A half-written picture is removed.
                     let _ = fs::remove_file(&at);
                 }
                 written_aside.map_err(write_error(&path))?;

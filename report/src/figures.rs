@@ -105,7 +105,7 @@ fn sharpness(kept: &Kept) -> Option<Figure> {
     Some(Figure { name: "sharpness", caption, chart: Chart::new(x, y, series) })
 }
 
-/// A claim's first check that is an order with a fit, on an instance if it is judged there, else on the first.
+/// A claim's first check that is an order with a fit: on `instance` if it has such a check, else on the first instance that has one.
 fn fitted<'a>(kept: &'a Kept, claim: &str, instance: &str) -> Option<(&'a ClaimEvidence, &'a str, &'a Decided)> {
     let claim = kept.claims.iter().find(|kept| kept.id == claim)?;
     let has = |decided: &&Decided| matches!(decided.data, Data::Order { fit: Some(_), .. });
@@ -215,7 +215,7 @@ fn phase_portrait(kept: &Kept) -> Option<Figure> {
 /// The level of an energy: kick against δ/√(8ηλ), once around.
 fn level(energy: f64) -> Vec<(f64, f64)> {
     let potential = |x: f64| -x + 0.5 * ((2.0 * x).exp() - 1.0);
-    // Where the potential alone is the energy, to both sides of 0.
+    // The points on both sides of 0 at which the potential alone equals the energy.
     let turn = |mut inside: f64, mut outside: f64| {
         for _ in 0..80 {
             let middle = 0.5 * (inside + outside);

@@ -1,4 +1,4 @@
-//! The claims as a table in Markdown, for a README, and their constants as one of commas, for those who plot elsewhere.
+//! The claims as a table in Markdown, for a README, and their constants as comma-separated values, for plotting elsewhere.
 
 use sharpflow_theorems::evidence::{ClaimEvidence, Kept};
 

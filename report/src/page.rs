@@ -283,7 +283,7 @@ fn instances(summary: &Summary) -> Markup {
     }
 }
 
-/// A formula as MathML; as it is written where it cannot be read.
+/// A formula as MathML, or the formula as it is written if it cannot be parsed.
 pub(crate) fn mathml(latex: &str) -> String {
     let storage = Storage::new();
     let mut out = String::new();

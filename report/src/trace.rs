@@ -4,7 +4,7 @@ use sharpflow_theorems::trace::{Row, Setup};
 
 use crate::plot::{Axis, Chart, PALETTE, Series, Style};
 
-/// Picture kept for a picture; beyond them every second is dropped, again and again.
+/// The most rows kept for a picture. When there are more, every second row is dropped, again and again.
 const KEPT: usize = 4096;
 /// Characters of an instance's name in the title.
 const TITLE: usize = 30;

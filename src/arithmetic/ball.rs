@@ -6,15 +6,15 @@ use super::{Base, Real, Scalar, Transcendental};
 
 /// A double, and how far the real number that it stands for may lie from it. Each operation adds its own rounding to what its operands'
 /// errors become, to first order in the unit roundoff and a margin of 2⁻⁴⁰ for the rest, so that a computation in other arithmetic has the bound
-/// in proportion. Not rigorous in the last digits of the bound; [`Enclosure`](super::Enclosure) is. The bound is infinite where the numbers it covers have
-/// no common result: a quotient by 0, the root of a negative number.
+/// in proportion. The last digits of the bound are not rigorous; those of an [`Enclosure`](super::Enclosure) are. The bound is infinite where an
+/// operation is undefined for some number within the operands' bounds: a quotient by 0, the root of a negative number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ball {
     pub center: f64,
     pub radius: f64,
 }
 
-/// For what the bounds' own rounding and products of errors leave out.
+/// The factor that covers the rounding of the bounds themselves and the products of errors.
 const MARGIN: f64 = 1.0 + 1.0 / (1u64 << 40) as f64;
 
 impl Ball {
@@ -58,7 +58,7 @@ impl Mul for Ball {
     #[inline]
     fn mul(self, other: Self) -> Self {
         let radius = self.center.abs() * other.radius + (other.center.abs() + other.radius) * self.radius;
-        // Nothing times what is not known is nothing still.
+        // An exact 0 times a number with an infinite bound is still 0.
         let nothing = |ball: Self| ball.center == 0.0 && ball.radius == 0.0;
         let radius = if nothing(self) || nothing(other) { 0.0 } else { radius };
         Self::new(self.center * other.center, radius)

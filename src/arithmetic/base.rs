@@ -58,7 +58,7 @@ scalar_of_one_plane!(f64, f64::sqrt, Transcendental::double);
 scalar_of_one_plane!(Quad, Quad::sqrt, Transcendental::quad);
 
 /// faer's kernels leave the upper halves of the vector registers in use, and every scalar function after them runs an order of
-/// magnitude slower for it (measured: a tanh of 20 ns takes 700). A compiled vector function clears them at its end.
+/// magnitude slower (measured: a tanh of 20 ns takes 700). A compiled vector function clears these upper halves at its end.
 #[inline]
 fn leave_vector_mode() {
     let mut x = black_box([1.0f64; 8]);

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::{Base, Scalar};
 
 /// All real numbers from `lower` to `upper`. Each operation rounds outwards, so that its result encloses every result on numbers of
-/// its operands; where one is undefined (a quotient by 0, the root of a negative number) that is the whole line.
+/// its operands. Where some result is undefined (a quotient by 0, the root of a negative number), the interval is the whole line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Enclosure {
     pub lower: f64,

@@ -9,15 +9,15 @@ use super::{Scalar, Transcendental};
 
 /// A value, and after it its derivatives in N − 1 directions: c₀ + Σ cₖεₖ where all products εᵢεₖ vanish.
 ///
-/// A gradient run on w + Σ εₖvₖ returns N − 1 Hessian–vector products ∇²L(w)vₖ, and calculates what depends on w alone but once. Over
+/// A gradient run on w + Σ εₖvₖ returns N − 1 Hessian–vector products ∇²L(w)vₖ, and it calculates everything that depends on w alone only once. Over
 /// [`Jet`](super::Jet)s of fans it returns mixed derivatives.
 #[derive(Clone, Copy, Debug, PartialEq, TransparentWrapper)]
 #[repr(transparent)]
 pub struct Fan<T, const N: usize>(pub [T; N]);
 
 impl<T: Scalar, const N: usize> Fan<T, N> {
-    /// The value's function of the value, and the slopes' of each slope. Slopes are calculated in place 0 too, where the value
-    /// then stands: vector instructions take all places at once.
+    /// The fan of a value and of the slopes `slope(k)`, k ≥ 1. The slope of place 0 is calculated too, because vector instructions
+    /// take all places at once; the value then replaces it.
     #[inline(always)]
     fn of(value: T, slope: impl Fn(usize) -> T) -> Self {
         let mut fan = array::from_fn(slope);

@@ -4,15 +4,15 @@
 use faer::{ColMut, ColRef, ContiguousFwd, MatMut, MatRef};
 use pulp::{Arch, Simd, WithSimd};
 
-/// The largest matrix, in entries: beyond it memory decides.
+/// The largest matrix, in entries. The speed of memory limits products with larger ones.
 const LARGEST: usize = 1 << 17;
 /// Vectors side by side.
 const EIGHT: usize = 8;
 /// Rows taken together where there are eight vectors.
 const TOGETHER: usize = 8;
 
-/// `out ← a·b`, or `out ← out + a·b`, where b is a vector or eight, or a is a vector, the matrix is small, and its rows or its columns lie
-/// whole in memory; says whether it did.
+/// `out ← a·b`, or `out ← out + a·b`, and returns true, where b is a vector or eight vectors, or a is a vector, and the matrix is small with its
+/// rows or its columns contiguous in memory. Otherwise nothing is written, and false is returned.
 #[inline]
 pub(super) fn matrix_vector_product(
     mut out: MatMut<'_, f64>,
@@ -112,7 +112,7 @@ impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Combination<'_, F> {
     }
 }
 
-/// How many registers, or rows, are summed together where so many are left: the more, the less each sum waits for itself.
+/// How many registers, or rows, are summed together where `left` of them remain. With more sums together, each waits less for its own last step.
 #[inline(always)]
 fn tile(left: usize) -> usize {
     match left {

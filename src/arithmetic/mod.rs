@@ -73,23 +73,23 @@ pub trait Scalar:
     /// Mutable [`Scalar::planes`].
     fn planes_mut(slice: &mut [Self]) -> &mut [Self::Base];
 
-    /// The function's value; not a number (undefined) where the base has none, as in a prime field.
+    /// The function's value. The result is not a number (undefined) where the base has no such function, as a prime field.
     #[inline]
     fn transcendental(self, _function: Transcendental) -> Self {
         Self::constant(f64::NAN)
     }
 
-    /// Whether matrices of it are multiplied entry by entry, as vector instructions work within an entry.
+    /// Whether matrices of this scalar are multiplied entry by entry, because vector instructions work within an entry.
     const BY_ENTRIES: bool = false;
 
-    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j. Not asked where
-    /// matrices are multiplied [by entries](Scalar::BY_ENTRIES).
+    /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j. This function is
+    /// not called where matrices are multiplied [by entries](Scalar::BY_ENTRIES).
     #[inline]
     fn plane_products(visit: &mut impl FnMut(usize, usize, usize)) {
         visit(0, 0, 0);
     }
 
-    /// `positive` where this is positive but for infinitesimals, else `other`; each number on its own where there are several.
+    /// `positive` where this value without its infinitesimals is positive, else `other`. Each of several numbers side by side is chosen on its own.
     #[inline]
     fn choose(self, positive: Self, other: Self) -> Self {
         if Self::planes(&[self])[0].is_positive() { positive } else { other }

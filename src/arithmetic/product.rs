@@ -71,7 +71,7 @@ fn multiply_by_vector<S: Scalar>(
         out.chunks_exact_mut(n).zip(a).for_each(|(row, &factor)| add_scaled(row, factor, b));
         return;
     }
-    // One of the factors is a vector of length k; the other one's rows are as long as it, or as many.
+    // One of the factors is a vector of length k. The other factor has rows of length k, or k rows.
     let (matrix, vector, rows_are_terms) = if n == 1 { (a, b, a_transposed) } else { (b, a, !b_transposed) };
     if rows_are_terms {
         matrix.chunks_exact(m.max(n)).zip(vector).for_each(|(row, &factor)| add_scaled(out, factor, row));
@@ -146,7 +146,7 @@ pub fn multiply<S: Scalar>(
         && S::PLANES > 1
         && m.min(k).min(n) == 1
     {
-        // To gather planes would cost more than to multiply.
+        // Gathering the planes would cost more than the multiplication.
         return vectorized::<S, _>(
             #[inline(always)]
             || multiply_by_vector(out, accumulate, (m, k, n), (x, a.transposed), (y, b.transposed)),
@@ -184,13 +184,13 @@ pub fn multiply<S: Scalar>(
     }
     let mut written = 0;
     multiply_planes::<S>(a, b, &mut |i, j, plane| {
-        // No plane is met for the first time before those below it.
+        // Planes are met for the first time in ascending order, so planes from `written` on hold no product yet.
         plane_product(out, accumulate || plane < written, (m, k, n), (a, i), (b, j), plane);
         written = written.max(plane + 1);
     });
 }
 
-/// `out ← a·b` where plane 0 of `out`, the value without infinitesimals, stands there already; elsewhere it may be calculated again.
+/// `out ← a·b` where `out` already holds plane 0, the value without infinitesimals. For some scalars and shapes plane 0 is calculated again.
 pub fn multiply_infinitesimals<S: Scalar>(
     out: &mut [S],
     (m, k, n): (usize, usize, usize),
@@ -209,7 +209,7 @@ pub fn multiply_infinitesimals<S: Scalar>(
     });
 }
 
-/// The products of planes that make a product; the planes they are added to are met first in ascending order.
+/// Visits the products of planes that make up a product. Their target planes are met for the first time in ascending order.
 fn multiply_planes<S: Scalar>(a: Operand<'_, S>, b: Operand<'_, S>, visit: &mut impl FnMut(usize, usize, usize)) {
     match (a.entries, b.entries) {
         (Entries::Data(_), Entries::Data(_)) => visit(0, 0, 0),

@@ -6,11 +6,11 @@ use super::table::Table;
 use super::{DataError, decimal};
 use crate::arithmetic::Quad;
 
-/// Below the quarter of the exponent's range that a loss takes, with room for summing squares.
+/// The largest size of a number in a table. A loss takes a quarter of the exponent's range; this limit leaves room for sums of squares.
 const LARGEST: f64 = 1e70;
 /// Names of columns that an error shows.
 const SHOWN: usize = 12;
-/// How alike two names must be for one to be meant by the other.
+/// How similar two names must be for an error to suggest one in place of the other.
 const ALIKE: f64 = 0.8;
 
 /// Which columns are read, and how they are named.

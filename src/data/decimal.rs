@@ -2,7 +2,7 @@
 
 use crate::arithmetic::Quad;
 
-/// The most significant digits of a decimal that is taken as meant: doubles tell all of 15 digits apart, and are printed with up to 17.
+/// The most significant digits of a decimal that counts as exact. Doubles distinguish all decimals of 15 digits, and programs print them with up to 17.
 const EXACT_DIGITS: usize = 15;
 /// Digits that are accumulated: 10³¹ < 2¹⁰⁶.
 const KEPT_DIGITS: usize = 31;

@@ -32,8 +32,8 @@ pub(super) struct Lines<'a> {
     pub rest_quoted: &'a [bool],
 }
 
-/// Decides for a target by its name. The signs, in order: words; quotes that only the first line has; and whether a sample would be as the
-/// first line is.
+/// Decides whether the first line is a header, given the target's name. The signs, in order: words; quotes that only the first line has; and
+/// a small chance that a sample looks as the first line does.
 pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
     let first = lines.first;
     let words = first.iter().filter(|field| !is_number(field)).count();
@@ -47,13 +47,13 @@ pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
     if 2 * only_first.count() >= first.len() && !lines.rest.is_empty() {
         return yes("its first line alone is quoted");
     }
-    // A spoilt field or two are no header; they will be named.
+    // A few spoilt fields do not make a header; errors will name these fields.
     let columns: Vec<usize> = (0..first.len()).filter(|&column| is_number(&first[column])).collect();
     let of_columns = |row: &StringRecord| -> Vec<String> {
         columns.iter().map(|&column| row.get(column).unwrap_or_default().to_owned()).collect()
     };
     let rest: Vec<Vec<String>> = lines.rest.iter().map(of_columns).collect();
-    // Something else than a number is a sign by itself, if a weak one.
+    // A field that is not a number is itself a sign of a header, but a weak one.
     let unlikely = if words > 0 { 10.0 * UNLIKELY } else { UNLIKELY };
     match of_numbers(&of_columns(first), &rest, unlikely) {
         Decision { is_header: true, .. } if first[0].is_empty() => yes("the first field of its first line is empty"),
@@ -61,8 +61,8 @@ pub(super) fn decide(lines: &Lines<'_>, target: &str) -> Decision {
     }
 }
 
-/// The chances that a sample has only whole numbers, that it ascends or descends, and that it ascends in equal steps, each estimated by
-/// the other lines (with half a line of doubt, or what a random order gives).
+/// Decides by the chances that a sample has only whole numbers, that it ascends or descends, and that it ascends in equal steps. The other
+/// lines give an estimate of each chance (with half a line of doubt, or with what a random order gives).
 fn of_numbers(first: &[String], rest: &[Vec<String>], unlikely: f64) -> Decision {
     let rows = rest.len() as f64;
     let without_repeats = {
@@ -87,7 +87,7 @@ fn of_numbers(first: &[String], rest: &[Vec<String>], unlikely: f64) -> Decision
     if is_monotone(&numbers(first)) && (alike(is_monotone) + 2.0 / orders) / (rows + 1.0) <= UNLIKELY {
         return yes("its first line is in order, the others are not");
     }
-    // Equal steps are rarer than order by far: a hundredth of a line of doubt, where there are lines to compare with.
+    // Equal steps are far rarer than order, so the doubt is a hundredth of a line. Some other lines must be there for comparison.
     if rest.len() >= FEWEST
         && is_progression(&numbers(first))
         && (alike(is_progression) + 0.01) / (rows + 1.0) <= unlikely

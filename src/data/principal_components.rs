@@ -83,7 +83,7 @@ impl PrincipalComponents {
         let components = if rank == most {
             decompose(Mat::from_fn(n, kept.len(), all_features), rank)?
         } else {
-            // The columns' parts in the span of what counts, and those decomposed.
+            // The columns are projected on the span of the singular vectors that count, and the projections are decomposed.
             let span = whole.left.get(.., ..rank);
             let within = Mat::from_fn(rank, kept.len(), |l, k| {
                 (0..n).fold(Quad::from_f64(0.0), |sum, i| sum + span[(i, l)] * all_features(i, k))
@@ -110,9 +110,9 @@ impl PrincipalComponents {
         self.values.len()
     }
 
-    /// UΣ with the targets beside it: the same regression in the coordinates Vᵀw, n×r; and with a column of zeros, n×(r+1), where X has
-    /// a kernel, whose directions are all alike. A regression depends on Xw alone, so orthogonal coordinates change none of its
-    /// numbers but for rounding, which falls: each column has its own size.
+    /// The features UΣ (n×r) with the targets: the same regression in the coordinates Vᵀw. Where X has a kernel, one column of zeros
+    /// stands for all its directions, and the features are n×(r+1). A regression depends on Xw alone, so orthogonal coordinates change
+    /// only the rounding of its numbers. That rounding falls, because each column has its own size.
     pub fn scores(&self, targets: &[Quad]) -> Dataset {
         let (n, rank) = (self.left.nrows(), self.rank());
         let columns = rank + usize::from(self.right.nrows() > rank);

@@ -164,11 +164,11 @@ fn plain_delimiter(text: &[u8]) -> u8 {
         let width = lines.first()?.len();
         let alike = width > 1 && lines.iter().all(|line| line.len() == width);
         let numbers = lines.iter().skip(1).flatten().filter(|field| decimal_with_any_point(field)).count();
-        // The first line may be a header. A line that is spoilt here and there is still cut in the right places.
+        // The first line may be a header. Only half of the other fields must be numbers, because a spoilt field is still cut in the right places.
         (alike && 2 * numbers >= (lines.len() - 1) * width).then_some(numbers)
     };
     let candidates = [b',', b';', b'\t', b'|'].into_iter().filter_map(|delimiter| Some((fits(delimiter)?, delimiter)));
-    // The first of those with most numbers.
+    // The first of the candidates with the most numbers is chosen.
     let best = candidates.fold(None, |best: Option<(usize, u8)>, found| match best {
         Some(best) if best.0 >= found.0 => Some(best),
         _ => Some(found),

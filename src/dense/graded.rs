@@ -8,8 +8,9 @@ use crate::arithmetic::{Real, add_scaled, dot, norm, scale};
 /// The first `rank` singular triples of a matrix whose columns may be of very different sizes, in any [`Real`] arithmetic.
 ///
 /// A decomposition through orthogonal transformations of the whole matrix errs by u·σ₁ in every singular value. Here X = BD with D
-/// diagonal, and the relative error of each is of the order of u times the condition of B alone: columns are orthogonalized with
-/// pivoting, X = QR; the rows of R, X = QLQ₂; and the columns of Lᵀ by plane rotations (one-sided Jacobi), Lᵀ = WΣJᵀ.
+/// diagonal, and every singular value has a relative error of the order of u times the condition of B alone. The columns of X are
+/// orthogonalized with pivoting, X = QR; then the rows of R, X = QLQ₂; and last the columns of Lᵀ by plane rotations (one-sided
+/// Jacobi), Lᵀ = WΣJᵀ.
 /// (Z. Drmač, K. Veselić, *New fast and accurate Jacobi SVD algorithm I*, SIAM J. Matrix Anal. Appl. 29, 2008.) `rank` is at most the
 /// smaller side; `proofs-notes/rank.md` says how it is decided.
 ///
@@ -60,7 +61,7 @@ fn pivoted_orthogonalization<T: Real>(mut vectors: Vec<Vec<T>>, rank: usize) -> 
         }
         let Some(pivot) = best.0 else { break };
         let mut unit = vectors[pivot].clone();
-        // Cancellation leaves what was removed before at the size of rounding: once more.
+        // After cancellation, parts along earlier vectors remain at the size of rounding. They are removed once more.
         for earlier in &basis {
             let along = dot(earlier, &unit);
             add_scaled(&mut unit, -along, earlier);
@@ -98,7 +99,7 @@ fn orthogonalized<T: Real>(by_right: Rows<T>, (rows, columns): (usize, usize)) -
     const SWEEPS: usize = 60;
     let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
     let count = by_right.len();
-    // `by_right[k]` holds the k-th right vector's products with all rows; a vector to rotate is one row's products with all of those.
+    // `by_right[k]` holds the k-th right vector's products with all rows; each vector to rotate holds one row's products with all right vectors.
     let mut vectors: Rows<T> = (0..count).map(|i| (0..count).map(|k| by_right[k][i]).collect()).collect();
     let mut rotation: Rows<T> =
         (0..count).map(|i| (0..count).map(|k| if i == k { one } else { zero }).collect()).collect();
@@ -153,7 +154,7 @@ fn orthogonalized<T: Real>(by_right: Rows<T>, (rows, columns): (usize, usize)) -
 
 /// t = tan φ of the smaller angle with cot 2φ = `cotangent`: 1/(c ± √(1 + c²)).
 fn tangent<T: Real>(cotangent: T) -> T {
-    /// Beyond it 1 is nothing beside the square, which might overflow.
+    /// Above this size 1 is negligible beside the square, and the square might overflow.
     const LARGE: f64 = 1e40;
     let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
     if cotangent.to_f64().abs() > LARGE {

@@ -112,7 +112,8 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Momentum {
         // ηλ: a step lasts ηλ/(1−μ).
         let product = intrinsic_lr * (1.0 - momentum);
         let starts = phases.map(|phase| self.constants().start(place, (intrinsic_lr, energy), phase));
-        // The oscillation is one of h + ½αh²: about −½αh², which momentum would take for a part of its own, (1+μ)/(1−μ) times as large.
+        // The quantity h + ½αh² oscillates about 0, so h oscillates about −½αh².
+        // Momentum would take this offset for a part of the oscillation, (1+μ)/(1−μ) times as large.
         let weights = starts.map(|mut start| {
             start.kick *= 1.0 - 0.5 * place.skewness * start.displacement(geometry);
             let mut weights = start.weights(place.point, geometry, self.learning_rate);

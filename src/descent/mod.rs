@@ -62,9 +62,9 @@ pub trait Descent<S: Scalar> {
     fn effective_learning_rate(&self) -> S;
 }
 
-/// Runs until state `steps` and hands the states that are `due`, by their number, to `observe`, the last one always: the
-/// step's number, the weights, the effective learning rate, what the next step saw. Either `observe` or `alive`, which is
-/// asked every 2¹⁴ steps, ends the run by returning `false`; whether it came to its end is returned.
+/// Runs until state `steps`, and hands `observe` the last state and every state whose number is `due`: the step's number,
+/// the weights, the effective learning rate, what the next step saw. The run ends early where `observe` returns `false`, or
+/// `alive`, which is asked every 2¹⁴ steps. Returns whether the run came to its end.
 ///
 /// Constant memory. Afterwards the descent stands one step beyond the last state observed.
 pub fn run<S: Scalar>(

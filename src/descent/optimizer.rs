@@ -9,8 +9,8 @@ use crate::sphere::Space;
 
 /// The two numbers by which optimizers differ at the edge of stability.
 ///
-/// Gradient descent with weight decay is quasi-RMSprop with C_b = 2 (`proofs-notes/quasi_rmsprop.md`), whatever its momentum. All formulas are
-/// in the time τ of which a step lasts the intrinsic learning rate: ηλ of gradient descent, ηλ/(1−μ) under momentum, C_b η²/4 of scalar RMSprop
+/// Gradient descent with weight decay is quasi-RMSprop with C_b = 2 (`proofs-notes/quasi_rmsprop.md`), whatever its momentum. All formulas use
+/// the time τ, in which a step lasts the intrinsic learning rate: ηλ for gradient descent, ηλ/(1−μ) with momentum, C_b η²/4 for scalar RMSprop
 /// (`proofs-notes/heavy_ball.md`, `scalar_rmsprop.md`, `energy_law.md`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EdgeConstants {
@@ -52,13 +52,13 @@ impl EdgeConstants {
         32.0 * self.momentum / (1.0 - self.momentum).powi(2)
     }
 
-    /// √((1−μ)/(1+μ)): the period of swings, and |h| and |δ| in those of one energy, over what they are without momentum.
+    /// √((1−μ)/(1+μ)): the factor by which momentum changes the period of swings, and |h| and |δ| at a given energy.
     pub fn swing_factor(&self) -> f64 {
         ((1.0 - self.momentum) / (1.0 + self.momentum)).sqrt()
     }
 
-    /// The largest intrinsic learning rate of a ladder over what it is without momentum. A gradient is remembered for 1/(1−μ) steps, which are
-    /// to be as small a part of a swing's period as one step is then.
+    /// The factor by which momentum changes the largest intrinsic learning rate of a ladder. Momentum remembers a gradient for 1/(1−μ) steps. These
+    /// must be as small a part of a swing's period as one step is without momentum.
     pub fn memory_factor(&self) -> f64 {
         (self.swing_factor() * (1.0 - self.momentum)).powi(2)
     }
@@ -91,13 +91,13 @@ pub struct EdgePlace<'a> {
 
 /// A rule of steps with what the theory says of it at the edge of stability.
 pub trait Optimizer: Any + fmt::Debug + Send + Sync {
-    /// What tells it from others, such as `μ = 0.25`; nothing for gradient descent with weight decay itself.
+    /// The setting that distinguishes this optimizer, such as `μ = 0.25`; nothing for gradient descent with weight decay itself.
     fn setting(&self) -> Option<String>;
 
     /// Its constants at the edge of stability.
     fn constants(&self) -> EdgeConstants;
 
-    /// How much of the time that its own flow is stated in passes while τ grows by 1.
+    /// By how much the optimizer's own time, in which its flow is stated, grows while τ grows by 1.
     fn own_time(&self) -> f64;
 
     /// The flow that it follows, in its own time.

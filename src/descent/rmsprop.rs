@@ -96,7 +96,7 @@ impl Optimizer for Rmsprop {
         EdgeConstants { decay: self.decay, momentum: 0.0 }
     }
 
-    /// Its flow is stated in t·η², and C_b η²/4 of τ is a step.
+    /// RMSprop's flow is stated in the time t·η², and one step lasts C_b η²/4 of τ.
     fn own_time(&self) -> f64 {
         4.0 / self.decay
     }

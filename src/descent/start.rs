@@ -30,8 +30,8 @@ impl EdgeStart {
 
     /// The period in steps of the slow oscillation of energy `energy` ≥ 0, to leading order: π/√(2ηλ) for small ones.
     ///
-    /// x′ = δ on the level of e, with x by potential e cos²φ and δ = √(8ηλe) sin φ: dt = 2√e cos φ dφ/((e^{2x} − 1)√(8ηλ)), by the
-    /// trapezoid rule, which is exact to rounding on a smooth period.
+    /// On the level of e, x′ = δ, x has the potential e cos²φ, and δ = √(8ηλe) sin φ. So dt = 2√e cos φ dφ/((e^{2x} − 1)√(8ηλ)). The
+    /// trapezoid rule integrates this; on a smooth period it is exact up to rounding.
     pub fn period(intrinsic_lr: f64, energy: f64) -> f64 {
         const NODES: usize = 512;
         let node = |k: usize| {
@@ -55,8 +55,8 @@ impl EdgeStart {
         self.kick * (2.0 * self.intrinsic_lr / geometry.edge_stiffness().to_f64()).sqrt()
     }
 
-    /// p + h v₁ on ℝᴰ; on S the unit vector Π(p + h′v₁) with ⟨θ₀, v₁⟩ = h. `point` ∈ Γ, `geometry` that point's, which is the nearest
-    /// to θ₀, as v₁ is normal to Γ. |h| < 1 on S.
+    /// p + h v₁ on ℝᴰ; on S the unit vector θ₀ = Π(p + h′v₁) with ⟨θ₀, v₁⟩ = h. `point` is p ∈ Γ, and `geometry` is that of p. Since v₁ is
+    /// normal to Γ, p is the point of Γ nearest to θ₀. On S, |h| < 1.
     pub fn theta<T: Real>(&self, point: &[T], geometry: &Geometry<T>, space: &Space) -> Vec<T> {
         let h = self.displacement(geometry);
         let mut theta = point.to_vec();

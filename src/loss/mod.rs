@@ -30,7 +30,7 @@ pub use linear_regression::{GradientConditioning, LinearRegression};
 
 /// A loss L on ℝᴰ∖{0} with data of type `T`, evaluated with its gradient over any scalar built on `T`.
 ///
-/// What is made of a loss holds a copy of it: a reference to a loss is a loss, and so is an [`Arc`]; those who own a large one give that.
+/// An object made from a loss holds a copy of the loss. A reference to a loss, or an [`Arc`] of one, is itself a loss: give that for a large one.
 ///
 /// Implementors write the gradient once; Hessian–vector products and third derivatives are [`Derivatives`] of it.
 pub trait Loss<T: Base>: Send + Sync + Clone {
@@ -47,8 +47,8 @@ pub trait Loss<T: Base>: Send + Sync + Clone {
     /// was prepared, and nothing else has written there. Allocates nothing. Outside the domain of L the result is not finite.
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S;
 
-    /// The same, where `gradient` and `scratch` are as an evaluation left them whose `w` differed from this one by infinitesimals at most:
-    /// what does not depend on those need not be calculated again.
+    /// The same, where the last evaluation with this `gradient` and `scratch` had a `w` that differed from this `w` by infinitesimals at most.
+    /// Parts that do not depend on the infinitesimals need not be calculated again.
     fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         self.evaluate(w, gradient, scratch)
     }

@@ -27,7 +27,7 @@ pub struct OscillationSummary {
     pub mean_square: f64,
     /// Their mean period in steps; theory for small ones: [`slow_period`]. NaN while there is none.
     pub period: f64,
-    /// Readings whose h had not the sign that changing at every step gives it.
+    /// The number of readings whose h lacks the sign that it would have if it changed sign at every step.
     pub sign_failures: u64,
     /// min |h|.
     pub least_displacement: f64,

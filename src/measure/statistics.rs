@@ -110,8 +110,8 @@ pub enum ErrorModel {
 /// phase and place have different constants and one order), with the Student interval of a at confidence `level` ∈ (0, 1).
 /// Errors must stand above `floor`, what rounding alone makes of them.
 ///
-/// With [`ErrorModel::NextOrder`] the interval is widened by what the next term moved a: the terms after it, each smaller
-/// than the one before by half at least, move it by no more together.
+/// With [`ErrorModel::NextOrder`] the interval is widened by the shift of a that the next term causes. If each later term is at
+/// most half as large as the one before, all later terms together shift a by no more than that.
 ///
 /// # Errors
 /// Too few points, or parameters, for the model; an error that is not positive and finite, or not above the floor.

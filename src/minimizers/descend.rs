@@ -35,7 +35,7 @@ pub fn descend<T: Float, L: Loss<T>>(
         size = norm(&gradient).to_f64();
         tolerance = noise::<T>(point.len()) * sharpness;
         if size <= tolerance {
-            // The gradient is rounding in the largest curvature's measure; along small ones the loss may still fall.
+            // The gradient is rounding beside the largest curvature. Along small curvatures the loss may still fall.
             let cut = noise::<T>(point.len()) * sharpness;
             let next = newton_step(&eigen, &gradient, &point, cut, &space);
             let found = derivatives.gradient(&next).0.to_f64();

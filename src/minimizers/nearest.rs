@@ -17,9 +17,9 @@ struct Step {
 }
 
 impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
-    /// The nearest point by steps whose derivative is frozen: that of the last point's frame, or else of θ's own. A step costs one
-    /// gradient and one Hessian–vector product, a Newton step some D of both. Whether they got there; each must be much shorter
-    /// than the one before.
+    /// Finds the nearest point by steps with a frozen derivative, that of the last point's frame or else of θ's own. Such a step costs
+    /// one gradient and one Hessian–vector product; a Newton step costs about D of both. Returns whether the steps converged: each must
+    /// be much shorter than the one before.
     pub(super) fn approach(&mut self, theta: &[T], point: &mut [T]) -> Result<bool, MinimizersError> {
         let mut unit = theta.to_vec();
         self.space.restrict(&mut unit);
@@ -113,8 +113,8 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
             let stalled = before <= T::UNIT_ROUNDOFF.sqrt()
                 && step.length > 0.5 * before
                 && step.length <= before.max(step.tolerance);
-            // The next step would be of the order of this one's square; what made this one of the last one's says how large. It
-            // is not taken where it is rounding.
+            // Convergence is quadratic: the ratio of this step to the square of the last one predicts the next step's length. A next
+            // step that would be rounding alone is not taken.
             let next = step.length * (step.length / before) * (step.length / before);
             let reached = before <= QUADRATIC && next <= step.tolerance;
             if step.length <= step.tolerance || stalled || reached {

@@ -21,7 +21,7 @@ pub struct NumericMinimizers<L, T: Float> {
     precise: Option<Arc<dyn PreciseLoss>>,
 }
 
-/// ∇²L at a point and its eigenpairs: much is asked of one point, and a near point is a good guide to the next.
+/// ∇²L at a point and its eigenpairs. They are kept because callers ask much of one point, and the frame of a near point guides to the next.
 pub(super) struct Frame<T: Float> {
     pub point: Vec<T>,
     pub hessian: Mat<T>,

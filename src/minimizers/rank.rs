@@ -24,9 +24,9 @@ pub(super) fn spectral_rank<T: Real>(values: &[T], noise: f64) -> Result<usize, 
     }
 }
 
-/// The same at a point that is on Γ up to rounding alone. A gradient of rounding's size, `noise`·λ₁, leaves the point off Γ by that over the
-/// smallest eigenvalue that counts, λ_r, and moves a vanishing one as far: noise·λ₁²/λ_r. What counts stands clearly above that, and what is
-/// dropped does not.
+/// The same at a point that is on Γ up to rounding alone. Let λ_r be the smallest eigenvalue that counts. A gradient of rounding's size,
+/// `noise`·λ₁, leaves the point off Γ by noise·λ₁/λ_r, and moves a vanishing eigenvalue by noise·λ₁²/λ_r. Eigenvalues that count stand clearly
+/// above that bound, and dropped ones do not.
 pub(super) fn rank_on_manifold<T: Real>(values: &[T], noise: f64) -> Result<usize, MinimizersError> {
     let above = spectral_rank(values, noise).or_else(|error| match error {
         MinimizersError::AmbiguousRank { rank, .. } => Ok(rank),
@@ -43,8 +43,8 @@ pub(super) fn rank_on_manifold<T: Real>(values: &[T], noise: f64) -> Result<usiz
     }
 }
 
-/// Whether descending eigenvalues are those of a Hessian whose rank is known: that many are above the floor, and none of the others stands
-/// with them.
+/// Whether descending eigenvalues are those of a Hessian whose rank is known: `rank` of them are above the floor, and
+/// none of the others stands clearly above it and near them.
 pub(super) fn has_rank<T: Real>(values: &[T], noise: f64, rank: usize) -> Result<(), MinimizersError> {
     let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64());
     let floor = noise * value(0);

@@ -16,7 +16,7 @@ pub enum Degree {
     /// Its value is multiplied by c to this power: a multiple of 2⁻¹⁶ within ±2³⁰, on which sums and halves are exact.
     Homogeneous(f64),
     /// Up to a term that does not vary along these axes, its value is multiplied by c to this power: W·x + b with a bias b that
-    /// stays, or stands over another degree. A mean along such an axis takes the term away.
+    /// is constant or has another degree. Subtracting the mean along such an axis removes the term.
     UpToShift { degree: f64, constant_along: Vec<usize> },
     /// The rules give no degree.
     Unknown(Breach),
@@ -242,7 +242,7 @@ impl Operands<'_> {
 }
 
 impl Degree {
-    /// A degree up to a term constant along some axes; along none of them the term is no longer told apart.
+    /// A degree up to a term that is constant along some axes. Where there is no such axis, the term cannot be separated any more.
     pub(super) fn shifted(degree: f64, constant_along: Vec<usize>) -> Result<Self, Reason> {
         if constant_along.is_empty() {
             return Err(Reason::Shift { degree });
@@ -278,7 +278,7 @@ fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Re
             Role::Gain if meets && !here.inputs.iter().all(of_group) => {
                 return Reason::AffineParameters { left, right };
             }
-            // Held against data, it is the output; against anything else, a branch.
+            // Where the node of mixed degrees has data as an input, this layer is the output; otherwise it is a branch.
             Role::Layer if meets && against_data => {
                 return Reason::UnnormalizedOutput { degree: if left == 0.0 { right } else { left } };
             }

@@ -152,9 +152,9 @@ impl Network {
         Ok(network)
     }
 
-    /// The same network with rational functions in place of all others but the ReLU, which a field has: exact arithmetic can
-    /// try what scale invariance says of it, and normalizations are left as the only things with roots. A proof for the one is
-    /// not always one for the other: eˣ turns a shift of a softmax's input into a factor, 1/(1+x²) does not.
+    /// The same network with rational functions in place of all others except the ReLU, which a field has. Exact arithmetic can
+    /// test the scale invariance of this network, and only its normalizations have roots. A proof for one of the two networks is
+    /// not always a proof for the other: eˣ turns a shift of a softmax's input into a factor, 1/(1+x²) does not.
     pub fn with_rational_activations(&self) -> Self {
         let mut network = self.clone();
         for node in &mut network.nodes {

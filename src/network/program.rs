@@ -132,7 +132,7 @@ impl<T: Base> NetworkLoss<T> {
         Source::Active(out)
     }
 
-    /// Finds the last use of everything, which is the first on the way back, and whether it is the only one.
+    /// Marks the last use of every input, which is the first on the way back, and says whether that use is the only one.
     fn mark_reached(&mut self) {
         let mut met: Vec<Source> = Vec::new();
         let uses: Vec<Source> = self.steps.iter().flat_map(|step| step.inputs.clone()).collect();
@@ -215,7 +215,7 @@ impl NetworkLoss<f64> {
 }
 
 impl<T: Base> NetworkLoss<T> {
-    /// Forwards and back. Where values are `known`, the scratch and the gradient hold them but for infinitesimals.
+    /// Runs forwards and back. Where values are `known`, the scratch and the gradient already hold them, without their infinitesimals.
     fn pass<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S], known: bool) -> S {
         let (values, rest) = scratch.split_at_mut(self.values);
         let (adjoints, rest) = rest.split_at_mut(self.values);

@@ -10,13 +10,13 @@ use crate::loss::Evaluator;
 
 /// Numbers that contradict invariance, in double-double.
 ///
-/// What rounding makes of the loss is seen where the weights change by parts in 2⁸⁰: there a loss that is constant still shows
-/// its rounding, and one that is not moves by less than is asked for. A difference must stand out from that. Roundings are
-/// whole multiples of one quantum and may well be equal, hence sixteen changes.
+/// Changes of the weights by parts in 2⁸⁰ show the rounding of the loss. They show it even where the loss is constant; a loss
+/// that is not constant moves by less than the difference that is required. A difference must stand out clearly from these
+/// moves. Roundings are whole multiples of one quantum and may well be equal, so sixteen changes are tried.
 pub(super) fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Witness> {
     const DRAWS: usize = 4;
     const NUDGES: usize = 16;
-    // Small ones find a small ε, large ones what is hidden behind a large term.
+    // Small factors reveal a small ε; large factors reveal a term that is hidden behind a large one.
     let factors = [2.0, 0.5, 2.0_f64.powi(-20), 2.0_f64.powi(20)];
     let (visible, tiny, clear) = (2.0_f64.powi(-46), 2.0_f64.powi(-80), 2.0_f64.powi(20));
     let loss = NetworkLoss::<Quad>::new(network).ok()?;

@@ -3,6 +3,7 @@
 mod arithmetics;
 mod common;
 mod data;
+mod definitions;
 mod descent;
 mod enclosure;
 mod flow;

@@ -9,7 +9,7 @@ use crate::evidence::{Check, Constant, LEAST_ORDER, Statement};
 use crate::experiments::{DynamicsRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord};
 use crate::instance::{FLOW_TOLERANCE, Instance};
 
-/// Errors, one a run, that must fall with an order above ¼. `floor` is what rounding alone makes of them.
+/// Errors, one for each run, that must fall with an order above ¼. `floor` is the size of an error that comes from rounding alone.
 pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {
     let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
@@ -19,7 +19,7 @@ pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error
     }
 }
 
-/// A number of every run that the theory gives, from the two finest rungs.
+/// A constant with the theory's value, measured on every run of the two finest rungs.
 pub(crate) fn constant(
     what: &'static str,
     theory: f64,
@@ -30,7 +30,7 @@ pub(crate) fn constant(
     Constant::of_rungs(what, theory, rung(0), &rung(1))
 }
 
-/// The same of short runs of one energy.
+/// Errors, one for each short run of one energy, that must fall with an order above ¼.
 pub(crate) fn swings_fall(
     what: &'static str,
     record: &SwingRecord,

@@ -10,7 +10,7 @@ use crate::instance::{Instance, Rejected};
 use crate::population::Population;
 use crate::progress::Progress;
 
-/// A kind of run. It makes records and shows them to claims; it does not know which.
+/// A kind of run. An experiment makes records and shows them to claims, without knowing the claims.
 pub trait Experiment: Sized + Sync + 'static {
     /// What it is run on.
     type On: Subject;
@@ -39,7 +39,7 @@ pub trait Experiment: Sized + Sync + 'static {
         show: &mut dyn FnMut(Self::Seen<'_>),
     ) -> Result<Vec<Table>, NotRun>;
 
-    /// Whether it is run for a claim with these judges: for one that reads its records.
+    /// Whether the experiment is run for a claim with these judges: only if the claim reads its records.
     fn serves(judges: &[&'static dyn Judge]) -> bool {
         reads::<Self>(judges).is_some()
     }
@@ -53,7 +53,7 @@ pub trait Subject: Sync {
     /// All subjects of a study.
     fn all<'a>(population: &'a Population, instances: &'a [Instance]) -> Vec<&'a Self>;
 
-    /// The population itself, where that is meant.
+    /// The population itself, if subjects of this kind are populations.
     fn whole(population: &Population) -> Option<&Self>;
 
     /// The name of a part of a study's work: an experiment on this subject.
@@ -131,7 +131,7 @@ pub type Judged = Result<Measurement, NotJudged>;
 /// Why a claim makes nothing of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotJudged {
-    /// It would measure something, but the record does not show enough, and why.
+    /// The claim concerns the record, but the record does not show enough, for this reason.
     Because(String),
     /// The claim does not concern such a record.
     Unconcerned,
@@ -146,7 +146,7 @@ impl<E: Experiment> fmt::Debug for On<E> {
     }
 }
 
-/// [`On`] some experiment, of which a claim may have several.
+/// An [`On`] of any experiment, so that a claim can be judged on several experiments.
 pub trait Judge: Any + fmt::Debug + Sync {
     /// Whether it is judged on instances, each by itself.
     fn is_about_instances(&self) -> bool;

@@ -13,9 +13,9 @@ pub(crate) type Path<'a> = Vec<(f64, &'a [f64])>;
 /// A flow with one constant a little more, and a little less.
 type Pair = (Flow<f64>, Flow<f64>);
 
-/// The constants of −aG/(b + c‖G‖²) that fit paths best, one path at a time, those of the finest rung and of the next: each with the
-/// others fixed, and b/a with c/a jointly. One Gauss–Newton step from the law's values, which errs by the square of the difference.
-/// There are none where a flow cannot be followed.
+/// The constants of −aG/(b + c‖G‖²) that fit each path of the finest rung and of the next rung best. Each constant is fitted with the
+/// others fixed, and b/a with c/a jointly. The fit is one Gauss–Newton step from the law's values, and errs by the square of the
+/// difference. There are no constants where a flow cannot be followed.
 pub(crate) fn fitted(instance: &Instance, law: FlowConstants, horizon: f64, paths: [&[Path<'_>]; 2]) -> Vec<Constant> {
     const STEP: f64 = 1e-3;
     let moved = |by: f64| {

@@ -30,7 +30,7 @@ impl Progress {
         self.steps.store(steps, Ordering::Relaxed);
     }
 
-    /// What `runs` runs side by side are asked at their pulses: reports the steps since the last one, and says whether to go on.
+    /// A function that `runs` runs side by side call at each pulse. It reports the steps since the last pulse, and says whether to go on.
     pub(crate) fn pulse(&self, runs: u64) -> impl FnMut(u64) -> bool + '_ {
         let mut last = 0;
         move |step| {

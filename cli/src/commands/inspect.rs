@@ -25,7 +25,7 @@ pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
     } else {
         print(&render(&inspection))?;
     }
-    // A proof says nothing of a loss that is nowhere a number, and an identity that fails says something is wrong with one.
+    // A proof says nothing about a loss that is nowhere a number, and a failed identity shows that something is wrong with a proof.
     let stands = inspection.point.is_ok() && inspection.exact.iter().flatten().all(|field| field.failed.is_empty());
     Ok(match inspection.invariance {
         Invariance::Proved if stands => 0,
@@ -76,7 +76,7 @@ fn render(inspection: &Inspection) -> String {
     let _ = writeln!(text, "\nAt a random point θ of the sphere (seed {})", inspection.question.seed);
     match &inspection.point {
         Ok(point) => text.push_str(&at_point(point)),
-        Err(reason) => text.push_str(&format!("  {reason}: what is proved of the loss is empty\n")),
+        Err(reason) => text.push_str(&format!("  {reason}: the proof says nothing about this loss\n")),
     }
     text.push_str("\nAt the minimum that a descent from there reaches\n");
     match &inspection.minimum {
@@ -124,7 +124,7 @@ fn at_point(point: &PointReading) -> String {
     text
 }
 
-/// Six decimals, or where these say too little, or too much, as many digits in scientific notation.
+/// The value with six decimals, or in scientific notation where six decimals show too few or too many digits.
 fn shown(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-4..1e7).contains(&size) {

@@ -38,7 +38,7 @@ pub fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
         Ok(_) => format!("the {} rows before are kept, marked as {mark}", summary.rows),
         Err(_) => format!("the {} rows before could not be kept", summary.rows),
     };
-    // The first cause is told first; that the files could not be ended either comes after it.
+    // The first cause is reported first. A failure to finish the files is reported after it.
     let code = match (summary.status, outcome) {
         (TraceStatus::Interrupted, _) => {
             say(&format!("interrupted: {}", kept("interrupted")));

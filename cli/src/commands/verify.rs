@@ -32,7 +32,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     if !arguments.force {
         is_free(out, &study)?;
     }
-    // Written to before anything is computed, so that a folder that cannot be is known at once.
+    // A file is written before anything is computed, so that a folder that cannot be written to is known at once.
     let unwritten = |source| CliError::Write { path: out.clone(), source };
     let probe = out.join(format!(".{}.part", std::process::id()));
     fs::create_dir_all(out).and_then(|()| fs::write(&probe, "")).map_err(unwritten)?;
@@ -51,7 +51,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         print(&format!("{}\nEvidence: {}\n", render(&evidence, arguments.verbose), folder.display()))?;
     }
     if evidence.summary.status == Status::Partial {
-        say("interrupted: the finished parts are kept, marked as partial, and the same command goes on from there");
+        say("interrupted: the finished parts are kept, marked as partial, and the same command continues from them");
         return Ok(INTERRUPTED);
     }
     store.clear();

@@ -4,5 +4,8 @@ mod commands;
 mod evidence;
 mod folder;
 mod inspect;
+#[cfg(unix)]
+mod interrupts;
 mod report;
 mod resume;
+mod traces;

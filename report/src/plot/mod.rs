@@ -24,7 +24,7 @@ pub const INK: RGBColor = RGBColor(0, 0, 0);
 /// A chart over two axes.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// Above it, where a caption elsewhere does not say it; empty for none.
+    /// The title above the chart; empty for none, if a caption elsewhere says it.
     pub title: String,
     pub x: Axis,
     pub y: Axis,
@@ -66,7 +66,7 @@ pub enum Style {
     Dashes(u32),
     /// The area they surround, this opaque.
     Area(f64),
-    /// Every second with the one after it: an interval.
+    /// Each two successive points as the ends of an interval.
     Intervals(u32),
 }
 

@@ -110,3 +110,23 @@ fn window(parameters: &mut Parameters<'_>) -> Result<Convolution, ParameterError
     let (window, stride, padding) = parameters.window()?;
     Ok(Convolution { window, stride, padding })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first column of the table in `docs/architectures.md` lists each operation once, and nothing else.
+    #[test]
+    fn the_documentation_lists_every_operation() {
+        let page = include_str!("../../../docs/architectures.md");
+        let (_, table) = page.split_once("| op | inputs | parameters | result |").expect("the table of operations");
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        // What stands between backquotes is at the odd places.
+        let column = rows.filter_map(|row| row.split('|').nth(1));
+        let mut listed: Vec<&str> = column.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+        let mut names: Vec<&str> = Op::names().chain(COMPOSED).collect();
+        listed.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(listed, names);
+    }
+}

@@ -64,7 +64,7 @@ pub(in crate::network) enum Before {
     Nothing,
     /// What other operations added.
     Some,
-    /// What this operation alone is going to write, but for infinitesimals.
+    /// The values that this operation alone is going to write, without their infinitesimals.
     Known,
 }
 
@@ -81,7 +81,7 @@ pub(in crate::network) trait Compute {
     /// Writes the output. Where it is `known` but for infinitesimals, products leave that part as it stands.
     fn forward<S: Scalar>(&self, inputs: &Inputs<'_, S>, out: &mut [S], extra: &mut [S], known: bool);
 
-    /// Adds to `adjoint`, that of input `input`, what the adjoint of the output means for it; `of` is the output and its adjoint.
+    /// Adds to `adjoint`, the adjoint of input `input`, the contribution of the output's adjoint. `of` is the output and its adjoint.
     fn backward<S: Scalar>(
         &self,
         input: usize,

@@ -118,7 +118,7 @@ impl fmt::Display for Normalization {
     }
 }
 
-/// A normalization with its reduction. It keeps 1/size in the first third of what it keeps; the others are for sums.
+/// A normalization with its reduction. The first third of the numbers that it keeps is 1/size; the other two thirds are for sums.
 #[derive(Clone, Debug)]
 pub(in crate::network) struct Normalized {
     reduction: Reduction,

@@ -37,7 +37,8 @@ impl Operation for MatrixProduct {
 
     fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
         let (a, b) = (operands.degree(0), operands.degree(1));
-        // It is linear in the left one: a term constant along rows stays so; along leading axes only where the right one has none.
+        // The product is linear in its left factor. A term of it that is constant along rows stays so.
+        // A term constant along leading axes stays so only where the right factor has no leading axes.
         match (operands.shift(0), operands.shift(1)) {
             (None, None) => Ok(Degree::Homogeneous(a + b)),
             (Some(along), None) => {

@@ -44,7 +44,7 @@ impl Operation for Softmax {
 
     fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
         match (operands.degree(0), operands.shift(0)) {
-            // The exponential's takes away what is constant along its axis.
+            // A softmax of the exponential removes a term that is constant along its axis.
             (0.0, Some(along)) if along.contains(&self.axis) && self.function == Activation::Exponential => {
                 Ok(Degree::Homogeneous(0.0))
             }

@@ -22,7 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
 const ROUNDING: f64 = 4096.0 / (1u128 << 102) as f64;
 
 fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
-    // The part of its linear decrease that a step lacks, over the most that the curvature may take.
+    // The linear decrease of a step minus its real decrease, over the largest difference that the curvature allows.
     let within = |what: &'static str, taken: fn(&StableStep, f64) -> f64| {
         let ratios = records.iter().flat_map(|record| {
             record.all_steps().map(move |step| {

@@ -37,7 +37,7 @@ struct Form {
     of_square: (f64, f64),
 }
 
-/// A twin is tried where K, as the start has it, differs by this part of it at least; the note says why.
+/// A twin is tried where its K at the start differs from the law's K by at least this fraction. The note says why.
 const TELLS: f64 = 0.15;
 
 const LAW: Form = Form { of_offset: 0.5, of_log: 1.0, of_square: (4.0, 1.0) };

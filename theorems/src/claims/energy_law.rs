@@ -85,12 +85,12 @@ const TWINS: [(&str, Rate); 16] = [
     ("32μ/(1-μ)³ for 32μ/(1-μ)²", Rate { lag: 3, ..LAW }),
 ];
 
-/// A twin is tried where it moves log e by this much more or less than the law, which is known beforehand.
+/// A twin is tried where its predicted change of log e differs from the law's by at least this, which is known before the runs.
 const TELLS: f64 = 0.3;
-/// How well the gain must be known: half of that, so that an interval of this width that holds the law's gain cannot hold a twin's,
-/// nor one that holds a twin's the law's.
+/// How well the gain must be known: to half of `TELLS`, so that an interval cannot hold both the law's gain and the gain of a
+/// twin.
 const KNOWN: f64 = 0.5 * TELLS;
-/// By how much an error of order ½ falls from rung to rung, half a decade.
+/// The factor by which an error of order ½ falls from one rung to the next, over half a decade.
 const FALLS: f64 = 1.78;
 
 fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
@@ -101,7 +101,7 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     let (path, optimizer) = (&record.path, record.optimizer.constants());
     let end = path.last().map_or(f64::NAN, |place| place.tau);
     let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, optimizer));
-    // What log e gained, and by a law, from the first period to the last.
+    // The gain of log e from the first period to the last, as measured and as predicted by a rate.
     let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
         (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
         _ => (f64::NAN, f64::NAN),
@@ -114,8 +114,8 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
         };
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let values = of_rung(0, &excess);
-        // What the finest rung's ε leaves is less than the change from the rung before, threefold; where the error changes its sign just
-        // there, the rung before that one shows it.
+        // The bias that the finest rung's ε leaves is less than three times the change from the rung before. If the error changes its
+        // sign between these two rungs, the change from the second rung before shows the bias.
         let change = |k: usize| (average(&of_rung(k, &excess)) - average(&values)).abs();
         let bias = 3.0 * worst([change(1), change(2) / (1.0 + FALLS)]);
         Statement { what: what.into(), check: Check::Zero { values, bias, within: KNOWN } }

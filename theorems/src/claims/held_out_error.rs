@@ -21,7 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judged_on: &[&On::<HeldOut>(judge)],
 };
 
-/// Off Γ by the oscillation alone the training error is of the order h²; this is what counts as fitted.
+/// The largest training error that counts as fitted. The oscillation alone causes a training error of the order h².
 const FITTED: f64 = 1e-2;
 
 fn judge(record: &HeldOutRecord) -> Judged {

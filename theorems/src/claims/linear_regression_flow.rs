@@ -75,7 +75,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     })
 }
 
-/// λ₁ at the projected iterates, by the route that knows only derivatives, against λ₁(w*)/cosᵖφ by the same route; over rounding.
+/// The deviation of λ₁ at the projected iterates from λ₁(w*)/cosᵖφ, over rounding. Both are computed from derivatives alone.
 fn sharpness_law(
     what: &'static str,
     (instance, regression): (&Instance, &Regression),

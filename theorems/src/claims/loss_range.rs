@@ -27,7 +27,7 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
         |r: &SphereBounds| r.largest_loss.upper + r.least_loss.upper,
         |r: &SphereBounds| r.largest_loss.lower + r.least_loss.lower,
     );
-    // A statement has to hold of the largest range there can be with the least ρ; a twin has to fail of the reverse.
+    // A statement must hold for the largest possible range and the least ρ. A twin must fail for the least range and the largest ρ.
     let proved = |what: &'static str, constant: f64| {
         let ratio = bounds().map(|r| highest(r) / (constant * r.tangential_sharpness.lower));
         Statement { what: what.into(), check: Check::Bound { ratios: ratio.collect() } }

@@ -24,7 +24,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judged_on: &[&On::<Swings>(judge)],
 };
 
-/// The trapezoid rule over 32 readings of a smooth period whose ends lie within cells, of swings up to the large ones.
+/// The error of the trapezoid rule over 32 readings of a smooth period whose ends lie within cells, for swings up to the large ones.
 pub(crate) const QUADRATURE: f64 = 1e-4;
 
 /// ⟨(b + c‖G‖²)h²⟩ = aηλ.

@@ -109,7 +109,7 @@ fn flattest(
     Statement { what: what.into(), check }
 }
 
-/// The point of Γ of least norm in which the directions (ŵ* + k)/√2 and (ŵ* − k)/√2, k the start's kernel direction, weigh 1 and 2:
+/// The point of Γ that is least in a norm with weights 1 and 2 along (ŵ* + k)/√2 and (ŵ* − k)/√2, k being the start's kernel direction:
 /// (1 + t)² + 4(1 − t)² is least at t = tan φ = 3/5.
 fn other_norm(instance: &Instance, regression: &Regression) -> Result<Vec<f64>, MinimizersError> {
     regression.minimizers.clone().at_angle(0.6f64.atan(), &instance.start)

@@ -46,7 +46,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     })
 }
 
-/// Whether the signs of h are those of a pattern that `negative` gives relative to the first; fewer than half a failure is asked for.
+/// Whether the signs of h follow a pattern. `negative` says at which steps the sign is not the first one. No failure is allowed.
 fn signs(what: &'static str, instance: &Instance, record: &LadderRecord, negative: fn(u64) -> bool) -> Statement {
     let failures = |run: &Run| {
         let first = run.swings.first().map_or(f64::NAN, |swing| swing.reading.displacement);

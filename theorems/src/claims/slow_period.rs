@@ -25,7 +25,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judged_on: &[&On::<Swings>(judge)],
 };
 
-/// Crossings are those of a cubic through four readings: a sine's fifth order over a 32nd of its period, over the period.
+/// The error of a crossing over the period. A cubic through four readings errs by a sine's fifth order over a 32nd of its period.
 const FLOOR: f64 = 1e-6;
 const SMALL: f64 = ENERGIES[0];
 const LARGE: f64 = ENERGIES[1];

@@ -25,7 +25,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     judged_on: &[&On::<Points>(judge)],
 };
 
-/// h of the start: its square is far below the multiplier's distance from −1, rounding over it too.
+/// h of the start. Both h² and rounding over h are far below the multiplier's distance from −1.
 const DISPLACEMENT: f64 = 1e-5;
 /// Steps in which a distance to Γ must have shrunk, or grown.
 const STEPS: usize = 200;
@@ -70,7 +70,7 @@ fn judge(instance: &Instance) -> Judged {
     })
 }
 
-/// |multiplier − law| over its bound: of one step from p ± h v₁, the odd part of h₊ over h.
+/// |multiplier − law| over its bound. The multiplier is the odd part of h₊ over h, for one step from p ± h v₁.
 fn multiplier(instance: &Instance, place: &Place, product: f64, law: fn(f64) -> f64) -> f64 {
     let (sharpness, v) = (place.geometry.sharpness, &place.geometry.direction);
     let effective = product / sharpness;
@@ -106,7 +106,7 @@ fn growth(instance: &Instance, place: &Place, product: f64) -> Result<f64, Minim
     Derivatives::new(&instance.loss).hessian_vector(&place.point, &probe, &mut normal);
     let length = norm(&normal);
     scale(&mut normal, 1e-9 / length);
-    // On the image's own side of v₁, which it must not cancel.
+    // The part along v₁ has the same sign as the image's part along v₁, so that the two do not cancel.
     let direction = &place.geometry.direction;
     let side = 1e-9f64.copysign(dot(&normal, direction));
     add_scaled(&mut normal, side, direction);

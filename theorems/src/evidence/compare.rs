@@ -14,9 +14,9 @@ pub struct Difference {
 
 /// Recorded evidence against a second run.
 ///
-/// Numbers are compared in their own units: an estimate and the mean of values in the half-width of its interval; what is held against a
-/// bound in that bound; errors, rungs and fitted constants in themselves; a column of a trace in its largest entry. Verdicts, outcomes, names
-/// and counts must be equal.
+/// Numbers are compared in their own units. The unit of an estimate or a mean is the half-width of its interval. The unit of a number that
+/// has a bound is this bound. Errors, rungs and fitted constants are their own units. The unit of a trace's column is its largest entry.
+/// Verdicts, outcomes, names and counts must be equal.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// How many numbers were compared.
@@ -69,7 +69,7 @@ impl Comparison {
         comparison
     }
 
-    /// Where all must be equal, so must be what has no unit: thresholds, places, notes.
+    /// If the tolerance is 0, everything without a unit must be equal too: thresholds, places, notes.
     fn rest<T: Serialize>(&mut self, at: &str, before: usize, a: &T, b: &T) {
         let written = |value: &T| serde_json::to_string(value).ok();
         if self.tolerance == 0.0 && self.differences.len() == before && written(a) != written(b) {
@@ -187,7 +187,7 @@ impl Comparison {
         a.iter().zip(b).for_each(|(a, b)| self.words(at, a, b));
     }
 
-    /// Texts with numbers in them, which are compared where they stand as numbers: their digits count where all must be equal.
+    /// Compares texts that contain numbers. The numbers are also compared elsewhere, so their digits count only if the tolerance is 0.
     fn words(&mut self, at: &str, a: &str, b: &str) {
         let without = |text: &str| text.replace(|c: char| c.is_ascii_digit() || "+-.e∞".contains(c), "");
         if self.tolerance == 0.0 || without(a) != without(b) {
@@ -204,7 +204,7 @@ impl Comparison {
         self.number(at, a, b, a.abs());
     }
 
-    /// What is not finite has been written as such, whatever it was.
+    /// Compares two numbers. The JSON files only say that a number is not finite, so two such numbers count as equal.
     fn number(&mut self, at: &str, a: f64, b: f64, unit: f64) {
         self.numbers += 1;
         if a == b || (!a.is_finite() && !b.is_finite()) {

@@ -100,8 +100,8 @@ struct TableFile {
     instance: String,
 }
 
-/// Writes evidence into a folder, in place of what evidence was there. The list of digests is removed first and written last: where it is
-/// missing the folder is not whole.
+/// Writes evidence into a folder, and replaces the evidence that was there. The list of digests is removed first and written last, so a
+/// folder without the list is not whole.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -137,7 +137,7 @@ pub fn write(
         let _ = writeln!(list, "{}  {name}", digest(bytes));
     }
     for stale in listed(folder).into_iter().filter(|name| !files.contains_key(name)) {
-        // What cannot be removed is reported by whoever reads the folder.
+        // A file that cannot be removed is reported when the folder is read.
         let _ = fs::remove_file(folder.join(stale));
     }
     put(&folder.join(CIRCUMSTANCES), &json(circumstances)?)?;
@@ -147,7 +147,7 @@ pub fn write(
 /// Reads a folder: all of it that is whole.
 ///
 /// # Errors
-/// There is no evidence in it, or of another format.
+/// The folder holds no evidence, or evidence of another format.
 pub fn read(folder: &Path) -> Result<Kept, FolderError> {
     let nothing = |reason: String| FolderError::Nothing { path: folder.into(), reason };
     fs::read_dir(folder).map_err(|error| nothing(error.to_string()))?;
@@ -208,7 +208,7 @@ pub fn read(folder: &Path) -> Result<Kept, FolderError> {
         claims.sort_by_key(|claim| place(&claim.id));
         for id in &summary.parameters.claims {
             let file = format!("{CLAIMS}/{id}.json");
-            // One that is there and cannot be read has been noted.
+            // A file that is there but cannot be read has already been noted.
             if !present.contains(&file) {
                 note(&mut damage, &file, "missing");
             }
@@ -238,7 +238,7 @@ fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8], damage: &mut Vec<Damage>
     serde_json::from_slice(bytes).map_err(|error| note(damage, name, &error.to_string())).ok()
 }
 
-/// One line a file: the first thing found is the plainest.
+/// Notes only the first fault of each file, because the first fault is the plainest.
 fn note(damage: &mut Vec<Damage>, file: &str, what: &str) {
     match damage.iter_mut().find(|damage| damage.file == file) {
         Some(known) if known.what.contains(what) => {}

@@ -42,7 +42,7 @@ impl ClaimEvidence {
         }
     }
 
-    /// Each constant, from the instance that knows it best. What theory says of it can depend on the instance: then it is several.
+    /// Each constant, from the instance that knows it best. If the theory's value depends on the instance, each value counts separately.
     pub fn best_estimates(&self) -> Vec<(&InstanceEvidence, &Estimate)> {
         let mut found: Vec<(&InstanceEvidence, &Estimate)> = Vec::new();
         for instance in self.held() {
@@ -50,8 +50,7 @@ impl ClaimEvidence {
                 let known =
                     found.iter_mut().find(|(_, known)| known.what == estimate.what && known.theory == estimate.theory);
                 match known {
-                    // NaN knows nothing.
-                    Some(known) if !(known.1.estimate.half_width <= estimate.estimate.half_width) => {
+                    Some(known) if is_narrower(estimate.estimate.half_width, known.1.estimate.half_width) => {
                         *known = (instance, estimate);
                     }
                     Some(_) => {}
@@ -61,6 +60,11 @@ impl ClaimEvidence {
         }
         found
     }
+}
+
+/// Whether an interval is narrower than another one, of which NaN is the widest.
+fn is_narrower(half_width: f64, than: f64) -> bool {
+    half_width < than || (than.is_nan() && !half_width.is_nan())
 }
 
 impl Estimate {
@@ -94,6 +98,12 @@ pub fn significant(value: f64, uncertainty: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_without_a_width_is_never_the_best() {
+        assert!(is_narrower(0.1, 0.2) && is_narrower(0.1, f64::NAN));
+        assert!(!is_narrower(0.2, 0.2) && !is_narrower(f64::NAN, 0.2) && !is_narrower(f64::NAN, f64::NAN));
+    }
 
     #[test]
     fn numbers_have_the_digits_that_are_known() {

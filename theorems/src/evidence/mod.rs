@@ -65,7 +65,7 @@ impl fmt::Display for Verdict {
 pub enum Outcome {
     Passes,
     Fails,
-    /// Neither at the confidence asked; also whatever is NaN or has no interval.
+    /// The check neither passes nor fails at the confidence asked, or its value is NaN or has no interval.
     Undecided,
 }
 
@@ -85,7 +85,7 @@ pub struct Hypothesis {
 }
 
 impl Hypothesis {
-    /// NaN never holds, nor does what was measured on nothing.
+    /// Whether the hypothesis holds: never if the measured value is NaN or nothing was measured.
     pub fn holds(&self) -> bool {
         self.measured.is_finite() && self.measured <= self.bound
     }
@@ -108,9 +108,9 @@ pub enum Check {
     Bound { ratios: Vec<f64> },
     /// The mean of independent values must be positive.
     Positive { values: Vec<f64> },
-    /// The mean of the values must be 0, up to what the finite parameter leaves, `bias`; to be known to `within` at least.
+    /// The mean of the values must be 0, up to the `bias` that the finite parameter leaves, and must be known to `within` at least.
     Zero { values: Vec<f64>, bias: f64, within: f64 },
-    /// There are no data, and why: decides nothing.
+    /// There are no data, for this reason. The check decides nothing.
     Missing { reason: String },
 }
 

@@ -14,7 +14,7 @@ pub const SCHEMA: &str = "sharpflow-evidence/2";
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Complete,
-    /// Interrupted: what is here is whole, the rest is missing.
+    /// The study was interrupted. The parts that are here are whole, and the rest is missing.
     Partial,
 }
 

@@ -24,8 +24,8 @@ const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
 /// The longest run, in steps: there are four times as many runs as in a ladder.
 const LONGEST_RUN: f64 = 2e5;
-/// Energies of starts under momentum, which makes swings grow: the largest, and the least, still above what a start's own errors of
-/// order ε make of it.
+/// The least and the largest energy of starts under momentum, which makes swings grow. The least is still above the energy that a
+/// start gets from its own errors of order ε.
 const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
 
 /// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
@@ -44,9 +44,10 @@ struct Extent {
 }
 
 impl Extent {
-    /// `None` where runs short enough do not come so far as to show a flow and to tell it from wrong ones.
+    /// Plans the runs; `None` where runs that are short enough end too early to show a flow and to tell it from wrong flows.
     ///
-    /// The ladder without its finest rung, which takes two thirds of the time, or else the whole, or one of five rungs further down.
+    /// The plan takes the first ladder that suffices: the instance's ladder without its finest rung, which takes two thirds of the
+    /// time, the whole ladder, or a ladder of as many rungs that starts one or two rungs lower.
     fn of(instance: &Instance, optimizer: &InstanceOptimizer) -> Option<Self> {
         let constants = optimizer.constants();
         let (reach, energy) = small_swings(constants, instance);
@@ -101,8 +102,8 @@ fn tells(optimizer: &InstanceOptimizer, instance: &Instance, horizon: f64, fines
     instance.tells(law, &twins, part(constants) * horizon * optimizer.own_time(), swing)
 }
 
-/// How much of gradient descent's horizon its own runs take: RMSprop with C_b < 2 is up to 2/C_b times as fast along the path, and
-/// is to come no further.
+/// The part of gradient descent's horizon that an optimizer's runs take. RMSprop with C_b < 2 is up to 2/C_b times as fast along the
+/// path, and must not go further along the path than gradient descent.
 fn part(constants: EdgeConstants) -> f64 {
     (0.5 * constants.decay).min(1.0)
 }
@@ -142,7 +143,7 @@ impl OtherRun {
 }
 
 impl DynamicsRecord {
-    /// All optimizers on an instance, one without runs where its finest would not come far enough.
+    /// The records of all optimizers on an instance. An optimizer whose runs would end too early has a record without runs.
     ///
     /// # Errors
     /// It was stopped, or a start is no start.
@@ -240,7 +241,8 @@ fn observe(
 ) -> Vec<OtherRun> {
     let steps = end.ceil() as u64;
     let stride = (steps as f64 / READINGS) as u64 | 1;
-    // A swing is largest in its first period where it dies out, in its last where it grows. The stride may miss both, or be a period.
+    // A swing that dies out is largest in its first period, and a swing that grows in its last period. The stride may miss both
+    // periods, or be as long as one.
     let period = period as u64;
     let swing = (period / PERIOD_READINGS as u64) | 1;
     let near_an_end = |step: u64| step.min(steps.saturating_sub(step)) <= period;
@@ -259,7 +261,7 @@ fn observe(
         let made = &mut made[start];
         match seen {
             Ok(Sight { reading, theta, point, .. }) => {
-                // The last step may lie a part of one beyond the flow's end.
+                // The last step may lie a fraction of a step beyond the flow's end.
                 made.times.push((step as f64).min(end) * step_lasts);
                 made.readings.push(reading);
                 made.points.push(point.to_vec());

@@ -24,14 +24,14 @@ const PLACES: usize = 33;
 const MOVES: f64 = 3.0;
 /// Slow periods of the coarsest run of a window.
 const PERIODS: f64 = 4.0;
-/// How far κ may move log e in one of them.
+/// How far κ may move log e in one slow period.
 const CHANGES: f64 = 0.5;
-/// What normal directions that answer late may add to log e on the finest rung (`energy_law.md`).
+/// The most that the late answers of normal directions may add to log e on the finest rung (`energy_law.md`).
 const LATE: f64 = 0.01;
 /// Readings of a period.
 pub const READINGS: usize = 12;
 const RUNGS: i32 = 5;
-/// Quarters of a decade by which a ladder may start lower for that, further than any run is short enough.
+/// The number of quarter-decade shifts that are tried to bring a ladder within `LATE`; at the last shift its runs are too long.
 const LOWER: i32 = 16;
 /// The longest run, in steps: on a regression, on a network.
 const LONGEST: [f64; 2] = [2e6, 5e5];
@@ -41,11 +41,11 @@ const LONGEST: [f64; 2] = [2e6, 5e5];
 pub struct GrowthRecord {
     pub optimizer: &'static InstanceOptimizer,
     pub runs: Vec<GrowthRun>,
-    /// The path predicted over the window, by the time in which a step lasts its rung.
+    /// The path predicted over the window, in the time in which one step lasts the ε of its rung.
     pub path: Vec<Place>,
 }
 
-/// One run, read at an odd stride twelve times a slow period.
+/// One run, which is read at an odd stride, twelve times in each slow period.
 #[derive(Debug)]
 pub struct GrowthRun {
     /// ε: how much of τ a step lasts.
@@ -66,10 +66,10 @@ pub struct Swung {
 /// What is run on an instance.
 struct Plan {
     optimizer: &'static InstanceOptimizer,
-    /// In the time in which a step lasts its rung.
+    /// The length of the runs, in the time in which one step lasts the ε of its rung.
     window: f64,
     intrinsic_lrs: Vec<f64>,
-    /// On the coarsest rung.
+    /// The energy of every start on the coarsest rung.
     energy: f64,
 }
 
@@ -94,7 +94,7 @@ impl Plan {
         // T·ε = π√(ε/2), times what momentum makes of it.
         let period = std::f64::consts::PI * constants.swing_factor();
         let within = |time: f64| 2.0 * (time / period).powi(2);
-        // The sizes of both parts of κ are added, momentum's and the rest: where the two cancel, each still acts within a period.
+        // The sizes of momentum's part of κ and of the rest are added, because each part acts within a period even if the two cancel.
         let of_momentum = constants.energy_rate_of_momentum();
         let sizes = |law: &EnergyLaw| (constants.energy_rate(law) - of_momentum).abs() + of_momentum.abs();
         let of_window = || instance.path.iter().take_while(|place| place.tau <= tau);
@@ -123,8 +123,8 @@ impl Plan {
     }
 }
 
-/// By how much the answers of normal directions that come late change κ at an intrinsic learning rate: such an answer has a part
-/// 1/(1 + ω²ℓ²) in phase with a swing of frequency ω, ℓ the steps by which it is late, of what it adds to κ at once.
+/// The change of κ at an intrinsic learning rate, because normal directions answer late. An answer that is ℓ steps late to a swing of
+/// frequency ω keeps the part 1/(1 + ω²ℓ²) in phase, and only this part of what an immediate answer adds to κ.
 fn late(constants: EdgeConstants, place: &Place, intrinsic_lr: f64) -> f64 {
     let part = |answer: &Answer| {
         let square = 2.0 * intrinsic_lr * (constants.swing_factor() * answer.late).powi(2);
@@ -223,7 +223,7 @@ fn energy(path: &[Place], (constants, intrinsic_lr): (EdgeConstants, f64), tau: 
     let quartic = a.law.quartic + (b.law.quartic - a.law.quartic) * (tau - a.tau) / (b.tau - a.tau);
     let square = reading.displacement * reading.displacement;
     let offset = reading.edge_offset + quartic * square;
-    // What h² and δ² would be without momentum; e^{2x} = h²/h²_eq, and a reading's K is 4 + ‖G‖².
+    // The division gives h² and δ as they would be without momentum. Here e^{2x} = h²/h²_eq, and a reading's K is 4 + ‖G‖².
     let factor = constants.swing_factor();
     let (square, offset) = (square / (factor * factor), offset / factor);
     let ratio = constants.stiffness(reading.log_gradient_square) * square / (2.0 * intrinsic_lr);

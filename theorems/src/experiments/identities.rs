@@ -72,7 +72,7 @@ impl IdentityRecord {
 /// The identities in double-double, held to the bound that a running error analysis of the same computation gives: of the forward and the
 /// backward pass, not of their result, so that it stays where the result vanishes.
 fn in_floats(network: &Network, seed: u64) -> Result<Vec<FloatTrial>, Rejected> {
-    // The bound is of doubles, and in proportion to the unit roundoff; twice for what is not of first order.
+    // The bound is for doubles and proportional to the unit roundoff. The factor 2 covers terms that are not of first order.
     const SHRINK: f64 = 2.0 * Quad::UNIT_ROUNDOFF / f64::UNIT_ROUNDOFF;
     let (bounded, precise) = (NetworkLoss::<Ball>::new(network)?, NetworkLoss::<Quad>::new(network)?);
     let (mut bounded, mut precise) = (Derivatives::new(&bounded), Derivatives::new(&precise));
@@ -172,7 +172,7 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
                 twins.extend(of_twins.map(twin));
             }
         }
-        // A float cannot refute an identity that both fields prove: where it exceeds its bound it says nothing.
+        // Floats cannot refute an identity that both fields prove. If they exceed their bound there, they decide nothing.
         let agrees = |trials: &Trials| {
             let mut of_identity = trials.trials.iter().filter(|trial| trial.identity == identity);
             of_identity.all(|trial| trial.agreed == trials.points)
@@ -215,5 +215,5 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
     }
 }
 
-/// Over any bound: sides that are not equal.
+/// The ratio that stands for unequal sides. It exceeds the bound, 1.
 const DISAGREES: f64 = 2.0;

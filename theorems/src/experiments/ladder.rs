@@ -155,7 +155,7 @@ fn runs_of(instance: &Instance, intrinsic_lr: f64, progress: &Progress) -> Resul
     let mut made: Vec<(Run, Oscillation)> = (0..STARTS).map(|start| (new(start), Oscillation::default())).collect();
     let flow_end = (instance.plan.horizon / intrinsic_lr).ceil() as u64;
     let window_start = (convergence_window(intrinsic_lr).0 / intrinsic_lr) as u64;
-    // The oscillation is read along the whole run, often enough; what claims compare is kept at the stride, in their windows.
+    // The oscillation is read often enough along the whole run. Readings that claims compare are kept at the stride, in their windows.
     let swing = (slow_period(intrinsic_lr) / instance.reading().of_period) as u64 | 1;
     let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);

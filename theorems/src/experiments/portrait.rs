@@ -17,7 +17,7 @@ use crate::progress::Progress;
 
 /// Energies of the swings a portrait shows.
 const ENERGIES: [f64; 6] = [0.1, 0.5, 1.0, 2.0, 4.0, 8.0];
-/// ηλ below what lets the largest of them keep its energy: to be seen on its level.
+/// The factor by which ηλ lies below the largest ηλ that lets the largest swing keep its energy, so that it is seen on its level.
 const BELOW: f64 = 0.01;
 /// Degrees between points of the grid.
 const DEGREES: usize = 5;
@@ -98,7 +98,7 @@ fn surface(instance: &Instance) -> Vec<[f64; 3]> {
     points
 }
 
-/// Along v₁ × p, to the nearest point of Γ at each step, until Γ closes or is lost.
+/// Points of Γ. Each step goes along v₁ × p and then to the nearest point of Γ, until Γ closes or is lost.
 fn minimizers(instance: &Instance) -> Result<Vec<[f64; 3]>, MinimizersError> {
     let mut forth = side(instance, 1.0)?;
     let closed = forth.len() > 3 && distance(&forth[forth.len() - 1], &forth[0]) < 1.5 * STRIDE;
@@ -123,7 +123,7 @@ fn side(instance: &Instance, sign: f64) -> Result<Vec<[f64; 3]>, MinimizersError
         let along = [v[1] * z - v[2] * y, v[2] * x - v[0] * z, v[0] * y - v[1] * x];
         let ahead = [x + sign * STRIDE * along[0], y + sign * STRIDE * along[1], z + sign * STRIDE * along[2]];
         let mut next = [0.0; 3];
-        // Where Γ ends, or λ₁ is not simple, so does the curve.
+        // The curve ends where Γ ends or λ₁ is not simple.
         if gamma.nearest(&ahead, &mut next).and_then(|()| gamma.geometry(&next, &mut geometry)).is_err() {
             break;
         }

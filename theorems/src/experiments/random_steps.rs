@@ -52,8 +52,8 @@ pub struct Recursion {
     pub sign: f64,
 }
 
-/// ṽ₊ against βṽ + (1−β)‖∇L(θ)‖² with β = (1−ηλ)^decay and η_in² = square·ηλ, up to (1−β)^power (of_s·s + of_square·s²)
-/// relative to ṽ = η_in²/η̃², s = ‖∇L(θ)‖²/ṽ.
+/// The law that ṽ₊ equals βṽ + (1−β)‖∇L(θ)‖² up to a remainder, where β = (1−ηλ)^decay, η_in² = square·ηλ and ṽ = η_in²/η̃². Relative
+/// to ṽ, the remainder is at most (1−β)^power (of_s·s + of_square·s²) with s = ‖∇L(θ)‖²/ṽ.
 #[derive(Clone, Copy, Debug)]
 pub struct Remainder {
     pub decay: i32,
@@ -63,7 +63,7 @@ pub struct Remainder {
     pub of_square: f64,
 }
 
-/// Random steps, one set an arithmetic, under its name: shapes, data, weights, norms and rates all drawn by the seed.
+/// Random steps, one set for each arithmetic, with its name. The seed draws shapes, data, weights, norms and rates.
 ///
 /// # Errors
 /// There is none in practice:  random targets are not constant.
@@ -95,7 +95,7 @@ impl Case {
         let (norm, intrinsic_lr, turn) = (power_of_ten(-3.0, 3.0), power_of_ten(-4.0, -0.05), power_of_ten(-1.5, 1.5));
         let data = Dataset::random(n, d, seed);
         let mut direction: Vec<f64> = (0..d).map(|_| StandardNormal.sample(&mut generator)).collect();
-        // Every fourth draw lies near the points that the cone leaves out, Xw = 0, as far as X has a kernel.
+        // About every fourth draw lies near Xw = 0, the points that the cone leaves out, if X has a kernel.
         if generator.random_bool(0.25) {
             approach_kernel(&LinearRegression::<f64>::new(&data)?, &mut direction);
         }

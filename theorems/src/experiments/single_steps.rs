@@ -15,11 +15,11 @@ pub struct StableStep {
     pub gradient_square: f64,
     /// L(θ).
     pub loss: f64,
-    /// L after the step − L(θ) + η̃‖∇L(θ)‖²: what the fall of the loss lacks of its linear part.
+    /// L after the step − L(θ) + η̃‖∇L(θ)‖²: the linear decrease of the loss minus its real decrease.
     pub lacks: f64,
     /// The largest λ₁ of ∇²L on the segment from θ to θ − η̃∇L(θ).
     pub sharpness: f64,
-    /// By how much ∇²L changes between neighbours of the points at which it was measured, over the tenth of λ₁ that it may.
+    /// The change of ∇²L between neighbouring points of measurement, over the largest change allowed, a tenth of λ₁.
     pub resolution: f64,
     /// |⟨∇L(θ), θ⟩| over its rounding bound.
     pub radial: f64,
@@ -36,7 +36,7 @@ impl<'a> SingleSteps<'a> {
         Self { loss, derivatives: Derivatives::new(loss) }
     }
 
-    /// What an inequality compares cancels near Γ: losses and gradient are taken in double-double.
+    /// Takes one step. The quantities that an inequality compares cancel near Γ, so losses and gradient are taken in double-double.
     pub fn step(&mut self, theta: &[f64], effective_lr: f64) -> Result<StableStep, DenseError> {
         let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
         let (before, gradient) = self.loss.precise(&wide);
@@ -70,9 +70,9 @@ impl<'a> SingleSteps<'a> {
         Ok((hessian, top))
     }
 
-    /// A bound of λ₁ on a segment: an eigenvalue moves no faster than the matrix, so between a and b it stays below
-    /// ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second order in the segment's length, which is halved until that is small. With the largest
-    /// such change that is left, over what is small.
+    /// A bound of λ₁ on a segment, and the largest change of ∇²L that is left on a part, over the change that counts as small. An
+    /// eigenvalue moves no faster than the matrix, so between a and b λ₁ stays below ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second
+    /// order in the segment's length. The segment is halved until the change of ∇²L is small.
     fn segment(
         &mut self,
         (a, from): (&[f64], &(Mat<f64>, f64)),

@@ -33,7 +33,7 @@ const ASIDE: f64 = 0.2;
 const NEAR: f64 = 1e-6;
 /// η̃ρ of single steps, on both sides of the threshold of stability.
 const PRODUCTS: [f64; 4] = [0.5, 1.0, 1.9, 2.5];
-/// By the claims' own bounds no run of these rates is longer.
+/// The most steps of a run. By the claims' own bounds, no run at these rates is longer.
 const MOST_STEPS: usize = 20_000;
 
 /// Why a loss has no record of descents in the stable regime.
@@ -66,7 +66,7 @@ pub enum Scope {
 #[derive(Debug)]
 pub struct StableRecord {
     pub name: String,
-    /// Where L is smooth on all of S, and so small that this can be enclosed.
+    /// The bounds over S, for a loss that is smooth on all of S and small enough to be enclosed.
     pub bounds: Option<SphereBounds>,
     pub runs: Vec<StableRun>,
     pub steps: Vec<StableStep>,
@@ -77,7 +77,7 @@ pub struct StableRecord {
 pub struct StableRun {
     pub intrinsic_lr: f64,
     pub steps: Vec<StableStep>,
-    /// Whether it was stopped before η̃ had passed the threshold it was to end at.
+    /// Whether the run reached `MOST_STEPS` before η̃ passed the threshold at which the run should end.
     pub stayed: bool,
 }
 
@@ -144,8 +144,8 @@ impl StableRecord {
             add_scaled(&mut start, h, normal);
             start
         };
-        // Starts, with ηλ, η̃₀ρ and the ε that ends the run. Random ones take the time that η̃ needs to grow; one aside of Γ is delayed by
-        // its gradient; near ones start a few steps, or one, before the end.
+        // Each start has the ηλ, η̃₀ρ and final ε of its runs. Runs from random starts last until η̃ has grown. The gradient delays the
+        // run from the start aside of Γ. Runs from the start near Γ begin a few steps, or one step, before their end.
         let mut starts: Vec<(Vec<f64>, Vec<Rate>)> = (0..STARTS)
             .map(|_| (normal_draw(), vec![(0.02, 0.02, LEAST_MARGIN), (0.005, 0.2, LEAST_MARGIN)]))
             .collect();
@@ -217,8 +217,8 @@ fn descend(
 }
 
 impl StableRun {
-    /// How it left the regime of ε = `margin`, for ρ = `bound` or else the largest sharpness on its own segments. `None` where it
-    /// started beyond.
+    /// How the run left the regime of ε = `margin`, where ρ is `bound` or else the largest sharpness on the run's own segments.
+    /// `None` if the run started beyond this regime, or ended at its own ε without leaving this regime.
     pub fn exit(&self, margin: f64, bound: Option<f64>) -> Option<Exit> {
         let mut highest = 0.0f64;
         // The largest sharpness up to where η̃ passes the threshold for it.
@@ -232,7 +232,7 @@ impl StableRun {
             highest
         });
         let exit = self.steps.iter().position(|step| step.effective_lr > (2.0 - margin) / sharpness);
-        // A run that stayed is held to the bounds at its last step; one that had left for its own ε may not have for another.
+        // A run that stayed is held to the bounds at its last step. A run that left the regime of its own ε may not have left this one.
         let step = if self.stayed { exit.or(self.steps.len().checked_sub(1)) } else { exit }?;
         let before = self.steps[..step].iter();
         (step > 0).then(|| Exit {
@@ -266,7 +266,7 @@ impl StableRecord {
     fn bound(&self, scope: Scope) -> Option<f64> {
         match scope {
             Scope::Path => None,
-            // Without one nothing can be said, and NaN says so.
+            // Without bounds nothing can be said about ρ, and NaN records this.
             Scope::Sphere => Some(self.bounds.as_ref().map_or(f64::NAN, |bounds| bounds.sharpness.upper)),
         }
     }

@@ -22,21 +22,21 @@ pub const DEEP: f64 = 30.0;
 const DEEP_LR: f64 = 2e-5;
 /// The longest run of them.
 const DEEP_STEPS: u64 = 15_000;
-/// Every second start, as they take double-double.
+/// Only every second start has a deep swing, because deep swings take double-double.
 const DEEP_STARTS: usize = 2;
-/// Below this the gradient gives h to more digits than θ − p in doubles does.
+/// Below this |h|, the gradient gives more digits of h than θ − p in doubles does.
 const SMALL: f64 = 1e-8;
 /// Readings of a period.
 const READINGS: f64 = 32.0;
 /// How long a run is, in periods: two upward crossings of δ lie within it, wherever it starts.
 const PERIODS: f64 = 2.2;
-/// Half decades, and without the finest where its runs were longer than this.
+/// The number of rungs, half a decade apart. The finest rung is left out if its runs would be longer than `LONGEST_RUN`.
 const RUNGS: i32 = 5;
 const LONGEST_RUN: u64 = 100_000;
-/// How far the energy may move in a period of the coarsest rung, |κ|·ηλ·T, for a swing to have one.
+/// How far the energy may move in a period of the coarsest rung, |κ|·ηλ·T, while a swing still counts as keeping its energy.
 const LARGEST_DRIFT: f64 = 0.25;
 
-/// How far it may move within a period of a large swing of that rung, in units of the energy itself (`energy.md`).
+/// How far the energy may move within a period of a large swing on the coarsest rung, in units of the energy itself (`energy.md`).
 const LARGEST_VARIATION: f64 = 0.1;
 
 /// Short runs on one instance: two slow periods of a small and of a large oscillation, on a ladder of their own.
@@ -52,13 +52,13 @@ impl SwingRecord {
         (LARGEST_DRIFT / (rate * optimizer.swing_factor() * EdgeStart::period(1.0, energy))).powi(2)
     }
 
-    /// The ladder: half decades from where the energy law lets an oscillation keep its energy for a period. A large swing, which tells
-    /// that energy from wrong ones, keeps it as well as that asks for.
+    /// The ladder, in half decades down from the ηλ at which the energy law lets an oscillation keep its energy for a period. For a
+    /// large swing the ladder starts so low that the energy varies little enough to be told from wrong energies.
     pub(super) fn rungs(instance: &Instance, optimizer: EdgeConstants, energy: f64) -> Vec<f64> {
         let mut top =
             (instance.plan.intrinsic_lrs[0] * optimizer.memory_factor()).min(Self::steady(instance, optimizer, energy));
         if energy == ENERGIES[1] {
-            // Predicted where it is small, from where it goes like √(ηλ).
+            // The variation is predicted at a small ηλ, from where it grows like √(ηλ).
             let lower = 0.1 * top;
             let moves = predicted_variation(&instance.path[0].law, lower, energy);
             top = top.min(lower * (LARGEST_VARIATION / moves).powi(2));
@@ -150,7 +150,7 @@ fn steps_of(intrinsic_lr: f64, energy: f64) -> u64 {
     (PERIODS * EdgeStart::period(intrinsic_lr, energy)).ceil() as u64
 }
 
-/// The runs of one energy on a rung; those whose |h| sinks into rounding in double-double.
+/// The runs of one energy on a rung. A run whose |h| sinks into rounding is repeated in double-double.
 fn runs_of(
     instance: &Instance,
     intrinsic_lr: f64,
@@ -192,7 +192,7 @@ fn precise_run(
     let loss = Precise(&instance.loss);
     let mut evaluator = Evaluator::new(loss);
     let mut weights = wide(&edge.weights(&instance.start, &instance.geometry, LEARNING_RATE));
-    // Γ's point, and so h, is known to doubles only: what h lacks is added along v₁.
+    // The point of Γ, and so h, is known only in doubles. The missing part of h is added along v₁.
     let found = precise_displacement(&mut evaluator, &weights, &instance.geometry);
     let lacks = (Quad::from_f64(edge.displacement(&instance.geometry)) - found) * norm(&weights);
     add_scaled(&mut weights, lacks, &wide(&instance.geometry.direction));
@@ -228,7 +228,7 @@ fn precise_displacement(
     along * norm(weights) / Quad::from_f64(geometry.sharpness)
 }
 
-/// Two periods of an oscillation from every start, whatever makes it.
+/// Two periods of an oscillation from every start, under any descent.
 pub(super) fn watch(
     instance: &Instance,
     descent: &mut dyn Descent<Starts>,
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
     use crate::instance::FAMILIES;
 
-    /// What E lacks at the next order is relatively of the size of √(ηλ); with κ in it the energy drifts besides.
+    /// The terms of the next order that E leaves out have the relative size √(ηλ). Those of κ also make the energy drift.
     #[test]
     fn the_variation_predicted_goes_like_the_root() {
         for (quartic, slope_along_gradient) in [(0.0, 0.0), (-40.0, 60.0), (5.0, -20.0)] {
@@ -328,7 +328,7 @@ mod tests {
         }
     }
 
-    /// In doubles rounding has a part in how deep a deep swing goes, and so in its period; in double-double it has none.
+    /// In doubles, rounding changes the depth of a deep swing, and so its period. In double-double, rounding changes neither.
     #[test]
     fn a_deep_swing_needs_double_double() {
         let drawn = (0..32).find_map(|seed| {

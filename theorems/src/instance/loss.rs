@@ -102,15 +102,15 @@ impl InstanceLoss {
 
     /// |⟨∇L(θ), θ⟩| over what rounding explains; `sharpness` is λ₁ near θ.
     ///
-    /// In double-double a breach that doubles could show, 2⁻⁵³ of the gradient's scale, stands far above rounding; half its
-    /// digits are asked for.
+    /// A breach that doubles could show is 2⁻⁵³ of the gradient's scale, which stands far above rounding in double-double. The bound
+    /// asks for about half the digits of double-double.
     pub fn radial_gradient(&self, theta: &[f64], sharpness: f64) -> f64 {
         let theta: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
         radial_part(&theta, &self.precise(&theta).1, sharpness)
     }
 
-    /// What rounding makes of λ₁ at a place, relatively: a regression's bound is derived from its data, a network's is the error of
-    /// ∇²L·v₁ that double-double sees, fourfold.
+    /// The relative rounding error of λ₁ at a place. A regression's bound is derived from its data. A network's bound is four times
+    /// the error of ∇²L·v₁ that double-double shows.
     pub fn curvature_rounding(&self, place: &Place) -> f64 {
         let Place { point, geometry, .. } = place;
         match self {

@@ -7,11 +7,11 @@ use super::Rejected;
 /// Matrices of D×D doubles that a reading holds at once, on every thread that reads: ∇²L, its symmetric part, eigenvectors twice, the
 /// decomposition's own, and directions.
 const MATRICES: f64 = 8.0;
-/// Where the system does not say.
+/// The bytes taken as free if the system does not say.
 const USUAL: f64 = 4.0 * GIB;
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// Refuses more weights than dense matrices of their number squared have room for.
+/// Refuses a number of weights whose dense matrices do not fit into memory.
 ///
 /// # Errors
 /// [`Rejected::Memory`], with the most that fit.
@@ -26,7 +26,7 @@ pub(super) fn check(weights: usize) -> Result<(), Rejected> {
     Err(Rejected::Memory { weights, needed: needed / GIB, available: available / GIB, most })
 }
 
-/// Bytes that are free, as Linux says; of those a control group allows, where it allows fewer.
+/// The bytes that Linux says are free, or the bytes that a control group allows, if these are fewer.
 fn available() -> f64 {
     let number = |text: &str| text.split_whitespace().find_map(|word| word.parse::<f64>().ok());
     let free = read_to_string("/proc/meminfo").ok().and_then(|text| {

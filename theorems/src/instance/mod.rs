@@ -80,7 +80,7 @@ const OF_REGRESSIONS: Limits =
 const OF_NETWORKS: Limits =
     Limits { horizon: 0.5, steps: 2e5, usual: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
 
-/// Why an instance cannot be judged. Decided before it runs, so never by its outcome.
+/// Why an instance cannot be judged. This is decided before the instance runs, so never by its outcome.
 #[derive(Debug, Error)]
 pub enum Rejected {
     #[error(transparent)]
@@ -118,7 +118,7 @@ pub enum Rejected {
     )]
     Growth { tau: f64, energy: f64, rate: f64 },
     #[error(
-        "at τ = {tau:.3} ‖G‖² makes up so much of K = {stiffness:.0} that data cannot see its 4: {LARGEST_STIFFNESS} is the most"
+        "at τ = {tau:.3} ‖G‖² makes up so much of K = {stiffness:.0} that data cannot tell the other part, 4: the largest K allowed is {LARGEST_STIFFNESS}"
     )]
     Stiff { tau: f64, stiffness: f64 },
     #[error(
@@ -132,7 +132,7 @@ pub enum Rejected {
     TooSlow { quartic: f64, top: f64, steps: f64, limit: f64 },
 }
 
-/// Why an instance is not admitted, with what stands without runs: a point of its Γ.
+/// Why an instance is not admitted, and the instance without runs that is left: a point of its Γ.
 struct Refusal {
     why: Rejected,
     grounded: Option<Box<Instance>>,
@@ -188,12 +188,12 @@ pub struct Place {
     pub answers: Vec<Answer>,
 }
 
-/// How a normal direction u_k answers h², by −½h²⟨∇³L[v₁, v₁], u_k⟩/λ_k, and that late where λ_k is small.
+/// How a normal direction u_k answers h². The answer is −½h²⟨∇³L[v₁, v₁], u_k⟩/λ_k, and comes late where λ_k is small.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
     /// ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k), its part of −q.
     pub part: f64,
-    /// λ₁/λ_k: it comes half as many steps late.
+    /// λ₁/λ_k. The answer comes half this number of steps late.
     pub late: f64,
 }
 
@@ -210,7 +210,7 @@ pub struct Instance {
     pub geometry: Geometry<f64>,
     /// Evenly spaced over the horizon, ends included.
     pub path: Vec<Place>,
-    /// Why nothing is run; `None` where the plan is.
+    /// Why nothing is run; `None` if the plan is run.
     pub without_runs: Option<String>,
     /// The plan of its runs.
     pub plan: Plan,
@@ -226,7 +226,7 @@ impl Instance {
         Self::new(name, &split.training, digits::ANGLE, seed)
     }
 
-    /// A user's data; a point of their Γ alone, where runs from there would leave the theory or take too long.
+    /// The instance of a user's data. If its runs would leave the theory or take too long, it is a point of Γ without runs.
     ///
     /// # Errors
     /// The data have no Γ.
@@ -341,14 +341,14 @@ impl Instance {
         })
     }
 
-    /// The flow of wrong constants over a horizon, or as far as it can be followed: on its way it may meet a crossing of eigenvalues
-    /// that the law's does not reach. What is compared with it ends there.
+    /// The flow of wrong constants over a horizon, or as far as it can be followed. This flow may meet a crossing of eigenvalues that
+    /// the law's flow does not reach, and every comparison with it ends there.
     ///
     /// # Errors
-    /// It cannot be followed to any part of that place.
+    /// The flow can be followed to none of the tried parts of the way to its crossing.
     pub fn twin_flow(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
-        // The integrator looks ahead: where it fails lies somewhat beyond the crossing. Where the gap closes but slowly v₁ turns fast,
-        // and it gives up on steps that short before it meets the crossing.
+        // The integrator looks ahead, so it fails at a place somewhat beyond the crossing. If the gap closes only slowly, v₁ turns fast,
+        // and the integrator gives up on such short steps before it meets the crossing.
         const BEFORE: [f64; 3] = [0.9, 0.5, 0.25];
         let whole = self.flow_over(constants, horizon);
         let Some(tau) = whole.as_ref().err().and_then(FlowError::reached) else { return whole };

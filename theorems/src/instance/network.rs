@@ -72,8 +72,8 @@ impl Family {
     }
 }
 
-/// Where the flow from a point of Γ comes to, as far as it can be followed. A minimum as training first meets it is sharp, and
-/// changes so fast along Γ that small ηλ alone show the theory there; the flow leads on to where any is in its range.
+/// The end of the flow from a point of Γ, as far as the flow can be followed. The minimum that training first meets is sharp, and
+/// changes so fast along Γ that only small ηλ show the theory there. The flow leads to a point where ηλ need not be so small.
 fn settle(
     loss: &NetworkLoss<f64>,
     precise: Arc<NetworkLoss<Quad>>,
@@ -100,7 +100,7 @@ fn settle(
 }
 
 impl Instance {
-    /// A user's network; a point of its Γ alone, where runs from there would leave the theory or take too long.
+    /// The instance of a user's network. If its runs would leave the theory or take too long, it is a point of Γ without runs.
     ///
     /// # Errors
     /// The network is not admitted, or no point of Γ was reached.

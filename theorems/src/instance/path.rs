@@ -84,7 +84,7 @@ impl<'a> Laws<'a> {
     }
 }
 
-/// The ladder of a path, its horizon, up to how many places the hypotheses hold, and why no further.
+/// The ladder of a path, its horizon, the number of places up to which the hypotheses hold, and why they hold no further.
 ///
 /// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
 /// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
@@ -96,14 +96,14 @@ fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option
         let (tau, quartic) = (place.tau, place.law.quartic);
         top = f64::min(top, (place.geometry.edge_stiffness() / (2.0 * quartic)).powi(2));
         let bottom = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
-        // A path that is followed to τ, and no further than the steps of its finest run reach.
+        // The path is followed to τ, but no further than the usual steps of its finest run reach, or the least horizon.
         let horizon = tau.min((limits.usual * bottom).max(LEAST_HORIZON));
         if k > 0 {
             grown += 0.5 * (tau - path[k - 1].tau) * (rate(place) + rate(&path[k - 1]));
         }
         // η̃λ₂ < 2 while η̃λ₁ swings up to 2 + 4√(ηλ), the window that runs are held to.
         let swing = 4.0 * top.sqrt();
-        // Twice that: near it λ₂'s own oscillation joins in.
+        // The gap must be twice as large, because λ₂'s own oscillation joins in near the limit.
         let (gap, needed) = (place.geometry.relative_gap(), 2.0 * swing / (2.0 + swing));
         let energy = START_ENERGY * grown.exp();
         if !(bottom > 0.0 && limits.steps * bottom >= LEAST_HORIZON) {
@@ -162,7 +162,7 @@ pub(super) fn worst_quartic(path: &[Place]) -> f64 {
     path.iter().map(|place| place.law.quartic).fold(0.0, |worst: f64, q| if q.abs() > worst.abs() { q } else { worst })
 }
 
-/// ∫₀^τ of what a law says, along a path, linear between its places.
+/// ∫₀^τ of a quantity of the energy law along a path. The quantity is linear between the path's places.
 pub fn integral(path: &[Place], tau: f64, of: impl Fn(&EnergyLaw) -> f64) -> f64 {
     path.windows(2)
         .map(|pair| {

@@ -33,15 +33,16 @@ pub mod digits {
 
 /// A linear regression in its principal components, with its Γ and a point of Γ to start at.
 ///
-/// The loss depends on Xw alone, and gradient descent on no choice of orthogonal axes: in the coordinates Vᵀw of the range of Xᵀ and one for
-/// the kernel, along which the start lies, everything measured is the same but for rounding, and D is at most the number of samples.
+/// The loss depends only on Xw, and gradient descent does not depend on the choice of orthogonal axes. The coordinates are Vᵀw for the
+/// range of Xᵀ, and one more for the kernel, along which the start lies. In these coordinates everything measured is the same but for
+/// rounding, and D is at most the number of samples.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The data set, as evidence names it.
     pub name: String,
     /// UΣ, and a column of zeros for the kernel, with the centred targets.
     pub scores: Dataset,
-    /// The same for those.
+    /// The loss of the scores.
     pub loss: LinearRegression<f64>,
     /// Γ.
     pub minimizers: LinearRegressionMinimizers<f64>,
@@ -55,8 +56,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// A start at `angle` from the minimum-norm solution, towards a kernel direction drawn by the seed; that solution, where Γ is a single
-    /// point.
+    /// Prepares a start at `angle` from the minimum-norm solution, towards a kernel direction drawn by the seed. If Γ is a single point,
+    /// the start is the minimum-norm solution.
     ///
     /// # Errors
     /// Data without a regression; an angle off Γ; λ₁ not simple.
@@ -86,7 +87,7 @@ impl Prepared {
         Ok(Self { name, scores, loss, minimizers, start, geometry, components, kernel })
     }
 
-    /// The coordinates of a centred sample, whose product with weights in coordinates is that of the sample with the weights.
+    /// The coordinates of a centred sample. Their product with the coordinates of weights is the product of the sample and the weights.
     pub fn coordinates(&self, sample: &[f64]) -> Vec<f64> {
         let (mut coordinates, _) = self.components.coordinates(sample);
         coordinates.push(dot(sample, &self.kernel));

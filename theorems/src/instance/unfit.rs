@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// Random points at which a network is looked at.
 const POINTS: usize = 16;
-/// By this factor at least the gradient falls from doubles to double-double where it is nothing but rounding (the units' own ratio is 2⁻⁴⁹).
+/// A gradient that is nothing but rounding falls by at least this factor from doubles to double-double (the units' own ratio is 2⁻⁴⁹).
 const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
 
 /// Why there is nothing to test.
@@ -32,7 +32,7 @@ fn because(nodes: &[String]) -> String {
     }
 }
 
-/// The random points of the sphere, the first of which has a number: by the seed, as `inspect` shows it.
+/// Random points of the sphere, drawn by the seed. `inspect` shows the first of them at which the network has a number.
 pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f64>> {
     let mut generator = generator(seed, Stream::Direction);
     let draw = move || {
@@ -46,7 +46,7 @@ pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f6
 /// A random point at which a network has a number, where it changes with the weights.
 ///
 /// # Errors
-/// [`Unfit`] in the inner result: there is none.
+/// The inner result is [`Unfit`] if there is no such point.
 pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>, NetworkError> {
     let loss = NetworkLoss::<f64>::new(network)?;
     let precise = NetworkLoss::<Quad>::new(network)?;

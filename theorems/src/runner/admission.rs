@@ -14,7 +14,7 @@ const TRIES: usize = 20;
 /// The name of the kind of random linear regressions.
 const REGRESSIONS: &str = "random";
 
-/// A user's data as the only instance. Where their runs would leave the theory, or take too long, claims that need none are judged.
+/// A user's data as the only instance. If its runs would leave the theory or take too long, only claims without runs are judged.
 pub(super) fn admit_data(
     name: &str,
     data: &Dataset,
@@ -31,8 +31,8 @@ pub(super) fn admit_data(
     }
 }
 
-/// A user's network, trained from the first random weights that lead to a start within the theory; from the first that lead to Γ at
-/// all, where none do.
+/// A user's network, trained from the first random weights that lead to a start within the theory. If no weights do, the network is
+/// trained from the first weights that lead to Γ at all.
 pub(super) fn admit_network(name: &str, network: &Network, seed: u64, gathered: &mut Gathered) -> Vec<Instance> {
     let (mut last, mut grounded) = (None, None);
     for seed in seeds(seed, Stream::Instances).take(TRIES) {
@@ -70,8 +70,8 @@ pub(super) fn admit_network(name: &str, network: &Network, seed: u64, gathered: 
     }
 }
 
-/// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and replaced; the digits
-/// are not replaced, so that they are missing is told.
+/// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and a dropped draw is replaced.
+/// The digits are not replaced; if they are missing, the evidence says so.
 pub(super) fn admit(population: &Population, progress: &Progress, gathered: &mut Gathered) -> Vec<Instance> {
     let mut instances = Vec::new();
     match Instance::digits(population.seed) {
@@ -97,7 +97,7 @@ pub(super) fn admit(population: &Population, progress: &Progress, gathered: &mut
                 break;
             }
             let missing = LEAST_INSTANCES.saturating_sub(of_digits + converging(&instances));
-            // The last places are kept for them.
+            // The last places are kept for instances whose runs converge.
             let must_converge = name == REGRESSIONS && missing >= wanted - instances.len();
             match draw(seed) {
                 Ok(instance) if must_converge && !instance.plan.to_convergence => {

@@ -52,7 +52,7 @@ pub enum Event {
     Now(String),
 }
 
-/// Runs a study. `tell` hears of its progress; `progress` can stop it; what `store` holds of it is not done again.
+/// Runs a study. `tell` receives its progress, `progress` can stop the study, and parts that `store` holds are not done again.
 ///
 /// # Errors
 /// The user's data cannot be read; a record cannot be made; the store cannot be written to.
@@ -81,7 +81,7 @@ pub fn run(
     let parts = EXPERIMENTS.iter().flat_map(|experiment| experiment.parts(&study.claims, population, &instances));
     let parts: Vec<Part<'_>> = parts.collect();
     tell(Event::Total(parts.iter().map(|part| part.steps).sum()));
-    // Parts side by side: a thread that one leaves idle goes on to the next. `None` when stopped.
+    // Parts run side by side, and an idle thread takes the next part. The result is `None` when stopped.
     let of_part = |part: &Part<'_>| -> Result<Option<Done>, StudyError> {
         if progress.stopped() {
             return Ok(None);

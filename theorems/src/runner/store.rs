@@ -39,7 +39,7 @@ impl Store {
         self.folder.as_ref().map(|folder| folder.join(format!("{:016x}.cbor", hasher.finish())))
     }
 
-    /// What was found of a part; a file that cannot be read, or whose bits are not those that were written, is as good as none.
+    /// The findings of a part. A file that cannot be read, or whose bits have changed, counts as missing.
     pub(super) fn load(&self, work: &str) -> Option<Done> {
         let bytes = read(self.file(work)?).ok()?;
         let (digest, content) = bytes.split_at_checked(DIGEST)?;
@@ -82,7 +82,7 @@ fn fingerprint(study: &Study) -> io::Result<String> {
     let population = &study.population;
     let claims: Vec<&str> = study.claims.iter().map(|claim| claim.id).collect();
     (claims, population.seed, population.regressions, population.networks).hash(&mut hasher);
-    // The data or the network count as they were read, whatever became of the file since.
+    // The data or the network are hashed as they were read, even if the file has changed since.
     format!("{:?}", population.source).hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }

@@ -214,7 +214,7 @@ fn follow<E: From<TraceError>>(
         geometry: Geometry::new(dimension),
         minimizers,
     };
-    // Rows at the stride asked for; the oscillation is read often enough whatever that is.
+    // Rows come at the stride asked for. The oscillation is read often enough at any stride.
     let swing = (slow_period(setup.nominal_intrinsic_lr()) / 32.0) as u64 | 1;
     let due = |step: u64| step.is_multiple_of(setup.stride) || step.is_multiple_of(swing);
     let alive = |step: u64| {
@@ -270,8 +270,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// λ₁ at θ of the latest reading; in double-double where the data are so conditioned that doubles may leave less than half its digits, and
-    /// so few that a row takes no seconds.
+    /// λ₁ at θ of the latest reading. Double-double is used if the data's conditioning may leave less than half of its digits in doubles, and
+    /// if the data are so few that a row does not take seconds.
     fn sharpness(&mut self, near: f64) -> Result<f64, SharpnessError> {
         const HALF: f64 = 1e-8;
         let theta = self.tracker.theta();
