@@ -121,7 +121,9 @@ mod tests {
         space.make_tangent(&x, &mut v);
         let whole = norm(&v);
         scale(&mut v, 1.0 / whole);
-        assert!(dot(&v[..2], &x[..2]).abs() < 1e-15 && dot(&v[3..], &x[3..]).abs() < 1e-14 && v[2] == 3.0 / whole);
+        assert!(
+            dot(&v[..2], &x[..2]).abs() < 1e-15 && dot(&v[3..], &x[3..]).abs() < 1e-14 && v[2] == 3.0 * (1.0 / whole)
+        );
         // The second difference of a curve that stays on the space has the geodesic's normal part.
         let at = |s: f64| {
             let mut moved: Vec<f64> = x.iter().zip(&v).map(|(x, v)| x + s * v).collect();
