@@ -6,12 +6,12 @@
 //! Derivation: `proofs-notes/exact_arithmetic.md`.
 //!
 //! ```
+//! use sharpflow::arithmetic::PrimeField;
 //! use sharpflow::identities::try_exactly;
 //! use sharpflow::network::zoo::find;
 //!
 //! let network = find("batch_norm").ok_or("no such architecture")?.exact()?;
-//! const PRIME: u64 = (1 << 61) - 1;
-//! let trials = try_exactly::<PRIME>(&network, 1, 0)?;
+//! let trials = try_exactly::<PrimeField<{ (1 << 61) - 1 }>>(&network, 1, 0)?;
 //! assert!(trials.confirm() && trials.log2_accident < -20.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
