@@ -30,7 +30,7 @@ pub use normalize::Normalization;
 pub use patches::Patches;
 pub use product::MatrixProduct;
 pub use rearrange::{Reshape, Slice, Transpose};
-pub use reductions::{Maximum, Mean, Sum};
+pub use reductions::{Maximum, Mean, Sum, Total};
 pub use softmax::Softmax;
 pub use source::{Constant, Origin, Weight};
 

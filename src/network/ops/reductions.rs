@@ -11,71 +11,30 @@ use crate::network::error::{Fault, PointFault};
 use crate::network::homogeneity::{Degree, Operands, Reason};
 use crate::network::shape::{Reduction, Shape};
 
-/// The sum over some axes.
+/// The mean over some axes, or else the sum.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sum {
+pub struct Total<const MEAN: bool> {
     pub axes: Vec<usize>,
 }
 
-impl Operation for Sum {
-    const NAMES: &'static [&'static str] = &["sum"];
-
-    fn read(_: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        Ok(Self { axes: parameters.axes_of("axes")? })
-    }
-
-    fn facts(&self) -> Facts {
-        Facts { name: "sum", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
-    }
-
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("axes", format!("{:?}", self.axes))]
-    }
-
-    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
-        reduced_shape(inputs[0], &self.axes)
-    }
-
-    fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
-        operands.reduced(&self.axes)
-    }
-
-    fn complexity(&self, inputs: &[Fraction], shapes: &[&Shape], _: &Shape, _: &mut Roots) -> Fraction {
-        inputs[0].sum_of(reduction(shapes[0], &self.axes).reduced())
-    }
-
-    fn text(&self, inputs: &[&str]) -> String {
-        format!("sum of {} over {}", inputs[0], axes_text(&self.axes))
-    }
-
-    fn latex(&self, inputs: &[String]) -> String {
-        format!("\\textstyle\\sum_{{{}}} {}", axes_index(&self.axes), inputs[0])
-    }
-
-    fn rational(&self) -> Op {
-        self.clone().into()
-    }
-
-    fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {
-        Summed { reduction: reduction(inputs[0], &self.axes), mean: false }.into()
-    }
-}
+/// The sum over some axes.
+pub type Sum = Total<false>;
 
 /// The mean over some axes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mean {
-    pub axes: Vec<usize>,
-}
+pub type Mean = Total<true>;
 
-impl Operation for Mean {
-    const NAMES: &'static [&'static str] = &["mean"];
+impl<const MEAN: bool> Operation for Total<MEAN>
+where
+    Self: Into<Op>,
+{
+    const NAMES: &'static [&'static str] = if MEAN { &["mean"] } else { &["sum"] };
 
     fn read(_: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
         Ok(Self { axes: parameters.axes_of("axes")? })
     }
 
     fn facts(&self) -> Facts {
-        Facts { name: "mean", arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
+        Facts { name: Self::NAMES[0], arity: 1, is_smooth: true, is_algebraic: true, role: Role::Other }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -95,11 +54,12 @@ impl Operation for Mean {
     }
 
     fn text(&self, inputs: &[&str]) -> String {
-        format!("mean of {} over {}", inputs[0], axes_text(&self.axes))
+        format!("{} of {} over {}", Self::NAMES[0], inputs[0], axes_text(&self.axes))
     }
 
     fn latex(&self, inputs: &[String]) -> String {
-        format!("\\operatorname{{mean}}_{{{}}} {}", axes_index(&self.axes), inputs[0])
+        let operator = if MEAN { "\\operatorname{mean}" } else { "\\textstyle\\sum" };
+        format!("{operator}_{{{}}} {}", axes_index(&self.axes), inputs[0])
     }
 
     fn rational(&self) -> Op {
@@ -107,7 +67,7 @@ impl Operation for Mean {
     }
 
     fn kernel(&self, inputs: &[&Shape], _: &Shape) -> Kernel {
-        Summed { reduction: reduction(inputs[0], &self.axes), mean: true }.into()
+        Summed { reduction: reduction(inputs[0], &self.axes), mean: MEAN }.into()
     }
 }
 
