@@ -6,7 +6,7 @@ use std::io::{IsTerminal, stdout};
 
 use console::Term;
 
-use sharpflow_theorems::evidence::{ClaimEvidence, Decided, Estimate, StudyEvidence, Verdict};
+use sharpflow_theorems::evidence::{ClaimEvidence, Decided, Pooled, StudyEvidence, Verdict};
 use sharpflow_theorems::verdict::FAMILY_CONFIDENCE;
 
 use crate::terminal::strength;
@@ -24,7 +24,7 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let width = if is_terminal { usize::from(Term::stdout().size().1).max(LEAST) } else { WIDTH };
     let colours = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
-    let mut text = String::new();
+    let mut text = String::from("Before each number: on how many instances the hypotheses held, of how many that were tried.\n");
     for claim in &evidence.claims {
         let (colour, mark) = match claim.verdict {
             Verdict::Confirmed => ("\x1b[1;32m", '✓'),
@@ -34,7 +34,9 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
         };
         let verdict = format!("{mark} {:<17}", claim.verdict.to_string());
         let verdict = if colours { format!("{colour}{verdict}\x1b[0m") } else { verdict };
+        let (held, tried, _) = claim.counts();
         let says = if claim.reason.is_empty() { claim.headline() } else { "see below".into() };
+        let says = format!("{held}/{tried} {says}");
         let room = width.saturating_sub(names + 22);
         let _ = writeln!(text, "{verdict} {:<names$}  {}", claim.id, cut(&says, room));
         if verbose {
@@ -50,7 +52,7 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let parameters = &evidence.summary.parameters;
     let _ = write!(text, "{}. Seed {}.", tally.join(", "), parameters.seed);
     if parameters.intervals > 0 {
-        let _ = write!(text, " {} intervals, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
+        let _ = write!(text, " {} Student intervals of drawn seeds, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
     }
     for (reason, verdict, claims) in reasons(evidence) {
         let _ = write!(text, "\n{verdict} ({claims}): {reason}");
@@ -106,14 +108,13 @@ fn cut(text: &str, columns: usize) -> String {
 /// All that was measured of a claim, a line each.
 fn details(claim: &ClaimEvidence) -> Vec<String> {
     let mut lines = vec![format!("{}; {}", strength(claim.strength), claim.title)];
-    let held = claim.held().count();
     if let Some(first) = claim.held().next() {
         lines.extend((0..first.statements.len()).filter_map(|k| claim.worst_check(k)).map(check));
-        lines.extend(claim.best_estimates().into_iter().map(|(_, known)| estimate(known)));
+        lines.extend(claim.pooled().iter().map(estimate));
         let (rejected, twins) = claim.twins_rejected();
         lines.push(format!("{rejected} of {twins} wrong twins rejected"));
     }
-    lines.push(format!("{held} of {} instances within the hypotheses", claim.instances.len()));
+    lines.push(format!("instances: {}", claim.tally()));
     let outside = claim.instances.iter().filter(|instance| instance.verdict == Verdict::HypothesisFailed);
     lines.extend(outside.map(|instance| format!("outside: {}: {}", instance.instance, instance.reason)));
     lines.extend(claim.not_judged.iter().map(|why| format!("not judged on {why}")));
@@ -124,10 +125,16 @@ fn check(decided: &Decided) -> String {
     format!("{}: {}", decided.what, decided.shows)
 }
 
-fn estimate(known: &Estimate) -> String {
-    let notices = known.notices.map_or(String::new(), |change| format!(", would notice {change:.1e}"));
-    let theory = known.predicted().map_or(String::new(), |theory| format!(" (theory {theory}{notices})"));
-    format!("{} = {}{theory}", known.what, known.measured())
+fn estimate(known: &Pooled<'_>) -> String {
+    let theory = known.predicted().map_or(String::new(), |theory| format!(" (theory {theory})"));
+    let worst = known.worst.1.measured();
+    let on = &known.worst.0.instance;
+    match known.instances {
+        1 => format!("{} = {worst}{theory}", known.what),
+        count => {
+            format!("{} = {}{theory}, pooled over {count}; worst {worst} on {on}", known.what, known.measured())
+        }
+    }
 }
 
 #[cfg(test)]

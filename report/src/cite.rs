@@ -51,11 +51,16 @@ fn sentence(kept: &Kept, by: &Provenance) -> String {
     if let Some(summary) = &kept.summary {
         let parameters = &summary.parameters;
         text += &format!(
-            ", seed {}, {} instances, {} simultaneous intervals at confidence 0.999",
+            ", seed {}, {} instances; orders and constants of ladders with deterministic bounds",
             parameters.seed,
             summary.instances.len(),
-            parameters.intervals
         );
+        if parameters.intervals > 0 {
+            text += &format!(
+                ", means over drawn seeds with {} simultaneous Student intervals at confidence 0.999",
+                parameters.intervals
+            );
+        }
     }
     text += &format!("): of {} claims {} were confirmed", kept.claims.len(), count(Verdict::Confirmed));
     if !others.is_empty() {
@@ -64,8 +69,17 @@ fn sentence(kept: &Kept, by: &Provenance) -> String {
     let of = |id: &str, what: &str, is: &str| {
         let claim: &ClaimEvidence =
             kept.claims.iter().find(|claim| claim.id == id && claim.verdict == Verdict::Confirmed)?;
-        let (instance, found) = claim.best_estimates().into_iter().find(|(_, estimate)| estimate.what == what)?;
-        Some(format!("{is} {} (theory {}; {})", found.measured(), found.predicted()?, instance.instance))
+        let constants = claim.pooled();
+        let found = constants.iter().find(|pooled| pooled.what == what)?;
+        let worst = found.worst.1.measured();
+        Some(format!(
+            "{is} {} (theory {}; pooled over {} instances, {} where it is known worst; {})",
+            found.measured(),
+            found.predicted()?,
+            found.instances,
+            worst,
+            claim.tally()
+        ))
     };
     let numbers: Vec<String> = [
         of("pinning", "η̃λ₁, its mean", "η̃λ₁ is pinned at"),

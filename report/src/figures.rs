@@ -2,7 +2,7 @@
 
 use super::sphere;
 use crate::plot::{Axis, Chart, INK, PALETTE, Series, Style, superscript};
-use sharpflow_theorems::evidence::{ClaimEvidence, Data, Decided, Estimate, Kept, Table};
+use sharpflow_theorems::evidence::{ClaimEvidence, Check, Decided, Kept, Pooled, Table};
 
 /// A chart with what is said of it.
 pub(super) struct Figure {
@@ -108,7 +108,7 @@ fn sharpness(kept: &Kept) -> Option<Figure> {
 /// A claim's first check that is an order with a fit: on `instance` if it has such a check, else on the first instance that has one.
 fn fitted<'a>(kept: &'a Kept, claim: &str, instance: &str) -> Option<(&'a ClaimEvidence, &'a str, &'a Decided)> {
     let claim = kept.claims.iter().find(|kept| kept.id == claim)?;
-    let has = |decided: &&Decided| matches!(decided.data, Data::Order { fit: Some(_), .. });
+    let has = |decided: &&Decided| decided.fit.is_some();
     let on = claim.instances.iter().filter(|i| i.statements.iter().any(|decided| has(&decided)));
     let chosen = on.clone().find(|i| i.instance == instance).or_else(|| on.clone().next())?;
     Some((claim, &chosen.instance, chosen.statements.iter().find(has)?))
@@ -116,11 +116,11 @@ fn fitted<'a>(kept: &'a Kept, claim: &str, instance: &str) -> Option<(&'a ClaimE
 
 fn order(kept: &Kept) -> Option<Figure> {
     let (_, name, decided) = fitted(kept, "sharpness_reduction_flow", &telling(kept)?.instance)?;
-    let Data::Order { points, fit: Some(fit), .. } = &decided.data else { return None };
+    let (Check::Order { points, .. }, Some(fit)) = (&decided.check, &decided.fit) else { return None };
     let errors: Vec<(f64, f64)> = points.iter().map(|p| (p.parameter, p.error)).collect();
-    let count = errors.len() as f64;
-    let mean = |of: fn(&(f64, f64)) -> f64| errors.iter().map(|p| of(p).ln()).sum::<f64>() / count;
-    let (middle, height) = (mean(|p| p.0), mean(|p| p.1));
+    // The leading term C·(ηλ)^a, and the band of orders through it at the finest rung.
+    let middle = errors.iter().map(|p| p.0).fold(f64::INFINITY, f64::min).ln();
+    let height = fit.constant.ln() + fit.order.value * middle;
     let ends = errors.iter().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), p| (low.min(p.0), high.max(p.0)));
     let line = |slope: f64, x: f64| (x, (height + slope * (x.ln() - middle)).exp());
     let mut band = Vec::new();
@@ -139,12 +139,12 @@ fn order(kept: &Kept) -> Option<Figure> {
     let x = Axis::logarithmic("ηλ", errors.iter().map(|p| p.0));
     let y = Axis::logarithmic("largest distance to the flow", errors.iter().chain(&band).map(|p| p.1));
     let series = vec![
-        Series::new("its interval", PALETTE[0], Style::Area(0.25), band),
+        Series::new("its bounds", PALETTE[0], Style::Area(0.25), band),
         Series::new(slope, PALETTE[0], Style::Line(3), fitted),
         Series::new("runs, one a start", PALETTE[1], Style::Dots(6), errors),
     ];
     let caption = format!(
-        "Distance of the iterates from the sharpness-reduction flow against ηλ on {name}: the order is fitted with a constant of each start's own; ½ is expected."
+        "The largest distance of the iterates from the sharpness-reduction flow against ηλ on {name}, and the leading term that is fitted together with the next one, with its bounds; the order ½ is stated."
     );
     Some(Figure { name: "order", caption, chart: Chart::new(x, y, series) })
 }
@@ -303,11 +303,8 @@ fn held_out(kept: &Kept) -> Option<Figure> {
 fn twins(kept: &Kept) -> Option<Figure> {
     let (claim, name, decided) = fitted(kept, "sharpness_reduction_flow", &telling(kept)?.instance)?;
     let on = claim.instances.iter().find(|i| i.instance == *name)?;
-    let Data::Order { above, .. } = decided.data else { return None };
-    let interval = |decided: &Decided| match &decided.data {
-        Data::Order { fit: Some(fit), .. } => Some((decided.what.to_string(), fit.order)),
-        _ => None,
-    };
+    let Check::Order { order: stated, .. } = decided.check else { return None };
+    let interval = |decided: &Decided| Some((decided.what.to_string(), decided.fit.as_ref()?.order));
     let of_twins: Vec<_> = on.twins.iter().filter_map(interval).collect();
     let (what, order) = interval(decided)?;
     let claimed = [(format!("the claim: {what}"), order)];
@@ -325,28 +322,25 @@ fn twins(kept: &Kept) -> Option<Figure> {
         rows.push(what.clone());
     }
     let count = rows.len() as f64;
-    let needed = format!("order needed: {above}");
-    series.push(Series::new(needed, INK, Style::Dashes(3), vec![(above, -count + 0.5), (above, 0.5)]));
+    let label = format!("order stated: {stated}");
+    series.push(Series::new(label, INK, Style::Dashes(3), vec![(stated, -count + 0.5), (stated, 0.5)]));
     let x = Axis::over("order of the distance to the flow in ηλ", series.iter().flat_map(|s| &s.points).map(|p| p.0));
     let y = Axis { label: String::new(), range: (-count + 0.5, 0.5), logarithmic: false };
     let caption = format!(
-        "The claim and its wrong twins on the same runs ({name}): the distance to the flow of the claim vanishes with ηλ, to those of other constants it does not. Intervals at the family's 0.999."
+        "The claim and its wrong twins on the same runs ({name}): the distance to the flow of the claim vanishes with ηλ, to those of other constants it does not. The bounds are deterministic."
     );
     Some(Figure { name: "twins", caption, chart: Chart { rows, ..Chart::new(x, y, series) } })
 }
 
 fn constants(kept: &Kept) -> Option<Figure> {
     let mut rows = Vec::new();
-    let mut best: Vec<(f64, f64)> = Vec::new();
+    let mut known: Vec<(f64, f64)> = Vec::new();
     for claim in &kept.claims {
-        // The instance that knows the claim's first constant best.
-        let of_first = claim.instances.iter().filter_map(|i| i.estimates.first());
-        let known =
-            of_first.filter(|e| e.theory.is_some_and(|theory| theory != 0.0) && e.estimate.half_width.is_finite());
-        let known = known.min_by(|a, b| a.estimate.half_width.total_cmp(&b.estimate.half_width));
-        if let Some(Estimate { theory: Some(theory), estimate, .. }) = known {
+        let first = claim.pooled().into_iter().next();
+        let Some(Pooled { theory: Some(theory), pooled, .. }) = first else { continue };
+        if theory != 0.0 && pooled.half_width.is_finite() {
             rows.push(claim.id.to_string());
-            best.push((estimate.value / theory, estimate.half_width / theory.abs()));
+            known.push((pooled.value / theory, pooled.half_width / theory.abs()));
         }
     }
     if rows.is_empty() {
@@ -354,9 +348,9 @@ fn constants(kept: &Kept) -> Option<Figure> {
     }
     let count = rows.len() as f64;
     let place = |k: usize| -(k as f64);
-    let middles = best.iter().enumerate().map(|(k, (value, _))| (*value, place(k))).collect();
+    let middles = known.iter().enumerate().map(|(k, (value, _))| (*value, place(k))).collect();
     let ends =
-        best.iter().enumerate().flat_map(|(k, (value, half))| [(value - half, place(k)), (value + half, place(k))]);
+        known.iter().enumerate().flat_map(|(k, (value, half))| [(value - half, place(k)), (value + half, place(k))]);
     let series = vec![
         Series::new("theory", INK, Style::Dashes(3), vec![(1.0, -count + 0.5), (1.0, 0.5)]),
         Series::new("interval", PALETTE[0], Style::Intervals(4), ends.collect()),
@@ -364,6 +358,6 @@ fn constants(kept: &Kept) -> Option<Figure> {
     ];
     let x = Axis::over("estimate over theory", series.iter().flat_map(|s| &s.points).map(|p| p.0));
     let y = Axis { label: String::new(), range: (-count + 0.5, 0.5), logarithmic: false };
-    let caption = "The first constant of each claim that has one, as measured over as predicted, on the instance that knows it best. Intervals at the family's 0.999.".into();
+    let caption = "The first constant of each claim that has one, as measured over as predicted, pooled over its instances, with deterministic bounds.".into();
     Some(Figure { name: "constants", caption, chart: Chart { rows, ..Chart::new(x, y, series) } })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sharpflow_theorems::evidence::{Data, Kept};
+use sharpflow_theorems::evidence::{Check, Kept};
 
 /// A text in LaTeX's own characters, for any engine: pdfLaTeX has no η.
 pub fn text(text: &str) -> String {
@@ -187,7 +187,7 @@ fn claims(kept: &Kept) -> String {
             text(&claim.title),
             format!("{:?}", claim.strength).to_lowercase(),
             claim.verdict.to_string(),
-            format!("{} of {}", claim.held().count(), claim.instances.len()),
+            claim.tally(),
             format!("{rejected} of {twins}"),
         ]
     });
@@ -198,20 +198,20 @@ fn claims(kept: &Kept) -> String {
 fn constants(kept: &Kept) -> String {
     let mut rows = Vec::new();
     for claim in &kept.claims {
-        for (instance, estimate) in claim.best_estimates() {
-            let Some(theory) = estimate.predicted() else { continue };
+        for pooled in claim.pooled() {
+            let Some(theory) = pooled.predicted() else { continue };
             rows.push(vec![
                 text(&claim.title),
-                text(&estimate.what),
-                text(&instance.instance),
+                text(pooled.what),
                 format!("${theory}$"),
-                text(&estimate.measured()),
-                estimate.notices.map_or(String::new(), |change| format!("{change:.1e}")),
+                text(&pooled.measured()),
+                text(&pooled.worst.1.measured()),
+                text(&pooled.worst.0.instance),
             ]);
         }
     }
-    let header = ["claim", "constant", "instance", "theory", "measured", "noticed"];
-    tabular(&(ragged(0.22) + &ragged(0.2).repeat(2) + "rrr"), &header, rows)
+    let header = ["claim", "constant", "theory", "pooled", "worst", "on"];
+    tabular(&(ragged(0.2).repeat(2) + "rrr" + &ragged(0.16)), &header, rows)
 }
 
 fn orders(kept: &Kept) -> String {
@@ -219,20 +219,20 @@ fn orders(kept: &Kept) -> String {
     for claim in &kept.claims {
         for instance in claim.held() {
             for decided in &instance.statements {
-                if let Data::Order { fit: Some(fit), above, .. } = &decided.data {
+                if let (Check::Order { order: stated, .. }, Some(fit)) = (&decided.check, &decided.fit) {
                     let order = &fit.order;
                     rows.push(vec![
                         text(&claim.title),
                         text(&decided.what),
                         text(&instance.instance),
                         text(&format!("{:.3} ± {:.3}", order.value, order.half_width)),
-                        format!("$> {above}$"),
+                        format!("${stated}$"),
                     ]);
                 }
             }
         }
     }
-    let header = ["claim", "error", "instance", "order", "needed"];
+    let header = ["claim", "error", "instance", "order", "stated"];
     tabular(&(ragged(0.22).repeat(3) + "rr"), &header, rows)
 }
 

@@ -144,7 +144,7 @@ fn drawn(figure: &Drawn) -> Markup {
 fn of_claim(claim: &ClaimEvidence) -> Markup {
     let (rejected, twins) = claim.twins_rejected();
     let constants: Vec<_> =
-        claim.best_estimates().into_iter().filter(|(_, estimate)| estimate.theory.is_some()).collect();
+        claim.pooled().into_iter().filter(|pooled| pooled.theory.is_some()).collect();
     html! {
         details.claim id=(claim.id) {
             summary {
@@ -157,24 +157,22 @@ fn of_claim(claim: &ClaimEvidence) -> Markup {
                 p { (claim.statement) "." }
                 @if !claim.reason.is_empty() { p class=(class(claim.verdict)) { (claim.reason) } }
                 p.soft {
-                    (claim.held().count()) " of " (claim.instances.len()) " instances within the hypotheses; "
+                    "Instances: " (claim.tally()) "; "
                     (rejected) " of " (twins) " wrong twins rejected. "
                     (claim.source) ". Derivation: " code { (claim.note) } "."
                 }
                 @if !constants.is_empty() {
                     h3 { "Constants" }
                     table {
-                        thead { tr { th { "constant" } th { "theory" } th { "measured" } th { "would notice" } th { "instance" } } }
+                        thead { tr { th { "constant" } th { "theory" } th { "pooled" } th { "worst" } th { "on" } } }
                         tbody {
-                            @for (instance, estimate) in &constants {
+                            @for pooled in &constants {
                                 tr {
-                                    td { (estimate.what) }
-                                    td data-is="theory" { (estimate.predicted().unwrap_or_default()) }
-                                    td data-is="measured" { (estimate.measured()) }
-                                    td data-is="would notice" {
-                                        (estimate.notices.map_or(String::new(), |change| format!("{change:.1e}")))
-                                    }
-                                    td data-is="instance" { (instance.instance) }
+                                    td { (pooled.what) }
+                                    td data-is="theory" { (pooled.predicted().unwrap_or_default()) }
+                                    td data-is="pooled" { (pooled.measured()) }
+                                    td data-is="worst" { (pooled.worst.1.measured()) }
+                                    td data-is="on" { (pooled.worst.0.instance) }
                                 }
                             }
                         }

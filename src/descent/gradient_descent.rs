@@ -127,14 +127,14 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for WeightDecay {
         &self,
         loss: &'a L,
         place: &EdgePlace<'_>,
-        (intrinsic_lr, energy): (f64, f64),
-        phases: [f64; N],
+        intrinsic_lr: f64,
+        swings: [(f64, f64); N],
     ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
     where
         L: 'a,
     {
-        let weights = phases.map(|phase| {
-            let start = self.constants().start(place, (intrinsic_lr, energy), phase);
+        let weights = swings.map(|swing| {
+            let start = self.constants().start(place, intrinsic_lr, swing);
             start.weights(place.point, place.geometry, self.learning_rate)
         });
         let weights = Lanes::side_by_side(weights.each_ref().map(Vec::as_slice));

@@ -102,8 +102,8 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Momentum {
         &self,
         loss: &'a L,
         place: &EdgePlace<'_>,
-        (intrinsic_lr, energy): (f64, f64),
-        phases: [f64; N],
+        intrinsic_lr: f64,
+        swings: [(f64, f64); N],
     ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
     where
         L: 'a,
@@ -111,7 +111,7 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Momentum {
         let (momentum, geometry) = (self.momentum, place.geometry);
         // ηλ: a step lasts ηλ/(1−μ).
         let product = intrinsic_lr * (1.0 - momentum);
-        let starts = phases.map(|phase| self.constants().start(place, (intrinsic_lr, energy), phase));
+        let starts = swings.map(|swing| self.constants().start(place, intrinsic_lr, swing));
         // The quantity h + ½αh² oscillates about 0, so h oscillates about −½αh².
         // Momentum would take this offset for a part of the oscillation, (1+μ)/(1−μ) times as large.
         let weights = starts.map(|mut start| {

@@ -57,20 +57,25 @@ impl EdgeConstants {
         ((1.0 - self.momentum) / (1.0 + self.momentum)).sqrt()
     }
 
+    /// |h|_eq, the equilibrium of the oscillation on a rung, for ‖G‖².
+    pub fn swing(&self, intrinsic_lr: f64, log_gradient_square: f64) -> f64 {
+        self.swing_factor() * (2.0 * intrinsic_lr / self.stiffness(log_gradient_square)).sqrt()
+    }
+
     /// The factor by which momentum changes the largest intrinsic learning rate of a ladder. Momentum remembers a gradient for 1/(1−μ) steps. These
     /// must be as small a part of a swing's period as one step is without momentum.
     pub fn memory_factor(&self) -> f64 {
         (self.swing_factor() * (1.0 - self.momentum)).powi(2)
     }
 
-    /// A start of an energy and a phase near a point of Γ; δ swings around its centre −q h².
-    pub fn start(&self, place: &EdgePlace<'_>, (intrinsic_lr, energy): (f64, f64), phase: f64) -> EdgeStart {
+    /// A start of an energy and a phase near a point of Γ; δ swings around its centre −(q − s/(2K))h².
+    pub fn start(&self, place: &EdgePlace<'_>, intrinsic_lr: f64, (energy, phase): (f64, f64)) -> EdgeStart {
         let mut start = EdgeStart::at_energy(intrinsic_lr, energy, phase);
         let square = place.geometry.log_gradient_square();
         // |h|_eq² is 2ε/K for RMSprop and 2ηλ/((1+μ)K), ηλ = ε(1−μ), under momentum, where x′ = δ(1+μ)/(1−μ).
         start.kick *= self.swing_factor() * self.speed(square).sqrt();
         start.edge_offset *= self.swing_factor();
-        start.edge_offset -= place.quartic * start.displacement(place.geometry).powi(2);
+        start.edge_offset -= place.law.centre(self.stiffness(square)) * start.displacement(place.geometry).powi(2);
         start
     }
 }
@@ -81,8 +86,7 @@ pub struct EdgePlace<'a> {
     /// p, length D.
     pub point: &'a [f64],
     pub geometry: &'a Geometry<f64>,
-    /// q of the energy law.
-    pub quartic: f64,
+    pub law: EnergyLaw,
     /// α = ⟨∇³L[v₁, v₁], v₁⟩/λ₁: along v₁ the oscillation is one of h + ½αh².
     pub skewness: f64,
     /// Where Γ lies.
@@ -112,7 +116,7 @@ pub trait Optimizer: Any + fmt::Debug + Send + Sync {
 
 /// An [`Optimizer`] that runs on a loss from N starts side by side.
 pub trait EdgeDescent<L, const N: usize>: Optimizer {
-    /// Descents from starts of an intrinsic learning rate and an energy, by their phases.
+    /// Descents from starts of an intrinsic learning rate, by the energies and the phases of their swings.
     ///
     /// # Errors
     /// A start that is no start of such a descent.
@@ -120,8 +124,8 @@ pub trait EdgeDescent<L, const N: usize>: Optimizer {
         &self,
         loss: &'a L,
         place: &EdgePlace<'_>,
-        start: (f64, f64),
-        phases: [f64; N],
+        intrinsic_lr: f64,
+        swings: [(f64, f64); N],
     ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
     where
         L: 'a;

@@ -111,14 +111,14 @@ impl<L: Loss<f64>, const N: usize> EdgeDescent<L, N> for Rmsprop {
         &self,
         loss: &'a L,
         place: &EdgePlace<'_>,
-        (intrinsic_lr, energy): (f64, f64),
-        phases: [f64; N],
+        intrinsic_lr: f64,
+        swings: [(f64, f64); N],
     ) -> Result<Box<dyn Descent<Lanes<f64, N>> + 'a>, StepError>
     where
         L: 'a,
     {
         let learning_rate = (self.own_time() * intrinsic_lr).sqrt();
-        let starts = phases.map(|phase| self.constants().start(place, (intrinsic_lr, energy), phase));
+        let starts = swings.map(|swing| self.constants().start(place, intrinsic_lr, swing));
         let thetas = starts.map(|start| start.theta(place.point, place.geometry, place.space));
         let moments =
             starts.map(|start| (learning_rate * place.geometry.sharpness / (2.0 + start.edge_offset)).powi(2));

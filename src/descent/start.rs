@@ -44,6 +44,22 @@ impl EdgeStart {
         mean * std::f64::consts::TAU / (8.0 * intrinsic_lr).sqrt()
     }
 
+    /// r(e) = ⟨δ²⟩/(4ηλe), the mean over one period of the slow oscillation of energy `energy` > 0: 1 as e → 0, ⅔ as e → ∞.
+    ///
+    /// With dt as in [`EdgeStart::period`], ⟨δ²⟩ = 8ηλe⟨sin²φ⟩.
+    pub fn energy_factor(energy: f64) -> f64 {
+        const NODES: usize = 512;
+        let (mut time, mut square) = (0.0, 0.0);
+        for k in 0..NODES {
+            let phase = (k as f64 + 0.5) * std::f64::consts::TAU / NODES as f64;
+            let x = displacement(energy * phase.cos().powi(2), phase.cos() > 0.0);
+            let lasts = if x == 0.0 { 1.0 } else { 2.0 * energy.sqrt() * phase.cos() / (2.0 * x).exp_m1() };
+            time += lasts;
+            square += lasts * phase.sin().powi(2);
+        }
+        2.0 * square / time
+    }
+
     /// e₀, the start's energy in units of 4ηλ above the minimum; infinite at h = 0.
     pub fn energy(&self) -> f64 {
         let x = self.kick.abs().ln();
@@ -115,6 +131,26 @@ mod tests {
             }
         }
         assert_relative_eq!(EdgeStart::at_energy(1e-4, 0.0, 1.0).kick, 1.0);
+    }
+
+    /// Against the table of the theory, and against the other mean that it equals, ⟨(h²/h²_eq − 1)²⟩/(2e), along the orbit by small steps.
+    #[test]
+    fn the_factor_of_the_energy_law_is_that_of_the_orbit() {
+        for (energy, factor) in [(0.05, 0.996), (0.2, 0.984), (1.0, 0.927), (6.0, 0.785), (10.0, 0.752)] {
+            assert!((EdgeStart::energy_factor(energy) - factor).abs() < 6e-4, "{energy}");
+            let (lr, dt) = (1e-4, 1e-2);
+            let (mut x, mut delta) = (displacement(energy, false), 0.0f64);
+            let steps = (EdgeStart::period(lr, energy) / dt) as usize;
+            let mut sum = 0.0;
+            for _ in 0..steps {
+                delta -= 4.0 * lr * dt * (2.0 * x).exp_m1();
+                x += dt * delta;
+                sum += (2.0 * x).exp_m1().powi(2);
+            }
+            let mean = sum / steps as f64 / (2.0 * energy);
+            assert_relative_eq!(EdgeStart::energy_factor(energy), mean, max_relative = 1e-4);
+        }
+        assert!((EdgeStart::energy_factor(1e-6) - 1.0).abs() < 1e-6);
     }
 
     /// Against the orbit itself, x″ = 4ηλ(1 − e^{2x}) by small steps from its lowest point back to it.

@@ -92,6 +92,14 @@ impl EnergyLaw {
     }
 }
 
+impl EnergyLaw {
+    /// q − s/(2K), s = ⟨G, ∇_Γ‖G‖²⟩: δ swings around −(q − s/(2K))h². The step's own second order shifts δ by −q h², and |h|_eq² = 2ηλ/K moves
+    /// with p (`proofs-notes/energy_law.md`).
+    pub fn centre(&self, stiffness: f64) -> f64 {
+        self.quartic - self.slope_along_gradient / (2.0 * stiffness)
+    }
+}
+
 impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     /// The normal eigenpairs of the dense Hessian at a point of Γ, as many as its rank, λ₁ first.
     ///

@@ -3,34 +3,41 @@
 use sharpflow::arithmetic::distance;
 use sharpflow::flow::FlowConstants;
 use sharpflow::loss::Loss;
-use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+use sharpflow::measure::{LadderPoint, missed_peak, worst};
 
-use crate::evidence::{Check, Constant, LEAST_ORDER, Statement};
-use crate::experiments::{DynamicsRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord};
+use crate::evidence::{Check, Constant, Rungs, Statement, Values};
+use crate::experiments::{DynamicsRecord, LadderRecord, OtherRun, PERIOD_READINGS, Run, SWING_READINGS, ShortRun, SwingRecord};
 use crate::instance::{FLOW_TOLERANCE, Instance};
 
-/// Errors, one for each run, that must fall with an order above ¼. `floor` is the size of an error that comes from rounding alone.
-pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {
+/// The order of what vanishes at the edge of stability: the oscillation itself is of the order √(ηλ), and the leading term that the
+/// law neglects is as large.
+pub(crate) const ORDER: f64 = 0.5;
+
+/// Errors, one for each run, the largest of which must fall with order ½. `floor` is the size of an error that comes from rounding alone.
+pub(crate) fn falls(
+    what: &'static str,
+    (instance, record): (&Instance, &LadderRecord),
+    floor: f64,
+    error: impl Fn(&Run) -> f64,
+) -> Statement {
     let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
-    Statement {
-        what: what.into(),
-        check: Check::Order { points, model: ErrorModel::Leading, above: LEAST_ORDER, holding: None, floor },
-    }
+    let missed = missed_peak(instance.reading().of_period);
+    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
 }
 
-/// A constant with the theory's value, measured on every run of the two finest rungs.
+/// A constant of the theory, `apart` from its nearest twin, measured on every run of the three finest rungs.
 pub(crate) fn constant(
     what: &'static str,
-    theory: f64,
+    (theory, apart): (f64, f64),
     (instance, record): (&Instance, &LadderRecord),
     of: impl Fn(&Run) -> f64,
 ) -> Constant {
-    let rung = |k: usize| -> Vec<f64> { record.rung(instance, k).map(&of).collect() };
-    Constant::of_rungs(what, theory, rung(0), &rung(1))
+    let values = Rungs::finest(|k| record.rung(instance, k).map(&of).collect());
+    Constant { what: what.into(), values: Values::Limit { values, theory, apart } }
 }
 
-/// Errors, one for each short run of one energy, that must fall with an order above ¼.
+/// Errors, one for each short run of one energy, the largest of which must fall with order ½.
 pub(crate) fn swings_fall(
     what: &'static str,
     record: &SwingRecord,
@@ -40,13 +47,22 @@ pub(crate) fn swings_fall(
 ) -> Statement {
     let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.of_energy(energy).map(point).collect();
-    Statement {
-        what: what.into(),
-        check: Check::Order { points, model: ErrorModel::Leading, above: LEAST_ORDER, holding: None, floor },
-    }
+    let missed = missed_peak(SWING_READINGS);
+    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
 }
 
-/// How far runs of another optimizer stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with an order above ¼.
+/// A constant of the theory, `apart` from its nearest twin, measured on every short run of the three finest rungs of one energy.
+pub(crate) fn swing_constant(
+    what: &'static str,
+    (theory, apart): (f64, f64),
+    (record, energy): (&SwingRecord, f64),
+    of: impl Fn(&ShortRun) -> f64,
+) -> Constant {
+    let values = Rungs::finest(|k| record.rung(energy, k).map(&of).collect());
+    Constant { what: what.into(), values: Values::Limit { values, theory, apart } }
+}
+
+/// How far runs of another optimizer stay from a flow: the largest ‖θ − ζ‖ or ‖p − ζ‖ must fall with order ½.
 pub(crate) fn follows(
     what: &'static str,
     (instance, record): (&Instance, &DynamicsRecord),
@@ -64,17 +80,27 @@ pub(crate) fn follows(
         Err(error) => return Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
     let mut zeta = vec![0.0; instance.loss.dimension()];
-    let point = |run: &OtherRun| {
+    let error = |run: &OtherRun| {
         // Half a step of slack: times are rounded.
         let end = flow.end() + 0.5 * record.optimizer.own_time() * run.intrinsic_lr;
         let within = (0..run.times.len()).filter(|&k| run.times[k] <= end);
-        let distances = within.map(|k| {
+        worst(within.map(|k| {
             flow.at(run.times[k], &mut zeta);
             distance(read(run, k), &zeta)
-        });
-        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: worst(distances) }
+        }))
     };
+    others_fall(what, record, FLOW_TOLERANCE, error)
+}
+
+/// Errors, one for each run of another optimizer, the largest of which must fall with order ½.
+pub(crate) fn others_fall(
+    what: &'static str,
+    record: &DynamicsRecord,
+    floor: f64,
+    mut error: impl FnMut(&OtherRun) -> f64,
+) -> Statement {
+    let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
-    let (model, floor) = (ErrorModel::Leading, FLOW_TOLERANCE);
-    Statement { what: what.into(), check: Check::Order { points, model, above: LEAST_ORDER, holding: None, floor } }
+    let missed = missed_peak(PERIOD_READINGS as f64);
+    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
 }

@@ -7,6 +7,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod assumption;
 mod checks;
 mod claims;
 pub mod evidence;

@@ -1,5 +1,6 @@
 //! What a claim is.
 
+use crate::assumption::Assumption;
 use crate::evidence::Strength;
 use crate::experiment::{Experiment, Judge, Judged, reads};
 use crate::population::{Population, Source};
@@ -15,8 +16,8 @@ pub struct Theorem {
     pub statement: &'static str,
     /// The statement in LaTeX.
     pub latex: &'static str,
-    /// The hypotheses, each measured; the note says at which readings.
-    pub hypotheses: &'static [&'static str],
+    /// The hypotheses, each of which its experiments measure.
+    pub hypotheses: &'static [Assumption],
     /// What is cited.
     pub source: &'static str,
     /// The losses it speaks of.

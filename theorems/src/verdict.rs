@@ -1,20 +1,23 @@
 //! Decides measurements. Nothing here knows which claim it decides.
 
-use sharpflow::measure::{Interval, OrderFit, fit_order, mean, worst};
+use sharpflow::measure::{Interval, OrderFit, fit_order, limit, mean, worst};
 
 use crate::evidence::{
-    Check, Constant, Data, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Statement,
-    Verdict,
+    Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Rungs, Statement,
+    Values, Verdict,
 };
 
-/// The confidence of all intervals of a run together.
+/// The confidence of all Student intervals of a run together.
 pub const FAMILY_CONFIDENCE: f64 = 0.999;
 
-/// How many intervals a measurement will ask for.
+/// The order above which an interval must lie: an error of order ½ is told from an error that does not fall at all.
+pub const LEAST_ORDER: f64 = 0.25;
+
+/// How many Student intervals a measurement will ask for. Only values of independent draws have them.
 pub fn intervals(measurement: &Measurement) -> usize {
     let checks = measurement.statements.iter().chain(&measurement.twins);
-    checks.filter(|s| matches!(s.check, Check::Order { .. } | Check::Positive { .. } | Check::Zero { .. })).count()
-        + measurement.constants.len()
+    checks.filter(|statement| matches!(statement.check, Check::Positive { .. })).count()
+        + measurement.constants.iter().filter(|constant| matches!(constant.values, Values::Drawn { .. })).count()
 }
 
 /// The level of one interval of a run that has `family` of them (Bonferroni).
@@ -22,7 +25,7 @@ pub fn level_of_one(family: usize) -> f64 {
     1.0 - (1.0 - FAMILY_CONFIDENCE) / family.max(1) as f64
 }
 
-/// Decides one measurement with intervals at confidence `level` each.
+/// Decides one measurement, with Student intervals at confidence `level` each.
 pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
     let hypotheses: Vec<DecidedHypothesis> = measurement
         .hypotheses
@@ -36,22 +39,33 @@ pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
     let twins = decide_all(measurement.twins);
     let constants = measurement.constants.into_iter();
     let estimates: Vec<Estimate> = constants.map(|c| estimate(c, level)).collect();
-    let (verdict, reason) = weigh(&hypotheses, &statements, &twins);
+    let (verdict, reason) = weigh(&hypotheses, &statements, &twins, &estimates);
     InstanceEvidence { instance: measurement.instance, verdict, reason, hypotheses, statements, twins, estimates }
 }
 
-fn weigh(hypotheses: &[DecidedHypothesis], statements: &[Decided], twins: &[Decided]) -> (Verdict, String) {
+fn weigh(
+    hypotheses: &[DecidedHypothesis],
+    statements: &[Decided],
+    twins: &[Decided],
+    estimates: &[Estimate],
+) -> (Verdict, String) {
     if let Some(failed) = hypotheses.iter().find(|h| !h.holds) {
         let h = &failed.hypothesis;
         let reason = format!("{}: {:.3e} against {:.3e}, {}", h.what, h.measured, h.bound, h.place);
         return (Verdict::HypothesisFailed, reason);
     }
     let said = |d: &Decided| format!("{}: {}", d.what, d.shows);
-    let with = |outcome| statements.iter().find(move |d| d.outcome == outcome);
+    let of_checks = |outcome| statements.iter().find(move |d| d.outcome == outcome).map(said);
+    let of_constants = |outcome| {
+        let found = estimates.iter().find(move |estimate| estimate.outcome == Some(outcome));
+        let theory = |estimate: &Estimate| estimate.predicted().unwrap_or_default();
+        found.map(|estimate| format!("{} = {}, theory {}", estimate.what, estimate.measured(), theory(estimate)))
+    };
+    let with = |outcome| of_checks(outcome).or_else(|| of_constants(outcome));
     if let Some(failed) = with(Outcome::Fails) {
-        (Verdict::Refuted, said(failed))
+        (Verdict::Refuted, failed)
     } else if let Some(undecided) = with(Outcome::Undecided) {
-        (Verdict::Inconclusive, said(undecided))
+        (Verdict::Inconclusive, undecided)
     } else if statements.is_empty() || twins.is_empty() {
         (Verdict::Inconclusive, "nothing was checked".into())
     } else if let Some(alike) = twins.iter().find(|t| t.outcome != Outcome::Fails) {
@@ -61,66 +75,76 @@ fn weigh(hypotheses: &[DecidedHypothesis], statements: &[Decided], twins: &[Deci
     }
 }
 
+/// The outcome of a check alone, as [`decide`] finds it.
+pub fn outcome(check: &Check, level: f64) -> Outcome {
+    decide_check(Statement { what: "".into(), check: check.clone() }, level).outcome
+}
+
 fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
     let shown = |mean: &Interval| format!("{:.4} ± {:.4}", mean.value, mean.half_width);
-    let (outcome, shows, data) = match check {
-        Check::Order { points, model, above, holding, floor } => {
-            let fit = fit_order(&points, model, floor, level);
-            let (outcome, shows) = match &fit {
-                Ok(fit) => (
-                    order_outcome(fit, above, holding),
-                    format!("order {:.3} ± {:.3}", fit.order.value, fit.order.half_width),
-                ),
-                Err(error) => (Outcome::Undecided, error.to_string()),
-            };
-            (outcome, shows, Data::Order { points, model, above, holding, floor, fit: fit.ok() })
-        }
-        Check::Bound { ratios } => {
-            let largest = worst(ratios.iter().copied());
-            let outcome = if ratios.is_empty() || largest.is_nan() {
+    let (mut fitted, mut found) = (None, None);
+    let (outcome, shows) = match &check {
+        Check::Order { points, order, missed, floor } => match fit_order(points, *missed, *floor) {
+            Ok(fit) => {
+                let local: Vec<String> = fit.local.iter().map(|local| format!("{local:.2}")).collect();
+                let Interval { value, half_width } = fit.order;
+                let shows = format!("order {value:.3} ± {half_width:.3} (between rungs {})", local.join(", "));
+                let outcome = order_outcome(&fit, *order);
+                fitted = Some(fit);
+                (outcome, shows)
+            }
+            Err(error) => (Outcome::Undecided, error.to_string()),
+        },
+        Check::Bound { trials, largest, .. } => {
+            let outcome = if *trials == 0 || largest.is_nan() {
                 Outcome::Undecided
-            } else if largest <= 1.0 {
+            } else if *largest <= 1.0 {
                 Outcome::Passes
             } else {
                 Outcome::Fails
             };
-            let shows = format!("measured/bound ≤ {largest:.2e} in {} trials", ratios.len());
-            (outcome, shows, Data::Bound { trials: ratios.len(), largest, median: median(ratios) })
+            (outcome, format!("measured/bound ≤ {largest:.2e} in {trials} trials"))
         }
-        Check::Missing { reason } => (Outcome::Undecided, reason, Data::Missing),
-        Check::Zero { values, bias, within } => {
-            let found = mean(&values, level).map(|mean| Interval { half_width: mean.half_width + bias, ..mean });
-            let (outcome, shows) = match &found {
-                Ok(mean) if !mean.contains(0.0) => (Outcome::Fails, shown(mean)),
-                Ok(mean) if mean.half_width <= within => (Outcome::Passes, shown(mean)),
-                Ok(mean) => (Outcome::Undecided, shown(mean)),
-                Err(error) => (Outcome::Undecided, error.to_string()),
-            };
-            (outcome, shows, Data::Zero { values, within, mean: found.ok() })
-        }
-        Check::Positive { values } => {
-            let found = mean(&values, level);
-            let (outcome, shows) = match &found {
-                Ok(mean) => (sign_outcome(mean), shown(mean)),
-                Err(error) => (Outcome::Undecided, error.to_string()),
-            };
-            (outcome, shows, Data::Positive { values, mean: found.ok() })
-        }
+        Check::Missing { reason } => (Outcome::Undecided, reason.clone()),
+        Check::Limit { values, expected, apart } => match limit_of(values) {
+            Ok(limit) => {
+                found = Some(limit);
+                (limit_outcome(&limit, *expected, *apart), shown(&limit))
+            }
+            Err(error) => (Outcome::Undecided, error),
+        },
+        Check::Positive { values } => match mean(values, level) {
+            Ok(mean) => {
+                found = Some(mean);
+                (sign_outcome(&mean), shown(&mean))
+            }
+            Err(error) => (Outcome::Undecided, error.to_string()),
+        },
     };
-    Decided { what, outcome, shows, data }
+    Decided { what, outcome, shows, check, fit: fitted, mean: found }
 }
 
-/// The middle one, or the larger of the middle two; NaN counts as larger than all.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+fn limit_of(values: &Rungs) -> Result<Interval, String> {
+    limit(&values.rungs, values.ratio).map_err(|error| error.to_string())
 }
 
-fn order_outcome(fit: &OrderFit, above: f64, holding: Option<f64>) -> Outcome {
+/// A stated order is refuted where the interval excludes it, whatever else the interval holds.
+fn order_outcome(fit: &OrderFit, stated: f64) -> Outcome {
     let order = &fit.order;
-    if order.upper() < above {
+    if order.upper() < stated || order.lower() > stated {
         Outcome::Fails
-    } else if order.lower() > above && holding.is_none_or(|h| order.contains(h)) {
+    } else if order.contains(stated) && order.lower() > LEAST_ORDER {
+        Outcome::Passes
+    } else {
+        Outcome::Undecided
+    }
+}
+
+/// A stated value is refuted where the interval excludes it. An interval as wide as the distance to the nearest twin tells nothing.
+fn limit_outcome(interval: &Interval, stated: f64, apart: f64) -> Outcome {
+    if interval.upper() < stated || interval.lower() > stated {
+        Outcome::Fails
+    } else if interval.contains(stated) && interval.half_width < apart {
         Outcome::Passes
     } else {
         Outcome::Undecided
@@ -138,31 +162,40 @@ fn sign_outcome(interval: &Interval) -> Outcome {
 }
 
 fn estimate(constant: Constant, level: f64) -> Estimate {
-    let nothing = Interval { value: f64::NAN, half_width: f64::NAN };
-    let mut estimate = mean(&constant.values, level).unwrap_or(nothing);
-    estimate.half_width += constant.bias;
-    let notices = constant.theory.map(|theory| worst([estimate.upper() - theory, theory - estimate.lower()]));
-    Estimate { what: constant.what, theory: constant.theory, estimate, notices }
+    let (found, stated) = match &constant.values {
+        Values::Limit { values, theory, apart } => (limit_of(values).ok(), Some((*theory, *apart))),
+        Values::Drawn { values } => (mean(values, level).ok(), None),
+    };
+    let estimate = found.unwrap_or(Interval { value: f64::NAN, half_width: f64::NAN });
+    Estimate {
+        what: constant.what,
+        theory: stated.map(|(theory, _)| theory),
+        outcome: stated.map(|(theory, apart)| limit_outcome(&estimate, theory, apart)),
+        notices: stated.map(|(theory, _)| worst([estimate.upper() - theory, theory - estimate.lower()])),
+        estimate,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An interval's end on the threshold decides nothing; one beyond it does.
+    /// An interval's end on the threshold decides nothing; one beyond it does. What is stated must lie in the interval.
     #[test]
     fn ends_of_intervals_decide() {
-        let order = |value, half_width| OrderFit { order: Interval { value, half_width }, constant: 1.0, points: 8 };
-        for (value, half_width, holding, outcome) in [
-            (0.5, 0.125, None, Outcome::Passes),
-            (0.5, 0.25, None, Outcome::Undecided),
-            (0.125, 0.125, None, Outcome::Undecided),
-            (0.125, 0.0625, None, Outcome::Fails),
-            (0.5, 0.125, Some(0.625), Outcome::Passes),
-            (0.5, 0.125, Some(1.0), Outcome::Undecided),
-            (0.5, 0.5, Some(0.5), Outcome::Undecided),
+        let order = |value, half_width| OrderFit { order: Interval { value, half_width }, constant: 1.0, local: vec![] };
+        for (value, half_width, outcome) in [
+            (0.5, 0.125, Outcome::Passes),
+            (0.5, 0.25, Outcome::Undecided),
+            (0.625, 0.125, Outcome::Passes),
+            // The order of energy and of period two, as they were printed beside the word confirmed.
+            (0.452, 0.032, Outcome::Fails),
+            (0.419, 0.023, Outcome::Fails),
+            (0.0, 0.375, Outcome::Fails),
+            (1.0, 0.25, Outcome::Fails),
+            (f64::NAN, 0.125, Outcome::Undecided),
         ] {
-            assert_eq!(order_outcome(&order(value, half_width), 0.25, holding), outcome, "{value} ± {half_width}");
+            assert_eq!(order_outcome(&order(value, half_width), 0.5), outcome, "{value} ± {half_width}");
         }
         for (value, half_width, outcome) in [
             (0.5, 0.25, Outcome::Passes),
@@ -174,35 +207,52 @@ mod tests {
         }
     }
 
+    /// b = 4.5 ± 0.1 beside the theory's 4 refutes it; c/a = 0.47 ± 1.33 tells nothing of ½.
     #[test]
-    fn a_mean_of_zero_must_be_known_well_enough() {
-        // Student's 97.5 % point of one degree of freedom is tan(0.475π): two values ±a have the mean 0 ± 12.7062a.
-        let outcome = |values: [f64; 2], bias: f64, within: f64| {
-            let check = Check::Zero { values: values.to_vec(), bias, within };
-            decide_check(Statement { what: "zero".into(), check }, 0.95).outcome
+    fn constants_enter_the_verdict() {
+        for (value, half_width, theory, apart, outcome) in [
+            (4.5, 0.1, 4.0, 1.0, Outcome::Fails),
+            (4.05, 0.1, 4.0, 1.0, Outcome::Passes),
+            (0.47, 1.33, 0.5, 0.5, Outcome::Undecided),
+            (f64::NAN, f64::NAN, 0.5, 0.5, Outcome::Undecided),
+        ] {
+            assert_eq!(limit_outcome(&Interval { value, half_width }, theory, apart), outcome, "{value} ± {half_width}");
+        }
+        // Three rungs whose mean is 4.5, then 4.525: what is left is at most 1.29 of the change.
+        let constant = |middle: f64| Constant {
+            what: "b".into(),
+            values: Values::Limit {
+                values: Rungs::finest(|k| vec![middle + 0.025 * k as f64; 8]),
+                theory: 4.0,
+                apart: 1.0,
+            },
         };
-        assert_eq!(outcome([-1.0, 1.0], 0.0, 12.8), Outcome::Passes);
-        assert_eq!(outcome([-1.0, 1.0], 0.0, 12.7), Outcome::Undecided);
-        assert_eq!(outcome([-1.0, 1.0], 0.2, 12.8), Outcome::Undecided);
-        assert_eq!(outcome([19.0, 21.0], 0.0, 100.0), Outcome::Fails);
-        assert_eq!(outcome([19.0, 21.0], 8.0, 100.0), Outcome::Passes);
-        assert_eq!(outcome([1.0, 1.0], 1.0, 1.0), Outcome::Passes);
+        let passing = |what: &'static str, ratio| Statement { what: what.into(), check: Check::bound([ratio]) };
+        let verdict = |constants| {
+            let measured = Measurement {
+                instance: "any".into(),
+                hypotheses: vec![],
+                statements: vec![passing("law", 0.5)],
+                twins: vec![passing("twin", 2.0)],
+                constants,
+            };
+            decide(measured, 0.999).verdict
+        };
+        assert_eq!(verdict(vec![constant(4.0)]), Verdict::Confirmed);
+        assert_eq!(verdict(vec![constant(4.5)]), Verdict::Refuted);
+        assert_eq!(verdict(vec![constant(f64::NAN)]), Verdict::Inconclusive);
+        let drawn = Constant { what: "report".into(), values: Values::Drawn { values: vec![7.0, 9.0] } };
+        assert_eq!(verdict(vec![drawn]), Verdict::Confirmed);
     }
 
     /// What an interval would notice is how far its farther end lies from the theory's value.
     #[test]
     fn what_an_interval_notices() {
-        let constant = Constant { what: "c".into(), theory: Some(4.0), values: vec![4.5; 3], bias: 0.25 };
-        let found = estimate(constant, 0.99);
-        assert_eq!((found.estimate.value, found.estimate.half_width, found.notices), (4.5, 0.25, Some(0.75)));
-        let constant = Constant { what: "c".into(), theory: Some(5.0), values: vec![4.5; 3], bias: 0.25 };
-        assert_eq!(estimate(constant, 0.99).notices, Some(0.75));
-    }
-
-    #[test]
-    fn the_middle_of_some_numbers() {
-        assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 3.0, 2.0])), (2.0, 3.0));
-        assert_eq!((median(vec![1.0, f64::NAN, 0.0]), median(vec![7.0])), (1.0, 7.0));
-        assert!(median(vec![]).is_nan());
+        for (theory, notices) in [(4.0, 0.5), (5.0, 0.5)] {
+            let values = Values::Limit { values: Rungs::finest(|_| vec![4.5; 4]), theory, apart: 1.0 };
+            let found = estimate(Constant { what: "c".into(), values }, 0.99);
+            assert_eq!((found.estimate.value, found.estimate.half_width, found.notices), (4.5, 0.0, Some(notices)));
+            assert_eq!(found.outcome, Some(Outcome::Fails));
+        }
     }
 }

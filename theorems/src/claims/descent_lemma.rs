@@ -1,5 +1,6 @@
 //! How much a step of projected gradient descent lowers the loss.
 
+use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Scope, SmoothLosses, StableDescents, StableRecord, StableStep, of_stable};
@@ -12,7 +13,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "L(Π(θ - η̃∇L(θ))) ≤ L(θ) - η̃(1 - η̃ρ/2)‖∇L(θ)‖², ρ the largest sharpness on S or on the segment that the step \
                 goes over",
     latex: r"L(\theta_{t+1})\le L(\theta_t)-\tilde\eta_t\Bigl(1-\frac{\tilde\eta_t\rho}{2}\Bigr)\|\nabla L(\theta_t)\|^2",
-    hypotheses: &["the loss is scale-invariant", "ρ is enclosed on S, or measured on each segment"],
+    hypotheses: OF_STABLE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
@@ -30,7 +31,7 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
                 step.lacks / (taken(step, rho) + ROUNDING * rho)
             })
         });
-        Statement { what: what.into(), check: Check::Bound { ratios: ratios.collect() } }
+        Statement { what: what.into(), check: Check::bound(ratios) }
     };
     fn quadratic(step: &StableStep, sharpness: f64) -> f64 {
         step.effective_lr.powi(2) * sharpness * step.gradient_square

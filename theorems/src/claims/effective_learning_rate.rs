@@ -2,6 +2,7 @@
 
 use sharpflow::identities::Identity;
 
+use crate::assumption::OF_IDENTITIES;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Draw, Identities, IdentityRecord, RandomSteps, Recursion, of_identities, of_steps};
@@ -14,7 +15,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "For a scale-invariant loss, ‖w'‖² = (1-ηλ)²‖w‖² + η²‖∇L(w)‖², and η̃ = η/((1-ηλ)‖w‖²) obeys \
                 η̃' = η̃ (1-ηλ)⁻² (1 + η̃²‖∇L(θ)‖²)⁻¹",
     latex: r"\tilde\eta_{t+1}=\tilde\eta_t(1-\eta\lambda)^{-2}\bigl(1+\tilde\eta_t^2\|\nabla L(\theta_t)\|^2\bigr)^{-1}",
-    hypotheses: &["the loss is scale-invariant"],
+    hypotheses: OF_IDENTITIES,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge_identities), &On::<RandomSteps>(judge)],
@@ -29,7 +30,7 @@ const RECURSION: Recursion = Recursion { shrinkage: 2, square: 2, sign: 1.0 };
 fn judge((arithmetic, draws): (&str, &[Draw])) -> Judged {
     let bound = |what: &'static str, ratio: &dyn Fn(&Draw) -> f64| Statement {
         what: what.into(),
-        check: Check::Bound { ratios: draws.iter().map(ratio).collect() },
+        check: Check::bound(draws.iter().map(ratio)),
     };
     let recursion = |what: &'static str, recursion| bound(what, &|draw| draw.rate_ratio(recursion));
     Ok(Measurement {

@@ -2,8 +2,9 @@
 
 use sharpflow::measure::{Reading, worst};
 
-use crate::checks::swings_fall;
-use crate::evidence::{Constant, Measurement, Strength};
+use crate::assumption::AT_THE_EDGE;
+use crate::checks::{swing_constant, swings_fall};
+use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
@@ -16,11 +17,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "At the edge of stability E = ½δ² - 4ηλ log|h| + K h² is conserved to leading order over one slow period",
     latex: r"E=\tfrac12\delta^2-4\eta\lambda\log|h|+Kh^2",
-    hypotheses: &[
-        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
-        "the run stays near Γ and the edge",
-        "|h| stays above rounding",
-    ],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Swings>(judge)],
@@ -76,12 +73,10 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
             .filter(|(_, form)| form.of_square == LAW.of_square || is_told(*form))
             .map(|&(what, form)| large(what, form))
             .collect(),
-        constants: [("½ of ½δ²", 0.5, 0), ("4 of 4ηλ log|h|", 4.0, 1)]
-            .map(|(what, theory, k)| {
-                let rung = |rung: i32| record.rung(ENERGIES[1], rung).map(|run| fitted(run)[k]).collect::<Vec<_>>();
-                Constant::of_rungs(what, theory, rung(0), &rung(1))
-            })
-            .to_vec(),
+        constants: vec![
+            swing_constant("½ of ½δ²", (0.5, 0.25), (record, ENERGIES[1]), |run| fitted(run)[0]),
+            swing_constant("4 of 4ηλ log|h|", (4.0, 2.0), (record, ENERGIES[1]), |run| fitted(run)[1]),
+        ],
     })
 }
 

@@ -1,12 +1,12 @@
 //! Whether the oscillation at the edge of stability dies out or grows.
 
 use sharpflow::descent::EdgeConstants;
-use sharpflow::measure::worst;
 use sharpflow::minimizers::EnergyLaw;
 
-use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::assumption::AT_THE_EDGE;
+use crate::evidence::{Check, Constant, Measurement, Name, Rungs, Statement, Strength, Values};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, name_on, of_growth};
+use crate::experiments::{Energy, Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, name_on, of_growth};
 use crate::instance::{Instance, integral};
 use crate::sensitivity::tells;
 use crate::theorem::{BEYOND, Concerns, Theorem};
@@ -15,15 +15,11 @@ pub(crate) static THEOREM: Theorem = Theorem {
     id: "energy_law",
     title: "Energy law",
     strength: Strength::Beyond,
-    statement: "The energy e of a small swing obeys de/dτ = κe, κ = (8C_b + 6‖G‖² + 4q)/K - 2⟨G, ∇_Γ‖G‖²⟩/K², K = 2C_b + ‖G‖², with C_b = 2 \
+    statement: "The energy e of a swing obeys de/dτ = κ e r(e), r(e) = ⟨δ²⟩/(4ηλe) over one slow oscillation (1 for small swings, ⅔ for large ones), κ = (8C_b + 6‖G‖² + 4q)/K - 2⟨G, ∇_Γ‖G‖²⟩/K², K = 2C_b + ‖G‖², with C_b = 2 \
                 and one step lasting ηλ for gradient descent, C_bη²/4 for scalar RMSprop: the oscillation dies out where κ < 0 and grows \
                 where κ > 0; heavy-ball momentum adds 32μ/(1-μ)² to κ, one step lasting ηλ/(1-μ)",
-    latex: r"\frac{d\log e}{d\tau}=\frac{8C_b+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}+\frac{32\mu}{(1-\mu)^2}",
-    hypotheses: &[
-        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
-        "the run stays near Γ and the edge, and its energy small",
-        "|h| stays above rounding",
-    ],
+    latex: r"\frac{1}{r(e)}\frac{d\log e}{d\tau}=\frac{8C_b+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}+\frac{32\mu}{(1-\mu)^2}",
+    hypotheses: AT_THE_EDGE,
     source: BEYOND,
     concerns: Concerns::Every,
     judged_on: &[&On::<Growth>(judge)],
@@ -85,13 +81,25 @@ const TWINS: [(&str, Rate); 16] = [
     ("32μ/(1-μ)³ for 32μ/(1-μ)²", Rate { lag: 3, ..LAW }),
 ];
 
-/// A twin is tried where its predicted change of log e differs from the law's by at least this, which is known before the runs.
+/// A twin is tried where its predicted change of R differs from the law's by at least this, which is known before the runs.
 const TELLS: f64 = 0.3;
 /// How well the gain must be known: to half of `TELLS`, so that an interval cannot hold both the law's gain and the gain of a
 /// twin.
 const KNOWN: f64 = 0.5 * TELLS;
-/// The factor by which an error of order ½ falls from one rung to the next, over half a decade.
-const FALLS: f64 = 1.78;
+
+/// The coordinate of energies in which a law of large swings is one of small ones.
+type Coordinate = fn(f64) -> f64;
+
+fn law_of_all_swings(energy: f64) -> f64 {
+    Energy::of(energy).coordinate()
+}
+
+/// r of other laws: r = 1, and r of another energy.
+const COORDINATES: [(&str, Coordinate); 2] = [
+    ("r = 1", f64::ln),
+    // ∫de/(e r(4e)) is R(4e) up to a constant.
+    ("r of four times the energy", |energy| law_of_all_swings(4.0 * energy)),
+];
 
 fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     let skipped = |why| Err(NotJudged::Because(format!("{}: {why}", name_on(record.optimizer, instance))));
@@ -101,60 +109,72 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     let (path, optimizer) = (&record.path, record.optimizer.constants());
     let end = path.last().map_or(f64::NAN, |place| place.tau);
     let moved = |rate: Rate, tau: f64| integral(path, tau, |law| rate.of(law, optimizer));
-    // The gain of log e from the first period to the last, as measured and as predicted by a rate.
-    let gain = |run: &GrowthRun, rate: Rate| match (means(run).first(), means(run).last()) {
-        (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
-        _ => (f64::NAN, f64::NAN),
+    let mut energies: Vec<f64> = record.rung(0).map(|run| run.start_energy).collect();
+    energies.sort_by(f64::total_cmp);
+    energies.dedup();
+    // The gain of R from the first period to the last, as measured and as predicted by a rate.
+    let gain = |run: &GrowthRun, rate: Rate, coordinate: Coordinate| {
+        let means = means(run, coordinate);
+        match (means.first(), means.last()) {
+            (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
+            _ => (f64::NAN, f64::NAN),
+        }
     };
-    let of_rung = |k: usize, of: &dyn Fn(&GrowthRun) -> f64| -> Vec<f64> { record.rung(k).map(of).collect() };
-    let follows = |what: &'static str, rate: Rate| {
-        let excess = |run: &GrowthRun| {
-            let (gained, predicted) = gain(run, rate);
+    let rungs = |energy: f64, of: &dyn Fn(&GrowthRun) -> f64| {
+        Rungs::finest(|k| record.rung(k).filter(|run| run.start_energy == energy).map(of).collect())
+    };
+    let follows = |what: Name, energy: f64, rate: Rate, coordinate: Coordinate| {
+        let values = rungs(energy, &|run| {
+            let (gained, predicted) = gain(run, rate, coordinate);
             gained - predicted
-        };
-        let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let values = of_rung(0, &excess);
-        // The bias that the finest rung's ε leaves is less than three times the change from the rung before. If the error changes its
-        // sign between these two rungs, the change from the second rung before shows the bias.
-        let change = |k: usize| (average(&of_rung(k, &excess)) - average(&values)).abs();
-        let bias = 3.0 * worst([change(1), change(2) / (1.0 + FALLS)]);
-        Statement { what: what.into(), check: Check::Zero { values, bias, within: KNOWN } }
+        });
+        Statement { what, check: Check::Limit { values, expected: 0.0, apart: KNOWN } }
     };
-    let is_told = |rate: Rate| tells((moved(rate, end) - moved(LAW, end)).abs(), TELLS);
     let predicted = moved(LAW, end);
+    let is_told = |rate: Rate| tells((moved(rate, end) - predicted).abs(), TELLS);
     let told: Vec<_> = TWINS.iter().filter(|(_, rate)| is_told(*rate)).collect();
-    let ratio = |run: &GrowthRun| {
-        let (gained, predicted) = gain(run, LAW);
-        gained / predicted
-    };
     // The window must be long enough to tell κ from two of its twins at least.
     if told.len() < 2 {
         return skipped("log e moves too little to tell κ from its twins");
     }
+    let least = energies[0];
+    let mut twins: Vec<Statement> =
+        told.into_iter().map(|&(what, rate)| follows(what.into(), least, rate, law_of_all_swings)).collect();
+    for &energy in &energies {
+        // What the law makes of the energy, and how far the coordinate of another law moves then.
+        let reached = Energy::of(energy).after(predicted);
+        let of_other = |coordinate: Coordinate| coordinate(reached) - coordinate(energy);
+        let told = COORDINATES.iter().filter(|(_, other)| tells((of_other(*other) - predicted).abs(), TELLS));
+        twins.extend(told.map(|&(what, other)| follows(format!("{what}, from e = {energy}").into(), energy, LAW, other)));
+    }
+    let ratio = |run: &GrowthRun| {
+        let (gained, predicted) = gain(run, LAW, law_of_all_swings);
+        gained / predicted
+    };
+    let statement = |&energy: &f64| {
+        follows(format!("gain of R(e) over ∫κ dτ, from e = {energy}").into(), energy, LAW, law_of_all_swings)
+    };
     Ok(Measurement {
         instance: name_on(record.optimizer, instance),
         hypotheses: of_growth(instance, record),
-        statements: vec![follows("log e gained over ∫κ dτ", LAW)],
-        twins: told.into_iter().map(|&(what, rate)| follows(what, rate)).collect(),
+        statements: energies.iter().map(statement).collect(),
+        twins,
         constants: if predicted.abs() >= TELLS {
-            vec![Constant::of_rungs(
-                "growth of log e, measured over predicted",
-                1.0,
-                of_rung(0, &ratio),
-                &of_rung(1, &ratio),
-            )]
+            let (values, apart) = (rungs(least, &ratio), KNOWN / predicted.abs());
+            let what = "growth of small swings, measured over predicted".into();
+            vec![Constant { what, values: Values::Limit { values, theory: 1.0, apart } }]
         } else {
             vec![]
         },
     })
 }
 
-/// Means of log e over whole periods, with the τ of their middles.
-fn means(run: &GrowthRun) -> Vec<(f64, f64)> {
+/// Means of a coordinate of the energy over whole periods, with the τ of their middles.
+fn means(run: &GrowthRun, coordinate: Coordinate) -> Vec<(f64, f64)> {
     let mean = |period: &[Swung]| {
         let n = period.len() as f64;
-        let log_energy = period.iter().map(|swung| swung.energy.ln()).sum::<f64>() / n;
-        (period.iter().map(|swung| swung.tau).sum::<f64>() / n, log_energy)
+        let energy = period.iter().map(|swung| coordinate(swung.energy)).sum::<f64>() / n;
+        (period.iter().map(|swung| swung.tau).sum::<f64>() / n, energy)
     };
     run.readings.chunks_exact(PERIOD_READINGS).map(mean).collect()
 }

@@ -1,11 +1,14 @@
-//! The norm of the weights follows the sharpness.
+//! The norm of the weights follows the sharpness that the flow predicts.
 
+use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::measure::worst;
+use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError};
 
-use crate::checks::{constant, falls};
-use crate::evidence::{Measurement, Strength};
+use crate::assumption::AT_THE_EDGE;
+use crate::checks::falls;
+use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
-use crate::experiments::{Ladder, LadderRecord, Run, Swing, of_ladder};
+use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
 use crate::instance::{Instance, LEARNING_RATE};
 use crate::theorem::{Concerns, PAPER, Theorem};
 
@@ -13,49 +16,105 @@ pub(crate) static THEOREM: Theorem = Theorem {
     id: "equilibrium_norm",
     title: "Equilibrium norm",
     strength: Strength::Limit,
-    statement: "At the edge of stability ‖w‖² = ηλ₁(p)/2·(1 + O(√(ηλ))): the norm follows the sharpness down",
-    latex: r"\|w_t\|^2=\tfrac12\eta\lambda_1(p_t)\,(1+O(\sqrt{\eta\lambda}))",
-    hypotheses: &["those of the sharpness-reduction flow"],
+    statement: "Started near Γ and at the edge of stability, GD with weight decay has ‖w_t‖² = ηλ₁(ζ(t·ηλ))/2·(1 + O(√(ηλ))), ζ the \
+                sharpness-reduction flow: the norm can be predicted from the start alone, without the run",
+    latex: r"\|w_t\|^2=\tfrac12\eta\lambda_1(\zeta(t\,\eta\lambda))\,(1+O(\sqrt{\eta\lambda}))",
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
 };
 
-/// ‖w‖² and λ₁ are known to a few roundings.
-const FLOOR: f64 = 1e-13;
+/// λ₁ along a flow integrated to 10⁻⁹ is known to more digits than that.
+const FLOOR: f64 = 1e-8;
+/// Places at which λ₁ is computed along a flow; between them log λ₁ is a cubic through four of them.
+const PLACES: usize = 129;
+
+const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
+
+/// The constant of ‖w‖² = constant·ηλ₁(ζ), and the flow.
+type Law = (f64, FlowConstants);
+
+const TWINS: [(&str, Law); 7] = [
+    ("ηλ₁(ζ)", (1.0, LAW)),
+    ("ηλ₁(ζ)/4", (0.25, LAW)),
+    ("ηλ₁(ζ)/2.1", (1.0 / 2.1, LAW)),
+    ("the norm of the start", (0.5, FlowConstants { numerator: 0.0, ..LAW })),
+    ("along the flow with numerator 1", (0.5, FlowConstants { numerator: 1.0, ..LAW })),
+    ("along the flow with numerator 4", (0.5, FlowConstants { numerator: 4.0, ..LAW })),
+    ("along the flow with its sign flipped", (0.5, FlowConstants { numerator: -2.0, ..LAW })),
+];
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
-    let horizon = instance.plan.horizon;
-    let ratio = |swing: &Swing| swing.norm_square / (LEARNING_RATE * swing.reading.sharpness);
-    let deviation = |what, predicted: f64| {
-        falls(what, record, FLOOR, move |run: &Run| {
-            worst(run.swings_within(horizon).map(|swing| (ratio(swing) / predicted - 1.0).abs()))
-        })
-    };
-    let law = |what, law: &dyn Fn(&Swing, &Swing) -> f64| {
-        falls(what, record, FLOOR, |run: &Run| {
-            let first = run.swings.first();
-            let deviation =
-                |swing: &Swing| first.map_or(f64::NAN, |first| (swing.norm_square / law(first, swing) - 1.0).abs());
-            worst(run.swings_within(horizon).map(deviation))
-        })
-    };
-    let half = 0.5 * LEARNING_RATE;
-    let mean = |run: &Run| {
-        let (sum, count) = run.swings_within(horizon).fold((0.0, 0.0), |(s, n), swing| (s + ratio(swing), n + 1.0));
-        sum / count
+    let follows = |what: &'static str, (constant, flow): Law| {
+        let predicted = if flow == LAW { instance.flow(flow) } else { instance.twin_flow(flow, instance.plan.horizon) };
+        match predicted.map_err(Unknown::from).and_then(|flow| Predicted::along(instance, &flow).map_err(Unknown::from)) {
+            Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, &predicted)),
+            Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.0 } },
+        }
     };
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
-        statements: vec![deviation("‖w‖² against ηλ₁/2", 0.5)],
-        twins: vec![
-            deviation("ηλ₁", 1.0),
-            deviation("ηλ₁/4", 0.25),
-            deviation("ηλ₁/2.1", 1.0 / 2.1),
-            law("the norm of the start, ηλ₁(p₀)/2", &|first, _| half * first.reading.sharpness),
-            law("‖w‖ ∝ λ₁", &|first, swing| half * swing.reading.sharpness.powi(2) / first.reading.sharpness),
-        ],
-        constants: vec![constant("‖w‖²/(ηλ₁), its mean", 0.5, (instance, record), mean)],
+        statements: vec![follows("‖w‖² against ηλ₁(ζ)/2", (0.5, LAW))],
+        twins: TWINS.map(|(what, law)| follows(what, law)).into(),
+        constants: vec![],
     })
+}
+
+/// Why λ₁ along a flow is not known.
+struct Unknown(String);
+
+impl From<FlowError> for Unknown {
+    fn from(error: FlowError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<MinimizersError> for Unknown {
+    fn from(error: MinimizersError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// log λ₁ along a flow, at evenly spaced times.
+struct Predicted {
+    end: f64,
+    logs: Vec<f64>,
+}
+
+impl Predicted {
+    fn along(instance: &Instance, flow: &Flow<f64>) -> Result<Self, MinimizersError> {
+        let mut minimizers = instance.minimizers();
+        let (mut zeta, mut nearest) = (vec![0.0; instance.start.len()], vec![0.0; instance.start.len()]);
+        let mut geometry = Geometry::new(zeta.len());
+        let mut log = |k: usize| -> Result<f64, MinimizersError> {
+            flow.at(flow.end() * k as f64 / (PLACES - 1) as f64, &mut zeta);
+            nearest.copy_from_slice(&zeta);
+            minimizers.nearest(&zeta, &mut nearest)?;
+            minimizers.geometry(&nearest, &mut geometry)?;
+            Ok(geometry.sharpness.ln())
+        };
+        Ok(Self { end: flow.end(), logs: (0..PLACES).map(&mut log).collect::<Result<_, _>>()? })
+    }
+
+    /// λ₁(ζ(τ)), by the cubic through the four places around τ.
+    fn sharpness(&self, tau: f64) -> f64 {
+        let x = tau / self.end * (PLACES - 1) as f64;
+        let first = (x.floor() as usize).saturating_sub(1).min(PLACES - 4);
+        let term = |i: usize| {
+            let others = (0..4).filter(|&j| j != i);
+            let weight: f64 = others.map(|j| (x - (first + j) as f64) / (i as f64 - j as f64)).product();
+            weight * self.logs[first + i]
+        };
+        (0..4).map(term).sum::<f64>().exp()
+    }
+}
+
+/// sup |‖w‖²/(constant·ηλ₁(ζ)) − 1| over a run, as far as the flow goes.
+fn deviation(run: &Run, constant: f64, predicted: &Predicted) -> f64 {
+    worst(run.swings_within(predicted.end).map(|swing| {
+        let tau = (swing.step as f64 * run.intrinsic_lr).min(predicted.end);
+        (swing.norm_square / (constant * LEARNING_RATE * predicted.sharpness(tau)) - 1.0).abs()
+    }))
 }

@@ -4,11 +4,12 @@ use std::any::Any;
 
 use sharpflow::descent::Momentum;
 use sharpflow::flow::FlowConstants;
-use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+use sharpflow::measure::worst;
 
-use crate::checks::follows;
+use crate::assumption::OF_MOMENTUM;
+use crate::checks::{follows, others_fall};
 use crate::claims::mean_square::QUADRATURE;
-use crate::evidence::{Check, LEAST_ORDER, Measurement, Statement, Strength};
+use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{DynamicsRecord, OtherDynamics, OtherRun, ShortRun, name_on, of_dynamics};
 use crate::fit::fitted_dynamics;
@@ -22,7 +23,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "With m' = μm + ∇L(w) + λw, w' = w - ηm', the edge of stability is at ηλ₁/‖w‖² = 2(1+μ), and near Γ the \
                 iterates follow the sharpness-reduction flow, one step lasting ηλ/(1-μ), with ⟨K h²⟩ = 2ηλ/(1+μ)",
     latex: r"\frac{\eta\lambda_1}{\|w\|^2}\to 2(1+\mu),\qquad \frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1}{4+\|\nabla_\Gamma\log\lambda_1\|^2},\quad\tau=\frac{t\,\eta\lambda}{1-\mu}",
-    hypotheses: &["those of the sharpness-reduction flow", "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))"],
+    hypotheses: OF_MOMENTUM,
     source: BEYOND,
     concerns: Concerns::Every,
     judged_on: &[&On::<OtherDynamics>(judge)],
@@ -44,12 +45,7 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
             let kept = 1.0 + momentum - run.intrinsic_lr * (1.0 - momentum);
             worst(run.readings.iter().map(|reading| ((2.0 + reading.edge_offset) * kept / at - 1.0).abs()))
         };
-        let point =
-            |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: deviation(run) };
-        let points = record.runs.iter().map(point).collect();
-        let check =
-            Check::Order { points, model: ErrorModel::Leading, above: LEAST_ORDER, holding: None, floor: 1e-13 };
-        Statement { what: what.into(), check }
+        others_fall(what, record, 1e-13, deviation)
     };
     // ηλ = ε(1−μ). Each step of δ neglects |δ| of its terms at most, twice.
     let mean_square = |what: &'static str, factor: f64| {
@@ -59,7 +55,7 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
             let intrinsic_lr = run.intrinsic_lr * (1.0 - momentum);
             (mean / (factor * intrinsic_lr) - 1.0).abs() / (2.0 * swing + QUADRATURE)
         };
-        Statement { what: what.into(), check: Check::Bound { ratios: record.swings.iter().map(ratio).collect() } }
+        Statement { what: what.into(), check: Check::bound(record.swings.iter().map(ratio)) }
     };
     Ok(Measurement {
         instance: name_on(record.optimizer, instance),
@@ -82,6 +78,7 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
             mean_square("⟨K h²⟩ = 2ηλ(1-μ)", 2.0 * (1.0 - momentum)),
             mean_square("⟨K h²⟩ = 2ηλ/(1-μ)", 2.0 / (1.0 - momentum)),
         ],
-        constants: fitted_dynamics(instance, record),
+        // The nearest twin has 1 ± μ times the 4, and the 2.
+        constants: fitted_dynamics(instance, record, momentum),
     })
 }

@@ -2,7 +2,8 @@
 
 use sharpflow::measure::worst;
 
-use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement, Strength};
+use crate::assumption::{Assumption, OF_HELD_OUT};
+use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement, Strength, Values};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ending, HeldOut, HeldOutRecord, Path, SeedRecord};
 use crate::theorem::{Concerns, Theorem};
@@ -15,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
                 loss fitted at both ends) the squared error on the images held out falls while λ₁ falls; without weight decay, \
                 from the same start, it falls less than half as much",
     latex: r"\mathbb E[\mathrm{err}_{\mathrm{start}}-\mathrm{err}_{\mathrm{end}}]>0",
-    hypotheses: &["the training loss is fitted at both ends of every run"],
+    hypotheses: OF_HELD_OUT,
     source: "our experiment; the paper reports the like for deep networks",
     concerns: Concerns::Every,
     judged_on: &[&On::<HeldOut>(judge)],
@@ -37,7 +38,7 @@ fn judge(record: &HeldOutRecord) -> Judged {
     let less_twice = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - 2.0 * b).collect() };
     let positive =
         |what: &'static str, values: Vec<f64>| Statement { what: what.into(), check: Check::Positive { values } };
-    let reported = |what: &'static str, values| Constant { what: what.into(), theory: None, values, bias: 0.0 };
+    let reported = |what: &'static str, values| Constant { what: what.into(), values: Values::Drawn { values } };
     let fall_of_log = |path: fn(&SeedRecord) -> &Path| fall(path, |e| e.sharpness.ln());
     let (log_decay, log_control) = (fall_of_log(|s| &s.decay), fall_of_log(|s| &s.control));
     let mean_of = |path: fn(&SeedRecord) -> &Ending, of: fn(&Ending) -> f64| -> Vec<f64> {
@@ -74,6 +75,7 @@ fn fitted(record: &HeldOutRecord) -> Hypothesis {
     let ends = record.seeds.iter().flat_map(|s| [&s.decay, &s.control]);
     let errors = ends.flat_map(|p| [p.start.training_error, p.end.training_error]);
     Hypothesis {
+        of: Assumption::Fitted,
         what: "the training error is fitted, relative to the targets' variance".into(),
         measured: worst(errors),
         bound: FITTED,

@@ -3,12 +3,14 @@
 use sharpflow::arithmetic::{distance, norm};
 use sharpflow::flow::{Flow, FlowConstants, FlowError, angle_at, integrate};
 use sharpflow::loss::Loss;
-use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+use sharpflow::measure::worst;
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers};
 
-use crate::evidence::{Check, Constant, LEAST_ORDER, Measurement, Statement, Strength};
+use crate::assumption::OF_REGRESSIONS;
+use crate::checks::{constant, falls};
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
+use crate::experiments::{Ladder, LadderRecord, Run, of_regression};
 use crate::instance::{Instance, Regression};
 use crate::theorem::{Concerns, PAPER, Theorem};
 
@@ -19,7 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "On linear regression with batch normalization the flow's angle φ to the minimum-norm solution obeys \
                 tan φ(τ) = tan φ(0)·e^(-τ), so λ₁(τ)/λ₁(∞) = 1 + tan²φ(0)·e^(-2τ); GD with weight decay follows it",
     latex: r"\tan\varphi(\tau)=\tan\varphi(0)\,e^{-\tau},\qquad \lambda_1(\tau)/\lambda_1(\infty)=1+\tan^2\varphi(0)\,e^{-2\tau}",
-    hypotheses: &["X has a kernel, so that Γ is no single point", "those of the sharpness-reduction flow"],
+    hypotheses: OF_REGRESSIONS,
     source: PAPER,
     concerns: Concerns::LinearRegressions,
     judged_on: &[&On::<Ladder>(judge)],
@@ -42,20 +44,16 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
             run.sharpness[k] / least / predicted - 1.0
         }
     };
-    let order = |what: &'static str, deviation: &dyn Fn(&Run, usize) -> f64| Statement {
-        what: what.into(),
-        check: Check::Order {
-            points: errors(instance, record, deviation),
-            model: ErrorModel::Leading,
-            above: LEAST_ORDER,
-            holding: None,
-            // tan φ of a point known to a few units of rounding in each coordinate.
-            floor: 64.0 * f64::EPSILON / angle.cos(),
-        },
+    // tan φ of a point known to a few units of rounding in each coordinate.
+    let floor = 64.0 * f64::EPSILON / angle.cos();
+    let order = |what: &'static str, deviation: &dyn Fn(&Run, usize) -> f64| {
+        falls(what, (instance, record), floor, |run| {
+            worst(run.window(0.0, instance.plan.horizon).map(|k| deviation(run, k).abs()))
+        })
     };
     Ok(Measurement {
         instance: instance.name.clone(),
-        hypotheses: of_ladder(instance, record),
+        hypotheses: of_regression(instance, regression, record),
         statements: vec![
             order("tan φ along GD+WD", &by_angle(angle_at)),
             order("λ₁ along GD+WD", &by_sharpness(1.0)),
@@ -102,19 +100,10 @@ fn sharpness_law(
         places.map(ratio).collect()
     };
     let check = match ratios() {
-        Ok(ratios) => Check::Bound { ratios },
+        Ok(ratios) => Check::bound(ratios),
         Err(error) => Check::Missing { reason: error.to_string() },
     };
     Statement { what: what.into(), check }
-}
-
-fn errors(instance: &Instance, record: &LadderRecord, deviation: &dyn Fn(&Run, usize) -> f64) -> Vec<LadderPoint> {
-    let runs = record.runs.iter();
-    runs.map(|run| {
-        let readings = run.window(0.0, instance.plan.horizon).map(|k| deviation(run, k).abs());
-        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: worst(readings) }
-    })
-    .collect()
 }
 
 /// The flow integrated through derivatives alone.
@@ -146,7 +135,7 @@ fn agreement(
             .collect()
     };
     let check = match flow.as_ref().map(compared) {
-        Ok(Ok(ratios)) => Check::Bound { ratios },
+        Ok(Ok(ratios)) => Check::bound(ratios),
         Ok(Err(error)) => Check::Missing { reason: error.to_string() },
         Err(error) => Check::Missing { reason: error.to_string() },
     };
@@ -171,6 +160,6 @@ fn rate((instance, regression): (&Instance, &Regression), record: &LadderRecord)
         }
         along / square
     };
-    let rung = |k: usize| -> Vec<f64> { record.rung(instance, k).map(of).collect() };
-    Constant::of_rungs("rate of tan φ", 1.0, rung(0), &rung(1))
+    // The nearest twin has half the rate.
+    constant("rate of tan φ", (1.0, 0.5), (instance, record), of)
 }

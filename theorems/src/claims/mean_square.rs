@@ -2,7 +2,9 @@
 
 use sharpflow::measure::Reading;
 
-use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::assumption::AT_THE_EDGE;
+use crate::checks::swing_constant;
+use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
@@ -14,11 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "At the edge of stability, averaged over a whole oscillation of δ, ⟨K h²⟩ = 2ηλ with K = 4 + ‖∇_Γ log λ₁‖²",
     latex: r"\langle K h^2\rangle=2\eta\lambda,\qquad K=4+\|\nabla_\Gamma\log\lambda_1\|^2",
-    hypotheses: &[
-        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
-        "the run stays near Γ and the edge",
-        "|h| stays above rounding",
-    ],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Swings>(judge)],
@@ -37,16 +35,17 @@ struct Law {
 
 const LAW: Law = Law { a: 2.0, b: 4.0, c: 1.0 };
 
+/// The nearest twin has 2.2 for 2.
+const APART: f64 = 0.2;
+
 fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
     let [small, large] = ENERGIES;
     let within = |what: &'static str, energy: f64, law: Law| Statement {
         what: what.into(),
-        check: Check::Bound { ratios: record.of_energy(energy).map(|run| deviation(run, law)).collect() },
+        check: Check::bound(record.of_energy(energy).map(|run| deviation(run, law))),
     };
-    let constant = |what: &'static str, energy: f64| {
-        let rung = |k: i32| -> Vec<f64> { record.rung(energy, k).map(|run| ratio(run, LAW)).collect() };
-        Constant::of_rungs(what, LAW.a, rung(0), &rung(1))
-    };
+    let constant =
+        |what: &'static str, energy: f64| swing_constant(what, (LAW.a, APART), (record, energy), |run| ratio(run, LAW));
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_swings(instance, record),

@@ -2,13 +2,15 @@
 
 use sharpflow::arithmetic::distance;
 use sharpflow::dense::symmetric_eigen;
-use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+use sharpflow::measure::worst;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::project;
 
-use crate::evidence::{Check, LEAST_ORDER, Measurement, Statement, Strength};
+use crate::assumption::OF_REGRESSIONS;
+use crate::checks::falls;
+use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Ladder, LadderRecord, of_ladder};
+use crate::experiments::{Ladder, LadderRecord, of_regression};
 use crate::instance::{Instance, Regression, convergence_window};
 use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
@@ -21,7 +23,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
                 minimum-norm solution w*, the unique minimizer of spherical sharpness on Γ: from τ = ½ log(1/ηλ) on, \
                 ‖θ - w*/‖w*‖‖ vanishes with ηλ",
     latex: r"\|\theta_t-w^*/\|w^*\|\|\to 0\ (\eta\lambda\to 0,\ t\,\eta\lambda\ge\tfrac12\log\tfrac1{\eta\lambda}),\qquad w^*=X^+y=\arg\min_\Gamma\lambda_1",
-    hypotheses: &["X has a kernel, so that Γ is no single point", "those of the sharpness-reduction flow"],
+    hypotheses: OF_REGRESSIONS,
     source: PAPER,
     concerns: Concerns::LinearRegressions,
     judged_on: &[&On::<Ladder>(judge)],
@@ -35,15 +37,12 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let why = format!("{}: its runs are too long to reach the claim's window", instance.name);
         return Err(NotJudged::Because(why));
     }
-    let order = |what: &'static str, target: &[f64]| Statement {
-        what: what.into(),
-        check: Check::Order {
-            points: distances(record, target),
-            model: ErrorModel::NextOrder,
-            above: LEAST_ORDER,
-            holding: None,
-            floor: f64::EPSILON,
-        },
+    // The sup of ‖θ − target‖ over each run's last window.
+    let order = |what: &'static str, target: &[f64]| {
+        falls(what, (instance, record), f64::EPSILON, |run| {
+            let (from, to) = convergence_window(run.intrinsic_lr);
+            worst(run.window(from, to).map(|k| distance(run.theta(k), target)))
+        })
     };
     let other_norm = other_norm(instance, regression);
     let solution = regression.minimizers.minimum_norm_direction();
@@ -65,7 +64,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     twins.push(flattest("λ₁(w*) ≥ λ₁ on Γ", (instance, regression), |least, other| other / least));
     Ok(Measurement {
         instance: instance.name.clone(),
-        hypotheses: of_ladder(instance, record),
+        hypotheses: of_regression(instance, regression, record),
         statements: vec![
             order("distance to w*", solution),
             flattest("λ₁(w*) ≤ λ₁ on Γ", (instance, regression), |least, other| least / other),
@@ -73,17 +72,6 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         twins,
         constants: vec![],
     })
-}
-
-/// The sup of ‖θ − target‖ over each run's last window.
-fn distances(record: &LadderRecord, target: &[f64]) -> Vec<LadderPoint> {
-    let runs = record.runs.iter();
-    runs.map(|run| {
-        let (from, to) = convergence_window(run.intrinsic_lr);
-        let readings = run.window(from, to).map(|k| distance(run.theta(k), target));
-        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: worst(readings) }
-    })
-    .collect()
 }
 
 /// A comparison of λ₁ at w* with λ₁ along the path from the start to it, by the route that knows only derivatives.
@@ -103,7 +91,7 @@ fn flattest(
         (1..=PLACES).map(|k| Ok(compare(least, sharpness(regression.angle * k as f64 / PLACES as f64)?))).collect()
     };
     let check = match ratios() {
-        Ok(ratios) => Check::Bound { ratios },
+        Ok(ratios) => Check::bound(ratios),
         Err(error) => Check::Missing { reason: error.to_string() },
     };
     Statement { what: what.into(), check }

@@ -2,6 +2,7 @@
 
 use sharpflow::measure::worst;
 
+use crate::assumption::AT_THE_EDGE;
 use crate::checks::falls;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
@@ -15,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "At the edge of stability h = ⟨θ - p, v₁⟩ changes sign at every step, and the displacement θ - p lines up with the top eigenvector v₁: the largest angle between them vanishes with ηλ",
     latex: r"\operatorname{sign}h_{t+1}=-\operatorname{sign}h_t,\qquad \angle(\theta_t-p_t,\,\pm v_1)=O(\sqrt{\eta\lambda})",
-    hypotheses: &["those of the sharpness-reduction flow"],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -32,7 +33,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         beside.max(0.0).sqrt().atan2(along)
     };
     let lines_up =
-        falls("angle between θ - p and v₁", record, FLOOR, |run: &Run| worst(run.swings_within(horizon).map(angle)));
+        falls("angle between θ - p and v₁", (instance, record), FLOOR, |run: &Run| worst(run.swings_within(horizon).map(angle)));
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
@@ -56,5 +57,5 @@ fn signs(what: &'static str, instance: &Instance, record: &LadderRecord, negativ
         };
         run.swings_within(instance.plan.horizon).filter(wrong).count() as f64 / 0.5
     };
-    Statement { what: what.into(), check: Check::Bound { ratios: record.runs.iter().map(failures).collect() } }
+    Statement { what: what.into(), check: Check::bound(record.runs.iter().map(failures)) }
 }

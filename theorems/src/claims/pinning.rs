@@ -2,6 +2,7 @@
 
 use sharpflow::measure::worst;
 
+use crate::assumption::AT_THE_EDGE;
 use crate::checks::{constant, falls};
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
@@ -15,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "Near Γ, η̃λ₁(p) = 2 + O(√(ηλ)) all along the run, p the nearest point of Γ",
     latex: r"\tilde\eta_t\lambda_1(p_t)=2+O(\sqrt{\eta\lambda})",
-    hypotheses: &["those of the sharpness-reduction flow"],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -28,12 +29,12 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
     let edge = |swing: &Swing| swing.reading.edge_offset + 2.0;
     let deviation = |what, predicted: f64| {
-        falls(what, record, FLOOR, move |run: &Run| {
+        falls(what, (instance, record), FLOOR, move |run: &Run| {
             worst(run.swings_within(horizon).map(|swing| (edge(swing) / predicted - 1.0).abs()))
         })
     };
     // η̃ in units of what it was at the start: pinned to a λ₁ that does not move.
-    let to_start = falls("η̃ pinned to λ₁ of the start", record, FLOOR, |run: &Run| {
+    let to_start = falls("η̃ pinned to λ₁ of the start", (instance, record), FLOOR, |run: &Run| {
         let of = |swing: &Swing| 0.5 * edge(swing) / swing.reading.sharpness * instance.geometry.sharpness - 1.0;
         worst(run.swings_within(horizon).map(|swing| of(swing).abs()))
     });
@@ -46,6 +47,6 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         hypotheses: of_ladder(instance, record),
         statements: vec![deviation("|η̃λ₁/2 - 1|", 2.0)],
         twins: vec![deviation("edge at 1", 1.0), deviation("edge at 4", 4.0), deviation("edge at 2.1", 2.1), to_start],
-        constants: vec![constant("η̃λ₁, its mean", 2.0, (instance, record), mean)],
+        constants: vec![constant("η̃λ₁, its mean", (2.0, 0.1), (instance, record), mean)],
     })
 }

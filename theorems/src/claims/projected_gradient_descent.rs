@@ -2,6 +2,7 @@
 
 use sharpflow::identities::Identity;
 
+use crate::assumption::OF_IDENTITIES;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Draw, Identities, IdentityRecord, RandomSteps, of_identities, of_steps};
@@ -14,7 +15,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "For a scale-invariant loss, w' = (1-ηλ)w - η∇L(w) moves the direction θ = w/‖w‖ as \
                 θ' = Π(θ - η̃∇L(θ)) with η̃ = η/((1-ηλ)‖w‖²), for every η > 0 and 0 ≤ ηλ < 1",
     latex: r"\theta_{t+1}=\Pi\bigl(\theta_t-\tilde\eta_t\nabla L(\theta_t)\bigr),\quad \tilde\eta_t=\frac{\eta}{(1-\eta\lambda)\|w_t\|^2}",
-    hypotheses: &["the loss is scale-invariant"],
+    hypotheses: OF_IDENTITIES,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge_identities), &On::<RandomSteps>(judge)],
@@ -27,7 +28,7 @@ fn judge_identities(record: &IdentityRecord) -> Judged {
 fn judge((arithmetic, draws): (&str, &[Draw])) -> Judged {
     let with_power = |what: &'static str, power| Statement {
         what: what.into(),
-        check: Check::Bound { ratios: draws.iter().map(|draw| draw.direction_ratio(power)).collect() },
+        check: Check::bound(draws.iter().map(|draw| draw.direction_ratio(power))),
     };
     Ok(Measurement {
         instance: format!("random steps in {arithmetic}"),

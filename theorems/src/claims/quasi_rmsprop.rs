@@ -2,6 +2,7 @@
 
 use sharpflow::identities::Identity;
 
+use crate::assumption::OF_IDENTITIES;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Draw, Identities, IdentityRecord, RandomSteps, Remainder, of_identities, of_steps};
@@ -15,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
                 ṽ' = β(ṽ + 2η_in²‖∇L(θ)‖² + η_in⁴‖∇L(θ)‖⁴/ṽ): the step size η̃ = η_in/√ṽ of scalar RMSprop, \
                 v' = βv + (1-β)‖∇L(θ)‖², up to (1-β)²(s + s²/4) relative to ṽ, s = ‖∇L(θ)‖²/ṽ",
     latex: r"\tilde v_{t+1}=\beta\bigl(\tilde v_t+2\eta_{in}^2\|\nabla L\|^2+\eta_{in}^4\|\nabla L\|^4/\tilde v_t\bigr),\quad\beta=(1-\eta\lambda)^4",
-    hypotheses: &["the loss is scale-invariant", "s is bounded, for the remainder to be small"],
+    hypotheses: OF_IDENTITIES,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge_identities), &On::<RandomSteps>(judge)],
@@ -31,7 +32,7 @@ const LAW: Remainder = Remainder { decay: 4, square: 2.0, power: 2, of_s: 1.0, o
 fn judge((arithmetic, draws): (&str, &[Draw])) -> Judged {
     let within = |what: &'static str, law: Remainder| Statement {
         what: what.into(),
-        check: Check::Bound { ratios: draws.iter().map(|draw| draw.remainder_ratio(law)).collect() },
+        check: Check::bound(draws.iter().map(|draw| draw.remainder_ratio(law))),
     };
     Ok(Measurement {
         instance: format!("random steps in {arithmetic}"),

@@ -5,6 +5,7 @@ use std::any::Any;
 use sharpflow::descent::{Optimizer, Rmsprop};
 use sharpflow::flow::FlowConstants;
 
+use crate::assumption::AT_THE_EDGE;
 use crate::checks::follows;
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
@@ -21,7 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
                 dζ/dτ = -C_b G/(2(2C_b + ‖G‖²)), G = ∇_Γ log λ₁, one step lasting η²; so they do without Π where the loss is not \
                 scale-invariant",
     latex: r"\frac{d\zeta}{d\tau}=-\frac{C_b\nabla_\Gamma\log\lambda_1}{2\,(2C_b+\|\nabla_\Gamma\log\lambda_1\|^2)},\quad\tau=t\eta^2",
-    hypotheses: &["those of the sharpness-reduction flow"],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<OtherDynamics>(judge)],
@@ -49,6 +50,7 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
             twin("the flow of C_b = 2", Rmsprop { decay: 2.0 }.flow()),
             twin("sign flipped", FlowConstants { numerator: -law.numerator, ..law }),
         ],
-        constants: fitted_dynamics(instance, record),
+        // The nearest twin has half of a constant.
+        constants: fitted_dynamics(instance, record, 0.5),
     })
 }

@@ -2,6 +2,7 @@
 
 use sharpflow::identities::Identity;
 
+use crate::assumption::OF_IDENTITIES;
 use crate::evidence::Strength;
 use crate::experiment::{Judged, On};
 use crate::experiments::{Identities, IdentityRecord, of_identities};
@@ -27,7 +28,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "If L(cw) = L(w) for every c > 0, then ⟨∇L(w), w⟩ = 0, ∇L(cw) = c⁻¹∇L(w), ∇²L(cw) = c⁻²∇²L(w), \
                 ∇²L(w)w = -∇L(w) and ∇³L(w)[w] = -2∇²L(w)",
     latex: r"\langle\nabla L(w),w\rangle=0,\quad\nabla^kL(cw)=c^{-k}\nabla^kL(w),\quad\nabla^2L(w)w=-\nabla L(w),\quad\nabla^3L(w)[w]=-2\nabla^2L(w)",
-    hypotheses: &["the loss is scale-invariant"],
+    hypotheses: OF_IDENTITIES,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge)],

@@ -2,6 +2,7 @@
 
 use sharpflow::measure::worst;
 
+use crate::assumption::AT_THE_EDGE;
 use crate::checks::{constant, falls};
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
@@ -15,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "Along GD with weight decay at the edge, log λ₁ falls at the rate 2‖G‖²/(4 + ‖G‖²) in τ, so never faster than 2, and stands still exactly where G = ∇_Γ log λ₁ = 0",
     latex: r"\frac{d\log\lambda_1}{d\tau}=-\frac{2\|G\|^2}{4+\|G\|^2}\ge-2",
-    hypotheses: &["those of the sharpness-reduction flow"],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -27,7 +28,7 @@ const FLOOR: f64 = 1e-11;
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
     let rate = |what: &'static str, rate: fn(f64) -> f64| {
-        falls(what, record, FLOOR, move |run: &Run| deviation(run, horizon, rate))
+        falls(what, (instance, record), FLOOR, move |run: &Run| deviation(run, horizon, rate))
     };
     let mut twins = vec![
         rate("2‖G‖²/(2 + ‖G‖²)", |g| 2.0 * g / (2.0 + g)),
@@ -46,7 +47,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
             limit("along the flow never faster than 2", instance, |_| 2.0),
         ],
         twins,
-        constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", 2.0, (instance, record), |run| {
+        constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", (2.0, 1.0), (instance, record), |run| {
             numerator(run, horizon)
         })],
     })
@@ -88,6 +89,6 @@ fn limit(what: &'static str, instance: &Instance, limit: fn(f64) -> f64) -> Stat
     let limit = limit(rates.iter().sum::<f64>() / rates.len() as f64);
     Statement {
         what: what.into(),
-        check: Check::Bound { ratios: rates.into_iter().map(|rate| rate / limit).collect() },
+        check: Check::bound(rates.into_iter().map(|rate| rate / limit)),
     }
 }

@@ -1,14 +1,16 @@
 //! The sharpness-reduction flow.
 
 use sharpflow::arithmetic::distance;
+use sharpflow::descent::EdgeConstants;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
-use sharpflow::loss::Loss;
-use sharpflow::measure::{ErrorModel, LadderPoint, worst};
+use sharpflow::measure::worst;
 
-use crate::evidence::{Check, Constant, LEAST_ORDER, Measurement, Statement, Strength};
+use crate::assumption::AT_THE_EDGE;
+use crate::checks::falls;
+use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
-use crate::fit::{Path, fitted};
+use crate::fit::{Apart, fitted};
 use crate::instance::{FLOW_TOLERANCE, Instance};
 use crate::theorem::{Concerns, PAPER, Theorem};
 
@@ -19,13 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "Near Γ and at the edge of stability, GD with weight decay stays close to ζ(t·ηλ), where \
                 dζ/dτ = -2∇_Γ log λ₁(ζ) / (4 + ‖∇_Γ log λ₁(ζ)‖²); the largest distance up to a fixed τ vanishes with ηλ",
     latex: r"\frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1(\zeta)}{4+\|\nabla_\Gamma\log\lambda_1(\zeta)\|^2}",
-    hypotheses: &[
-        "the loss is scale-invariant",
-        "the rank of ∇²L is constant along Γ",
-        "λ₁ is simple along the path",
-        "the start is within O(√(ηλ)) of Γ and of the edge, with bounded energy",
-        "|h| stays above rounding",
-    ],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -46,23 +42,14 @@ const TWINS: [(&str, FlowConstants); 8] = [
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let flow = instance.flow(LAW);
-    let order = |what: &'static str, flow: &Result<Flow<f64>, FlowError>, read: Read, model, holding| Statement {
-        what: what.into(),
-        check: match flow {
-            Ok(flow) => {
-                let points = errors(instance, record, flow, read);
-                Check::Order { points, model, above: LEAST_ORDER, holding, floor: FLOW_TOLERANCE }
-            }
-            Err(error) => Check::Missing { reason: error.to_string() },
-        },
+    let order = |what: &'static str, flow: &Result<Flow<f64>, FlowError>, read: Read| match flow {
+        Ok(flow) => falls(what, (instance, record), FLOW_TOLERANCE, |run| largest_distance(run, flow, read)),
+        Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
-    let statements = vec![
-        order("raw iterate", &flow, Run::theta, ErrorModel::NextOrder, Some(0.5)),
-        order("projected on Γ", &flow, Run::point, ErrorModel::Leading, None),
-    ];
+    let statements = vec![order("raw iterate", &flow, Run::theta), order("projected on Γ", &flow, Run::point)];
     let twins = TWINS.iter().map(|&(what, constants)| {
         let flow = instance.twin_flow(constants, instance.plan.horizon);
-        order(what, &flow, Run::point, ErrorModel::Leading, None)
+        order(what, &flow, Run::point)
     });
     Ok(Measurement {
         instance: instance.name.clone(),
@@ -76,26 +63,23 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
 /// The vector of a reading that is compared: θ or p.
 type Read = fn(&Run, usize) -> &[f64];
 
-/// The sup of ‖iterate − ζ(τ)‖ over the window, for every run.
-fn errors(instance: &Instance, record: &LadderRecord, flow: &Flow<f64>, read: Read) -> Vec<LadderPoint> {
-    let mut predicted = vec![0.0; instance.loss.dimension()];
-    let runs = record.runs.iter();
-    runs.map(|run| {
-        let distances = run.window(0.0, flow.end()).map(|k| {
-            flow.at(run.times[k], &mut predicted);
-            distance(read(run, k), &predicted)
-        });
-        let error = worst(distances);
-        LadderPoint { start: run.start, parameter: run.intrinsic_lr, error }
-    })
-    .collect()
+/// The sup of ‖iterate − ζ(τ)‖ over the window of a run.
+fn largest_distance(run: &Run, flow: &Flow<f64>, read: Read) -> f64 {
+    let mut predicted = vec![0.0; run.dimension];
+    worst(run.window(0.0, flow.end()).map(|k| {
+        flow.at(run.times[k], &mut predicted);
+        distance(read(run, k), &predicted)
+    }))
 }
 
-/// The constants that fit the projected iterates of the two finest rungs.
+/// The constants that fit the projected iterates of the three finest rungs.
 fn constants(instance: &Instance, record: &LadderRecord) -> Vec<Constant> {
-    let paths =
-        |k: usize| -> Vec<Path<'_>> { record.rung(instance, k).map(|run| run.path(instance.plan.horizon)).collect() };
-    fitted(instance, LAW, instance.plan.horizon, [&paths(0), &paths(1)])
+    let paths = |k| record.rung(instance, k).map(|run| run.path(instance.plan.horizon)).collect();
+    // The nearest twins: numerator 1, denominator 3 or 5, the slope left out.
+    let apart = Apart { numerator: 1.0, offset: 1.0, slope: 1.0 };
+    let finest = instance.plan.intrinsic_lrs[instance.plan.intrinsic_lrs.len() - 1];
+    let swing = EdgeConstants::GRADIENT_DESCENT.swing(finest, instance.geometry.log_gradient_square());
+    fitted(instance, (LAW, apart), instance.plan.horizon, swing, paths)
 }
 
 #[cfg(test)]

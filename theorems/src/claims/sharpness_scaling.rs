@@ -6,6 +6,7 @@ use sharpflow::loss::Derivatives;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::project;
 
+use crate::assumption::OF_POINTS;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Points, of_points};
@@ -19,7 +20,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "For a scale-invariant loss λ₁(∇²L(cw)) = c⁻² λ₁(∇²L(w)): the ordinary sharpness says nothing about the \
                 function; λ₁ at w/‖w‖ does not change with c",
     latex: r"\lambda_1(\nabla^2L(cw))=c^{-2}\lambda_1(\nabla^2L(w)),\qquad \lambda_1\bigl(cw/\|cw\|\bigr)=\lambda_1\bigl(w/\|w\|\bigr)",
-    hypotheses: &["the loss is scale-invariant", "λ₁ is simple"],
+    hypotheses: OF_POINTS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Points>(judge)],
@@ -55,7 +56,7 @@ fn statement(
     let places = instance.path.iter().step_by(8);
     let ratios: Result<Vec<f64>, _> = places.flat_map(|place| FACTORS.map(|c| ratio(place, c))).collect();
     let check = match ratios {
-        Ok(ratios) => Check::Bound { ratios },
+        Ok(ratios) => Check::bound(ratios),
         Err(error) => Check::Missing { reason: error.to_string() },
     };
     Statement { what: what.into(), check }

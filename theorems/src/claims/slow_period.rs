@@ -3,7 +3,9 @@
 use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::measure::slow_period;
 
-use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
+use crate::assumption::AT_THE_EDGE;
+use crate::checks::swing_constant;
+use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{DEEP, ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
@@ -15,11 +17,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "Small oscillations of δ at the edge of stability have the period π/√(2ηλ) steps, whatever the loss; larger ones that of the equation x″ = 4ηλ(1 - e^{2x}) at their energy",
     latex: r"T=\frac{\pi}{\sqrt{2\eta\lambda}}\ (e\to0),\qquad x''=4\eta\lambda\,(1-e^{2x})",
-    hypotheses: &[
-        "the loss is scale-invariant, Γ keeps its rank, λ₁ is simple",
-        "the run stays near Γ and the edge",
-        "|h| stays above rounding",
-    ],
+    hypotheses: AT_THE_EDGE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Swings>(judge)],
@@ -40,14 +38,13 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
             let bound = 2.0 * (8.0 * lr * energy).sqrt() + drift + FLOOR;
             (run.period() / law(lr, energy) - 1.0).abs() / bound
         };
-        Statement { what: what.into(), check: Check::Bound { ratios: record.of_energy(energy).map(ratio).collect() } }
+        Statement { what: what.into(), check: Check::bound(record.of_energy(energy).map(ratio)) }
     };
-    let scaled = |energy: f64, k: i32| -> Vec<f64> {
-        record.rung(energy, k).map(|run| run.period() * (2.0 * run.intrinsic_lr).sqrt()).collect()
-    };
+    // The nearest twin has an energy twice or half as large.
     let constant = |what: &'static str, energy: f64| {
         let theory = EdgeStart::period(0.5, energy);
-        Constant::of_rungs(what, theory, scaled(energy, 0), &scaled(energy, 1))
+        let apart = (EdgeStart::period(0.5, 0.5 * energy) - theory).abs();
+        swing_constant(what, (theory, apart), (record, energy), |run| run.period() * (2.0 * run.intrinsic_lr).sqrt())
     };
     let mut measured = Measurement {
         instance: instance.name.clone(),

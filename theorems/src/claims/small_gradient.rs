@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableRecord, of_stable};
@@ -14,7 +15,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "Before η̃ passes (2-ε)/ρ, min ‖∇L(θ)‖² ≤ (2ρΔL/ε)((1-ηλ)⁻² - 1)/(2 - ε - ρη̃₀), ΔL the fall of the loss, at most ρπ²/2 \
                 where ρ holds on all of S",
     latex: r"\min_{t<t_{\rm exit}}\|\nabla L(\theta_t)\|^2\le\frac{2\rho\,\Delta L}{\varepsilon}\cdot\frac{(1-\eta\lambda)^{-2}-1}{2-\varepsilon-\rho\tilde\eta_0}",
-    hypotheses: &["the loss is scale-invariant", "ρ is enclosed on S, or measured along the path"],
+    hypotheses: OF_STABLE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
@@ -33,7 +34,7 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
                 })
             })
         });
-        Statement { what: what.into(), check: Check::Bound { ratios: ratios.collect() } }
+        Statement { what: what.into(), check: Check::bound(ratios) }
     };
     let fall: fn(&Exit) -> f64 = |exit| exit.fall;
     let mut statements = vec![within("ΔL the fall of the loss", 2.0, 2, fall)];

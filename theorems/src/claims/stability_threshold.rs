@@ -6,6 +6,7 @@ use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::worst;
 use sharpflow::minimizers::{Minimizers, MinimizersError};
 
+use crate::assumption::OF_POINTS;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Points, of_points};
@@ -19,7 +20,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "At a point of Γ, projected GD of constant step size η̃ contracts in every normal direction if and only if \
                 η̃λ₁ < 2; at η̃λ₁ = 2 the multiplier along v₁, 1 - η̃λ₁, passes -1",
     latex: r"h_{t+1}=(1-\tilde\eta\lambda_1)\,h_t+O(h_t^2),\qquad |1-\tilde\eta\lambda_k|<1\ \forall k\iff\tilde\eta\lambda_1<2",
-    hypotheses: &["the rank of ∇²L is constant along Γ", "λ₁ is simple"],
+    hypotheses: OF_POINTS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Points>(judge)],
@@ -39,7 +40,7 @@ fn judge(instance: &Instance) -> Judged {
         let products = || BELOW.into_iter().chain(ABOVE);
         let ratios =
             places().flat_map(|place| products().map(move |product| multiplier(instance, place, product, law)));
-        Statement { what: what.into(), check: Check::Bound { ratios: ratios.collect() } }
+        Statement { what: what.into(), check: Check::bound(ratios) }
     };
     // Growth of the distance to Γ over `STEPS`: below the threshold it must be under 1, above it over 1.
     let contracts = |what: &'static str, products: [f64; 2], shrinks: bool| {
@@ -49,7 +50,7 @@ fn judge(instance: &Instance) -> Judged {
             Err(_) => f64::NAN,
         };
         let ratios = places().flat_map(|place| products.map(|product| ratio(place, product)));
-        Statement { what: what.into(), check: Check::Bound { ratios: ratios.collect() } }
+        Statement { what: what.into(), check: Check::bound(ratios) }
     };
     Ok(Measurement {
         instance: instance.name.clone(),

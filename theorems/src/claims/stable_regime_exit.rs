@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableRecord, of_stable};
@@ -14,7 +15,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "For 0 < ε < 2, as long as η̃ ≤ (2-ε)/ρ, Σ η̃²‖∇L‖² ≤ S_ε, S_ε = (2-ε)π²/ε for ρ of all of S and 2(2-ε)ΔL/(ερ) for ρ \
                 along the path; hence η̃ passes (2-ε)/ρ at a step at most 1 + ⌊[log((2-ε)/(ρη̃₀)) + S_ε]/(2|log(1-ηλ)|)⌋",
     latex: r"t_{\rm exit}\le1+\left\lfloor\frac{\log\frac{2-\varepsilon}{\rho\tilde\eta_0}+S_\varepsilon}{2\,|\log(1-\eta\lambda)|}\right\rfloor",
-    hypotheses: &["the loss is scale-invariant", "ρ is enclosed on S, or measured along the path"],
+    hypotheses: OF_STABLE,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
@@ -47,7 +48,7 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
         });
         Statement {
             what: what.into(),
-            check: Check::Bound { ratios: exits.map(|(m, lr, exit)| ratio(m, lr, &exit)).collect() },
+            check: Check::bound(exits.map(|(m, lr, exit)| ratio(m, lr, &exit))),
         }
     };
     type Sum = fn(f64, &Exit) -> f64;

@@ -1,8 +1,9 @@
 //! Compares evidence with what a second run of the same study finds.
 
 use serde::Serialize;
+use sharpflow::measure::Interval;
 
-use super::{ClaimEvidence, Data, Decided, InstanceEvidence, Kept, StudyEvidence, Summary, Table};
+use super::{Check, ClaimEvidence, Decided, InstanceEvidence, Kept, StudyEvidence, Summary, Table};
 
 /// What differs, and by how much of its own unit.
 #[derive(Clone, Debug)]
@@ -117,8 +118,7 @@ impl Comparison {
             let at = format!("{at}, {}", a.what);
             self.text(&at, &a.what, &b.what);
             let unit = a.estimate.half_width;
-            self.number(&at, a.estimate.value, b.estimate.value, unit);
-            self.number(&at, a.estimate.half_width, b.estimate.half_width, unit);
+            self.interval(&at, &a.estimate, &b.estimate);
             self.number(&at, a.theory.unwrap_or(0.0), b.theory.unwrap_or(0.0), unit);
             self.number(&at, a.notices.unwrap_or(0.0), b.notices.unwrap_or(0.0), unit);
         }
@@ -128,40 +128,51 @@ impl Comparison {
         self.text(at, &a.what, &b.what);
         self.text(&format!("{at}, outcome"), &format!("{:?}", a.outcome), &format!("{:?}", b.outcome));
         self.words(at, &a.shows, &b.shows);
-        match (&a.data, &b.data) {
-            (Data::Order { points, fit, .. }, Data::Order { points: points_b, fit: fit_b, .. }) => {
+        if let (Some(a), Some(b)) = (&a.fit, &b.fit) {
+            self.interval(&format!("{at}, order"), &a.order, &b.order);
+            self.relative(&format!("{at}, constant"), a.constant, b.constant);
+            self.all(&format!("{at}, local order"), &a.local, &b.local, |order| order.abs().max(1.0));
+        }
+        if let (Some(a), Some(b)) = (&a.mean, &b.mean) {
+            self.interval(&format!("{at}, mean"), a, b);
+        }
+        let unit = a.mean.map_or(1.0, |mean| mean.half_width);
+        match (&a.check, &b.check) {
+            (Check::Order { points, order, .. }, Check::Order { points: points_b, order: order_b, .. }) => {
+                self.relative(&format!("{at}, stated order"), *order, *order_b);
                 self.count(&format!("{at}, points"), points.len(), points_b.len());
                 for (a, b) in points.iter().zip(points_b) {
                     self.relative(&format!("{at}, parameter"), a.parameter, b.parameter);
                     self.relative(&format!("{at}, error at {:.1e}", a.parameter), a.error, b.error);
                 }
-                if let (Some(a), Some(b)) = (fit, fit_b) {
-                    let unit = a.order.half_width;
-                    self.number(&format!("{at}, order"), a.order.value, b.order.value, unit);
-                    self.number(&format!("{at}, order"), a.order.half_width, b.order.half_width, unit);
-                    self.relative(&format!("{at}, constant"), a.constant, b.constant);
-                }
             }
             (
-                Data::Bound { trials, largest, median },
-                Data::Bound { trials: trials_b, largest: largest_b, median: median_b },
+                Check::Bound { trials, largest, median },
+                Check::Bound { trials: trials_b, largest: largest_b, median: median_b },
             ) => {
                 self.count(&format!("{at}, trials"), *trials, *trials_b);
                 self.number(&format!("{at}, largest"), *largest, *largest_b, largest.abs().max(1.0));
                 self.number(&format!("{at}, median"), *median, *median_b, median.abs().max(1.0));
             }
-            (Data::Positive { values, mean }, Data::Positive { values: values_b, mean: mean_b })
-            | (Data::Zero { values, mean, .. }, Data::Zero { values: values_b, mean: mean_b, .. }) => {
-                let unit = mean.map_or(1.0, |mean| mean.half_width);
+            (Check::Positive { values }, Check::Positive { values: values_b }) => {
                 self.all(&format!("{at}, value"), values, values_b, |_| unit);
-                if let (Some(a), Some(b)) = (mean, mean_b) {
-                    self.number(&format!("{at}, mean"), a.value, b.value, unit);
-                    self.number(&format!("{at}, mean"), a.half_width, b.half_width, unit);
-                }
             }
-            (Data::Missing, Data::Missing) => {}
+            (
+                Check::Limit { values, expected, .. },
+                Check::Limit { values: values_b, expected: expected_b, .. },
+            ) => {
+                self.relative(&format!("{at}, expected"), *expected, *expected_b);
+                let all = |rungs: &[Vec<f64>]| rungs.concat();
+                self.all(&format!("{at}, value"), &all(&values.rungs), &all(&values_b.rungs), |_| unit);
+            }
+            (Check::Missing { .. }, Check::Missing { .. }) => {}
             _ => self.differs(at, "data of one kind", "data of another"),
         }
+    }
+
+    fn interval(&mut self, at: &str, a: &Interval, b: &Interval) {
+        self.number(at, a.value, b.value, a.half_width);
+        self.number(at, a.half_width, b.half_width, a.half_width);
     }
 
     fn table(&mut self, a: &Table, b: &Table) {

@@ -1,11 +1,38 @@
 //! The first thing that every output tells about a claim: its headline.
 
-use super::{ClaimEvidence, Data, Decided, Estimate, InstanceEvidence, Outcome, Verdict};
+use sharpflow::measure::Interval;
+
+use super::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Verdict};
+
+/// What a claim says of one constant over all instances within the hypotheses. If the theory's value depends on the instance, each value
+/// counts separately.
+pub struct Pooled<'a> {
+    pub what: &'a str,
+    pub theory: Option<f64>,
+    /// The mean of the instances' estimates, each weighted by the inverse square of its half-width, and the same mean of their half-widths: bounds do not
+    /// shrink by being repeated.
+    pub pooled: Interval,
+    /// The instance that knows the constant worst, and its estimate.
+    pub worst: (&'a InstanceEvidence, &'a Estimate),
+    /// How many instances measured it.
+    pub instances: usize,
+}
 
 impl ClaimEvidence {
     /// The instances within the hypotheses.
     pub fn held(&self) -> impl Iterator<Item = &InstanceEvidence> {
         self.instances.iter().filter(|instance| instance.verdict != Verdict::HypothesisFailed)
+    }
+
+    /// On how many instances the hypotheses held, of how many that were tried, and how many more were not judged.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.held().count(), self.instances.len(), self.not_judged.len())
+    }
+
+    /// The counts in words.
+    pub fn tally(&self) -> String {
+        let (held, tried, not_judged) = self.counts();
+        format!("{held} of {tried} held, {not_judged} not judged")
     }
 
     /// How many wrong twins were rejected there, of how many.
@@ -16,68 +43,106 @@ impl ClaimEvidence {
 
     /// The `k`-th check on the instance that shows it worst.
     pub fn worst_check(&self, k: usize) -> Option<&Decided> {
-        let margin = |decided: &Decided| match &decided.data {
-            Data::Order { fit: Some(fit), .. } => fit.order.lower(),
-            Data::Positive { mean: Some(mean), .. } | Data::Zero { mean: Some(mean), .. } => mean.lower(),
-            Data::Bound { largest, .. } => -largest,
+        let margin = |decided: &Decided| match (&decided.check, &decided.fit, &decided.mean) {
+            (Check::Order { order, .. }, Some(fit), _) => -(fit.order.value - order).abs() - fit.order.half_width,
+            (Check::Positive { .. }, _, Some(mean)) => mean.lower(),
+            (Check::Limit { expected, .. }, _, Some(mean)) => -(mean.value - expected).abs() - mean.half_width,
+            (Check::Bound { largest, .. }, _, _) => -largest,
             _ => f64::NEG_INFINITY,
         };
         let checks = self.held().filter_map(|instance| instance.statements.get(k));
         checks.min_by(|a, b| margin(a).total_cmp(&margin(b)))
     }
 
-    /// The constant that is known best, or else the first check where it is shown worst.
+    /// The first constant, pooled and worst, or else the first check where it is shown worst.
     pub fn headline(&self) -> String {
-        let mut estimates = self.best_estimates().into_iter();
-        let constant = estimates.find_map(|(_, estimate)| Some((estimate, estimate.predicted()?)));
+        let constants = self.pooled();
+        let constant = constants.iter().find_map(|pooled| Some((pooled, pooled.predicted()?)));
         match (constant, self.worst_check(0)) {
-            (Some((estimate, theory)), _) => format!("{} = {}, theory {theory}", estimate.what, estimate.measured()),
-            (None, Some(check)) => match &check.data {
-                Data::Bound { trials, largest, .. } => {
-                    format!("{}: {trials} trials, at most {largest:.2} of the bound", check.what)
+            (Some((pooled, theory)), _) => {
+                let worst = pooled.worst.1.measured();
+                let what = pooled.what;
+                match pooled.instances {
+                    1 => format!("{what} = {worst}, theory {theory}"),
+                    count => {
+                        format!("{what} = {} pooled over {count}, worst {worst}, theory {theory}", pooled.measured())
+                    }
                 }
-                _ => format!("{}: {}", check.what, check.shows),
+            }
+            (None, Some(decided)) => match &decided.check {
+                Check::Bound { trials, largest, .. } => {
+                    format!("{}: {trials} trials, at most {largest:.2} of the bound", decided.what)
+                }
+                _ => format!("{}, worst: {}", decided.what, decided.shows),
             },
             (None, None) => self.reason.clone(),
         }
     }
 
-    /// Each constant, from the instance that knows it best. If the theory's value depends on the instance, each value counts separately.
-    pub fn best_estimates(&self) -> Vec<(&InstanceEvidence, &Estimate)> {
-        let mut found: Vec<(&InstanceEvidence, &Estimate)> = Vec::new();
+    /// Each constant, pooled over the instances within the hypotheses.
+    pub fn pooled(&self) -> Vec<Pooled<'_>> {
+        let mut kinds: Vec<Vec<(&InstanceEvidence, &Estimate)>> = Vec::new();
         for instance in self.held() {
             for estimate in &instance.estimates {
-                let known =
-                    found.iter_mut().find(|(_, known)| known.what == estimate.what && known.theory == estimate.theory);
-                match known {
-                    Some(known) if is_narrower(estimate.estimate.half_width, known.1.estimate.half_width) => {
-                        *known = (instance, estimate);
-                    }
-                    Some(_) => {}
-                    None => found.push((instance, estimate)),
+                let kind = kinds.iter_mut().find(|kind| {
+                    kind.first().is_some_and(|(_, known)| known.what == estimate.what && known.theory == estimate.theory)
+                });
+                match kind {
+                    Some(kind) => kind.push((instance, estimate)),
+                    None => kinds.push(vec![(instance, estimate)]),
                 }
             }
         }
-        found
+        kinds.iter().filter_map(|kind| Pooled::of(kind)).collect()
     }
 }
 
-/// Whether an interval is narrower than another one, of which NaN is the widest.
-fn is_narrower(half_width: f64, than: f64) -> bool {
-    half_width < than || (than.is_nan() && !half_width.is_nan())
+impl<'a> Pooled<'a> {
+    fn of(kind: &[(&'a InstanceEvidence, &'a Estimate)]) -> Option<Self> {
+        let wider = |a: f64, b: f64| b.is_nan() || a < b;
+        let worst = kind.iter().copied().reduce(|worst, one| {
+            if wider(worst.1.estimate.half_width, one.1.estimate.half_width) { one } else { worst }
+        })?;
+        // An exact estimate, of half-width 0, would have all the weight there is.
+        let weight = |interval: &Interval| 1.0 / interval.half_width.max(f64::MIN_POSITIVE.sqrt()).powi(2);
+        let sum = |of: &dyn Fn(&Interval) -> f64| kind.iter().map(|(_, one)| of(&one.estimate)).sum::<f64>();
+        let total = sum(&weight);
+        let value = sum(&|one| weight(one) * one.value) / total;
+        let half_width = sum(&|one| weight(one) * one.half_width) / total;
+        Some(Self {
+            what: &worst.1.what,
+            theory: worst.1.theory,
+            pooled: Interval { value, half_width },
+            worst,
+            instances: kind.len(),
+        })
+    }
+
+    /// The pooled value and half-width, to the second digit of the latter.
+    pub fn measured(&self) -> String {
+        measured(&self.pooled)
+    }
+
+    /// What theory says, to the same digit.
+    pub fn predicted(&self) -> Option<String> {
+        self.theory.map(|theory| significant(theory, self.pooled.half_width))
+    }
 }
 
 impl Estimate {
     /// The value and the half-width, to the second digit of the latter.
     pub fn measured(&self) -> String {
-        let half = self.estimate.half_width;
-        format!("{} ± {}", significant(self.estimate.value, half), significant(half, half))
+        measured(&self.estimate)
     }
 
     /// What theory says, to the same digit.
     pub fn predicted(&self) -> Option<String> {
         self.theory.map(|theory| significant(theory, self.estimate.half_width))
     }
+}
+
+fn measured(Interval { value, half_width }: &Interval) -> String {
+    format!("{} ± {}", significant(*value, *half_width), significant(*half_width, *half_width))
 }
 
 /// A value to the second digit of its uncertainty.
@@ -99,10 +164,32 @@ pub fn significant(value: f64, uncertainty: f64) -> String {
 mod tests {
     use super::*;
 
+    /// 2.0 ± 0.1 and 2.3 ± 0.2: weights 100 and 25, so 2.06 ± 0.12; the second is the worst, and a NaN is worse than all.
     #[test]
-    fn an_interval_without_a_width_is_never_the_best() {
-        assert!(is_narrower(0.1, 0.2) && is_narrower(0.1, f64::NAN));
-        assert!(!is_narrower(0.2, 0.2) && !is_narrower(f64::NAN, 0.2) && !is_narrower(f64::NAN, f64::NAN));
+    fn constants_are_pooled_and_the_worst_is_named() {
+        let instance = InstanceEvidence {
+            instance: "one".into(),
+            verdict: Verdict::Confirmed,
+            reason: String::new(),
+            hypotheses: vec![],
+            statements: vec![],
+            twins: vec![],
+            estimates: vec![],
+        };
+        let estimate = |value, half_width| Estimate {
+            what: "a".into(),
+            theory: Some(2.0),
+            estimate: Interval { value, half_width },
+            outcome: None,
+            notices: None,
+        };
+        let all = [estimate(2.0, 0.1), estimate(2.3, 0.2), estimate(f64::NAN, f64::NAN)];
+        let kind: Vec<_> = all[..2].iter().map(|one| (&instance, one)).collect();
+        let pooled = Pooled::of(&kind).unwrap();
+        assert!((pooled.pooled.value - 2.06).abs() < 1e-12 && (pooled.pooled.half_width - 0.12).abs() < 1e-12);
+        assert_eq!((pooled.worst.1.estimate.value, pooled.instances), (2.3, 2));
+        let kind: Vec<_> = all.iter().map(|one| (&instance, one)).collect();
+        assert!(Pooled::of(&kind).unwrap().worst.1.estimate.value.is_nan());
     }
 
     #[test]

@@ -9,9 +9,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use sharpflow::measure::{ErrorModel, Interval, LadderPoint, OrderFit, null_is_nan};
+use sharpflow::measure::{Interval, LadderPoint, OrderFit, null_is_nan, worst};
+
+use crate::assumption::Assumption;
 
 pub use compare::{Comparison, Difference};
+pub use headlines::Pooled;
 pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
 pub use study::{
     Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
@@ -75,6 +78,9 @@ pub type Name = Cow<'static, str>;
 /// A hypothesis with its margin: it holds when `measured` ≤ `bound`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hypothesis {
+    /// Which hypothesis of a claim this is a part of.
+    pub of: Assumption,
+    /// What is measured.
     pub what: Name,
     #[serde(deserialize_with = "null_is_nan")]
     pub measured: f64,
@@ -95,27 +101,69 @@ impl Hypothesis {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Check {
-    /// Errors must fall with an order above `above` (and equal to `holding`, where given).
+    /// The largest error must fall with `order`.
     Order {
         points: Vec<LadderPoint>,
-        model: ErrorModel,
-        above: f64,
-        holding: Option<f64>,
+        order: f64,
+        /// The part of an error's peak that readings in time may miss.
+        missed: f64,
         /// What rounding alone makes of an error.
         floor: f64,
     },
-    /// |residual| ≤ bound: `ratios` are measured/bound, one a trial, each ≤ 1.
-    Bound { ratios: Vec<f64> },
+    /// measured/bound must be at most 1 in every trial: how many trials there were, the largest ratio and the middle one.
+    Bound {
+        trials: usize,
+        #[serde(deserialize_with = "null_is_nan")]
+        largest: f64,
+        #[serde(deserialize_with = "null_is_nan")]
+        median: f64,
+    },
+    /// The limit of values must be `expected`, and must be known better than to `apart`, the distance of the nearest twin.
+    Limit {
+        values: Rungs,
+        #[serde(deserialize_with = "null_is_nan")]
+        expected: f64,
+        apart: f64,
+    },
     /// The mean of independent values must be positive.
-    Positive { values: Vec<f64> },
-    /// The mean of the values must be 0, up to the `bias` that the finite parameter leaves, and must be known to `within` at least.
-    Zero { values: Vec<f64>, bias: f64, within: f64 },
+    Positive {
+        #[serde(deserialize_with = "nulls_are_nan")]
+        values: Vec<f64>,
+    },
     /// There are no data, for this reason. The check decides nothing.
     Missing { reason: String },
 }
 
-/// The order above which an error must fall with ηλ. Most errors are of order ½; those of wrong twins do not fall at all, and ¼ lies between.
-pub const LEAST_ORDER: f64 = 0.25;
+impl Check {
+    /// A bound, from measured/bound of every trial.
+    pub fn bound(ratios: impl IntoIterator<Item = f64>) -> Self {
+        let mut ratios: Vec<f64> = ratios.into_iter().collect();
+        let largest = worst(ratios.iter().copied());
+        ratios.sort_by(f64::total_cmp);
+        // The middle one, or the larger of the middle two; NaN counts as larger than all.
+        let median = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
+        Self::Bound { trials: ratios.len(), largest, median }
+    }
+}
+
+/// Values on a ladder: those of each start, finest rung first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rungs {
+    #[serde(deserialize_with = "rungs_with_nulls")]
+    pub rungs: Vec<Vec<f64>>,
+    /// The parameter of each rung over that of the next finer one.
+    pub ratio: f64,
+}
+
+/// The parameters of ladders fall by half a decade from rung to rung.
+pub const HALF_DECADE: f64 = 3.162_277_660_168_379_5;
+
+impl Rungs {
+    /// The values of the three finest rungs of a ladder in half decades; `of` gives those of the k-th finest rung.
+    pub fn finest(of: impl FnMut(usize) -> Vec<f64>) -> Self {
+        Self { rungs: (0..3).map(of).collect(), ratio: HALF_DECADE }
+    }
+}
 
 /// A named check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -124,26 +172,21 @@ pub struct Statement {
     pub check: Check,
 }
 
-/// A constant measured once a start, with a bound on the bias its finite ηλ leaves.
+/// A constant that is measured.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Constant {
     pub what: Name,
-    /// The value of the theory; none for a plain report.
-    pub theory: Option<f64>,
-    pub values: Vec<f64>,
-    pub bias: f64,
+    pub values: Values,
 }
 
-impl Constant {
-    /// A constant from the finest rung of a ladder, with the bias that the next rung shows, or several next ones (the largest).
-    ///
-    /// If the bias falls at least like (ηλ)^¼, as the claims demand of their errors, then over a half decade it falls by
-    /// r ≤ 10^(−1/8), and what is left is at most r/(1−r) < 3 times the last difference.
-    pub fn of_rungs(what: &'static str, theory: f64, values: Vec<f64>, next: &[f64]) -> Self {
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let bias = 3.0 * (mean(&values) - mean(next)).abs();
-        Self { what: what.into(), theory: Some(theory), values, bias }
-    }
+/// What a constant is read from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Values {
+    /// A constant of the theory: the limit of values on a ladder. `apart` is the distance of its nearest twin.
+    Limit { values: Rungs, theory: f64, apart: f64 },
+    /// A plain report: values of independent draws.
+    Drawn { values: Vec<f64> },
 }
 
 /// What one claim measured on one instance, before anything is decided.
@@ -164,45 +207,13 @@ pub struct Decided {
     pub outcome: Outcome,
     /// What the data show, in words: the order with its interval, the largest ratio, …
     pub shows: String,
-    pub data: Data,
-}
-
-/// What a check was decided on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Data {
-    /// A ladder, and the order fitted to it where it can be.
-    Order {
-        points: Vec<LadderPoint>,
-        model: ErrorModel,
-        above: f64,
-        holding: Option<f64>,
-        floor: f64,
-        fit: Option<OrderFit>,
-    },
-    /// How many trials there were, and measured/bound of the largest and of the middle one.
-    Bound {
-        trials: usize,
-        #[serde(deserialize_with = "null_is_nan")]
-        largest: f64,
-        #[serde(deserialize_with = "null_is_nan")]
-        median: f64,
-    },
-    /// Values whose mean must be positive, and the mean.
-    Positive {
-        #[serde(deserialize_with = "nulls_are_nan")]
-        values: Vec<f64>,
-        mean: Option<Interval>,
-    },
-    /// Values whose mean must be 0, known to `within`, and the mean.
-    Zero {
-        #[serde(deserialize_with = "nulls_are_nan")]
-        values: Vec<f64>,
-        within: f64,
-        mean: Option<Interval>,
-    },
-    /// There are none.
-    Missing,
+    pub check: Check,
+    /// The order fitted to a ladder, where it can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit: Option<OrderFit>,
+    /// The limit, or the mean, of values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Interval>,
 }
 
 fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
@@ -210,12 +221,23 @@ fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>,
     Ok(values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
+fn rungs_with_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<f64>>, D::Error> {
+    let rungs: Vec<Vec<Option<f64>>> = Vec::deserialize(deserializer)?;
+    let rung = |values: Vec<Option<f64>>| values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+    Ok(rungs.into_iter().map(rung).collect())
+}
+
 /// A constant with its interval.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     pub what: Name,
-    pub theory: Option<f64>,
     pub estimate: Interval,
+    /// The value of the theory; none for a plain report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub theory: Option<f64>,
+    /// Whether the interval holds the theory's value and is narrower than the distance of the nearest twin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
     /// The smallest change of the theory's value, up or down, that the interval would exclude.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notices: Option<f64>,
@@ -263,12 +285,16 @@ pub struct ClaimEvidence {
 mod tests {
     use super::*;
 
-    /// The series of what is left after the last rung: r/(1−r) of the last difference, r = 10^(−1/8).
     #[test]
-    fn the_bias_left_is_the_sum_of_the_differences_to_come() {
-        let constant = Constant::of_rungs("c", 2.0, vec![1.9, 2.1], &[2.3, 1.9]);
-        let ratio = 10f64.powf(-0.125);
-        let left: f64 = (1..200).map(|k| 0.1 * ratio.powi(k)).sum();
-        assert!(constant.bias >= left && constant.bias < 1.001 * left, "{} {left}", constant.bias);
+    fn a_bound_keeps_the_largest_and_the_middle_ratio() {
+        let kept = |ratios: &[f64]| match Check::bound(ratios.iter().copied()) {
+            Check::Bound { trials, largest, median } => (trials, largest, median),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kept(&[3.0, 1.0, 2.0]), (3, 3.0, 2.0));
+        assert_eq!(kept(&[4.0, 1.0, 3.0, 2.0]), (4, 4.0, 3.0));
+        let (trials, largest, median) = kept(&[1.0, f64::NAN, 0.0]);
+        assert!(trials == 3 && largest.is_nan() && median == 1.0);
+        assert!(kept(&[]).0 == 0 && kept(&[]).2.is_nan());
     }
 }

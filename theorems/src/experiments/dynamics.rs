@@ -6,11 +6,12 @@ use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
-use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
-use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on};
+use super::hypotheses::{Watched, Window, along, invariance_hypothesis, largest, rank_hypothesis};
+use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on, swings_of_energy};
 use super::starts::{Sight, Starts, watch_starts};
 use super::swings::watch;
 use super::{ENERGIES, PERIOD_READINGS, ShortRun, SwingRecord, of_rung};
+use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotJudged, NotRun};
 use crate::instance::{Instance, LARGEST_ENERGY, Rejected, START_ENERGY, STARTS, integral};
@@ -97,8 +98,7 @@ fn tells(optimizer: &InstanceOptimizer, instance: &Instance, horizon: f64, fines
     } else {
         vec![offset(0.5), offset(2.0), FlowConstants { slope: 2.0 * law.slope, ..law }]
     };
-    let stiffness = law.offset + law.slope * instance.geometry.log_gradient_square();
-    let swing = constants.swing_factor() * (2.0 * finest / stiffness).sqrt();
+    let swing = constants.swing(finest, instance.geometry.log_gradient_square());
     instance.tells(law, &twins, part(constants) * horizon * optimizer.own_time(), swing)
 }
 
@@ -216,7 +216,7 @@ fn runs_of(
 ) -> Result<Vec<OtherRun>, StepError> {
     let period = optimizer.constants().swing_factor() * EdgeStart::period(intrinsic_lr, LARGEST_ENERGY);
     let length = [end / intrinsic_lr, optimizer.own_time() * intrinsic_lr, period];
-    let mut descent = descend(optimizer, instance, (intrinsic_lr, energy))?;
+    let mut descent = descend(optimizer, instance, intrinsic_lr, swings_of_energy(energy))?;
     Ok(observe(instance, descent.as_mut(), intrinsic_lr, length, progress))
 }
 
@@ -227,7 +227,7 @@ fn swings_of(
     progress: &Progress,
 ) -> Result<Vec<ShortRun>, StepError> {
     let start = (intrinsic_lr, ENERGIES[0]);
-    let mut descent = descend(optimizer, instance, start)?;
+    let mut descent = descend(optimizer, instance, intrinsic_lr, swings_of_energy(ENERGIES[0]))?;
     let period = optimizer.constants().swing_factor() * EdgeStart::period(intrinsic_lr, ENERGIES[0]);
     Ok(watch(instance, descent.as_mut(), start, period, progress))
 }
@@ -246,7 +246,10 @@ fn observe(
     let period = period as u64;
     let swing = (period / PERIOD_READINGS as u64) | 1;
     let near_an_end = |step: u64| step.min(steps.saturating_sub(step)) <= period;
-    let due = |step: u64| step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step));
+    // The first step shows whether momentum starts in phase.
+    let due = |step: u64| {
+        step == 1 || step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step))
+    };
     let new = |start| OtherRun {
         intrinsic_lr,
         start,
@@ -301,6 +304,17 @@ impl Experiment for OtherDynamics {
     }
 }
 
+/// The hypothesis that momentum starts in phase: then h₁ = −h₀ up to O(√ε), while a start at rest has h₁ = −(1 + 2μ)h₀. The bound is
+/// half of that difference.
+fn in_phase(record: &DynamicsRecord, momentum: f64) -> Hypothesis {
+    let off = |run: &OtherRun| match run.readings.as_slice() {
+        [first, second, ..] => (second.displacement / first.displacement + 1.0).abs() / momentum,
+        _ => f64::NAN,
+    };
+    let at = |run: &OtherRun| format!("at ε = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    largest(Assumption::MomentumInPhase, "momentum in phase: |h₁ + h₀|/|h₀| over μ", &record.runs, off, at)
+}
+
 /// The hypotheses of another dynamics, measured at its readings. Their window is that of an energy of 8
 /// (`proofs-notes/heavy_ball.md`).
 pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<Hypothesis> {
@@ -315,6 +329,9 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     let swings: Vec<Watched> = record.swings.iter().map(Watched::of_swing).collect();
     let constants = record.optimizer.constants();
     let mut hypotheses = along("", instance, &runs, Window { near: 4.0, edge: 8.0 }.of(constants));
+    if constants.momentum > 0.0 {
+        hypotheses.push(in_phase(record, constants.momentum));
+    }
     if !swings.is_empty() {
         hypotheses.extend(along("swings, ", instance, &swings, Window::of_energy(ENERGIES[0]).of(constants)));
     }

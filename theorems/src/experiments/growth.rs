@@ -1,23 +1,26 @@
+use std::array;
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
 use sharpflow::arithmetic::Real;
-use sharpflow::descent::{Descent, EdgeConstants, StepError};
+use sharpflow::descent::{Descent, EdgeConstants, EdgeStart, StepError};
 use sharpflow::measure::{Reading, slow_period, worst};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
-use super::hypotheses::{Watched, Window, along, invariance_hypothesis, largest, rank_hypothesis};
+use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
 use super::of_rung;
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend};
-use super::starts::{Sight, Starts, watch_starts};
+use super::starts::{Sight, Starts, evenly_spaced, watch_starts};
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Answer, Instance, Place, Rejected, STARTS, integral};
 use crate::population::Population;
 use crate::progress::Progress;
 
-/// The largest energy of the coarsest run. The law is that of small swings, with an error of the order of the energy, so that the
-/// energy falls along the ladder like (ηλ)^¾.
-pub const LARGEST: f64 = 0.2;
-const FALLS: f64 = 0.75;
+/// The energies that swings start with: half of them small, half of them large.
+pub const ENERGIES: [f64; 4] = [0.1, 1.0, 4.0, 8.0];
+/// The largest energy that the law may predict within a window: |h| falls to e^{−e−½} of its equilibrium, and must stay above rounding.
+const LARGEST: f64 = 12.0;
 /// Places of the window at which κ is taken.
 const PLACES: usize = 33;
 /// How far log e is predicted to move over a window, where the path is that long.
@@ -36,7 +39,7 @@ const LOWER: i32 = 16;
 /// The longest run, in steps: on a regression, on a network.
 const LONGEST: [f64; 2] = [2e6, 5e5];
 
-/// Runs over which the energy of a small oscillation is predicted to change by a factor e³, or as much as the path allows.
+/// Runs over which κ is predicted to move log e of a small oscillation by 3, or as much as the path allows.
 #[derive(Debug)]
 pub struct GrowthRecord {
     pub optimizer: &'static InstanceOptimizer,
@@ -51,6 +54,8 @@ pub struct GrowthRun {
     /// ε: how much of τ a step lasts.
     pub intrinsic_lr: f64,
     pub start: usize,
+    /// e₀, as it was asked for.
+    pub start_energy: f64,
     pub readings: Vec<Swung>,
     pub failure: Option<MinimizersError>,
 }
@@ -69,11 +74,20 @@ struct Plan {
     /// The length of the runs, in the time in which one step lasts the ε of its rung.
     window: f64,
     intrinsic_lrs: Vec<f64>,
-    /// The energy of every start on the coarsest rung.
-    energy: f64,
+    /// The energies that swings start with: those that the law keeps below [`LARGEST`].
+    energies: Vec<f64>,
 }
 
 impl Plan {
+    /// The energies and phases of all starts. Starts of one energy are evenly spaced in their phases.
+    fn swings(&self) -> [(f64, f64); STARTS] {
+        let count = self.energies.len();
+        array::from_fn(|start| {
+            let of_energy = STARTS / count + usize::from(start % count < STARTS % count);
+            (self.energies[start % count], evenly_spaced(start / count, of_energy))
+        })
+    }
+
     /// `None` where the window needs a run that is too long.
     fn of(instance: &Instance, optimizer: &'static InstanceOptimizer) -> Option<Self> {
         let constants = optimizer.constants();
@@ -112,14 +126,62 @@ impl Plan {
         let finest = lower.find(|&intrinsic_lr| added(intrinsic_lr) <= LATE)?;
         let intrinsic_lrs: Vec<f64> = (0..RUNGS).rev().map(|k| finest * 10f64.powf(0.5 * f64::from(k))).collect();
         let longest = LONGEST[usize::from(instance.loss.regression().is_none())];
-        let growth = integral(&instance.path, tau, rate).max(0.0);
-        let energy = LARGEST * (-growth).exp();
-        (window / intrinsic_lrs[intrinsic_lrs.len() - 1] <= longest).then_some(Self {
-            optimizer,
-            window,
-            intrinsic_lrs,
-            energy,
-        })
+        let ahead = (1..=reached).map(|k| moved(k)).fold(0.0, f64::max);
+        let stays = |energy: &f64| Energy::of(*energy).after(ahead) <= LARGEST;
+        let energies: Vec<f64> = ENERGIES.into_iter().filter(stays).collect();
+        let is_short = window / intrinsic_lrs[intrinsic_lrs.len() - 1] <= longest;
+        (is_short && !energies.is_empty()).then_some(Self { optimizer, window, intrinsic_lrs, energies })
+    }
+}
+
+/// Energies in a coordinate in which the law is that of small swings: de/dτ = κ e r(e) is dR/dτ = κ, R(e) = ∫de/(e r(e)).
+///
+/// log e is the coordinate near 0, where r = 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Energy(f64);
+
+impl Energy {
+    /// Steps of log e by which R is tabulated, between log e = −16 and 4.
+    const STEP: f64 = 1.0 / 32.0;
+    const FROM: f64 = -16.0;
+    const COUNT: usize = 641;
+
+    pub fn of(energy: f64) -> Self {
+        Self(energy)
+    }
+
+    /// R(e), which is log e where e is small.
+    pub fn coordinate(self) -> f64 {
+        let table = Self::table();
+        let x = (self.0.ln() - Self::FROM) / Self::STEP;
+        if !(x > 0.0) {
+            return self.0.ln();
+        }
+        let k = (x as usize).min(Self::COUNT - 2);
+        table[k] + (table[k + 1] - table[k]) * (x - k as f64)
+    }
+
+    /// e after R has changed by `by`.
+    pub fn after(self, by: f64) -> f64 {
+        let (table, wanted) = (Self::table(), self.coordinate() + by);
+        let k = table.partition_point(|&coordinate| coordinate < wanted).clamp(1, Self::COUNT - 1);
+        let part = (wanted - table[k - 1]) / (table[k] - table[k - 1]);
+        (Self::FROM + (k as f64 - 1.0 + part) * Self::STEP).exp()
+    }
+
+    /// R at evenly spaced log e, by the trapezoid rule for ∫d log e/r.
+    fn table() -> &'static [f64] {
+        static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| {
+            let at = |k: usize| Energy::FROM + k as f64 * Energy::STEP;
+            let slopes: Vec<f64> = (0..Energy::COUNT).map(|k| 1.0 / EdgeStart::energy_factor(at(k).exp())).collect();
+            let mut sum = Energy::FROM;
+            let steps = slopes.windows(2).map(|pair| {
+                sum += 0.5 * Energy::STEP * (pair[0] + pair[1]);
+                sum
+            });
+            std::iter::once(Energy::FROM).chain(steps).collect()
+        });
+        &TABLE
     }
 }
 
@@ -181,8 +243,7 @@ fn runs_of(
     intrinsic_lr: f64,
     progress: &Progress,
 ) -> Result<Vec<GrowthRun>, StepError> {
-    let start = (intrinsic_lr, plan.energy * (intrinsic_lr / plan.intrinsic_lrs[0]).powf(FALLS));
-    let mut descent = descend(plan.optimizer, instance, start)?;
+    let mut descent = descend(plan.optimizer, instance, intrinsic_lr, plan.swings())?;
     Ok(observe(instance, descent.as_mut(), (plan, path), intrinsic_lr, progress))
 }
 
@@ -195,7 +256,9 @@ fn observe(
 ) -> Vec<GrowthRun> {
     let constants = plan.optimizer.constants();
     let stride = (constants.swing_factor() * slow_period(intrinsic_lr) / READINGS as f64) as u64 | 1;
-    let new = |start| GrowthRun { intrinsic_lr, start, readings: Vec::new(), failure: None };
+    let swings = plan.swings();
+    let new =
+        |start: usize| GrowthRun { intrinsic_lr, start, start_energy: swings[start].0, readings: Vec::new(), failure: None };
     let mut made: Vec<GrowthRun> = (0..STARTS).map(new).collect();
     let steps = (plan.window / intrinsic_lr).ceil() as u64;
     let due = |step: u64| step.is_multiple_of(stride);
@@ -215,14 +278,15 @@ fn observe(
     made
 }
 
-/// e of a reading, δ measured from its centre −q h².
+/// e of a reading, δ measured from its centre −(q − s/(2K))h².
 fn energy(path: &[Place], (constants, intrinsic_lr): (EdgeConstants, f64), tau: f64, reading: &Reading) -> f64 {
-    // q on the path, linear between its places.
+    // The centre on the path, linear between its places.
     let next = path.partition_point(|place| place.tau < tau).clamp(1, path.len() - 1);
     let (a, b) = (&path[next - 1], &path[next]);
-    let quartic = a.law.quartic + (b.law.quartic - a.law.quartic) * (tau - a.tau) / (b.tau - a.tau);
+    let centre = |place: &Place| place.law.centre(constants.stiffness(place.law.log_gradient_square));
+    let centre = centre(a) + (centre(b) - centre(a)) * (tau - a.tau) / (b.tau - a.tau);
     let square = reading.displacement * reading.displacement;
-    let offset = reading.edge_offset + quartic * square;
+    let offset = reading.edge_offset + centre * square;
     // The division gives h² and δ as they would be without momentum. Here e^{2x} = h²/h²_eq, and a reading's K is 4 + ‖G‖².
     let factor = constants.swing_factor();
     let (square, offset) = (square / (factor * factor), offset / factor);
@@ -262,8 +326,6 @@ impl Experiment for Growth {
 
 /// The hypotheses of the energy law, measured along its runs.
 pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypothesis> {
-    let energy = |run: &GrowthRun| worst(run.readings.iter().map(|swung| swung.energy)) / (2.0 * LARGEST);
-    let at = |run: &GrowthRun| format!("at ε = {:.1e}, start {}", run.intrinsic_lr, run.start);
     let watched = |run: &GrowthRun| Watched {
         intrinsic_lr: run.intrinsic_lr,
         start: run.start,
@@ -272,8 +334,8 @@ pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypot
         failure: run.failure,
     };
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
-    let mut hypotheses = along("", instance, &runs, Window::of_energy(2.0 * LARGEST).of(record.optimizer.constants()));
-    hypotheses.push(largest("small swings: e over twice the largest of a start", &record.runs, energy, at));
+    let largest = worst(record.runs.iter().map(|run| run.start_energy));
+    let mut hypotheses = along("", instance, &runs, Window::of_energy(largest).of(record.optimizer.constants()));
     hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
     hypotheses
 }

@@ -9,6 +9,7 @@ use sharpflow::measure::{Reading, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 
+use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Name};
 use crate::instance::{Instance, InstanceLoss, Place, Regression};
 
@@ -22,7 +23,7 @@ pub(super) struct Watched {
     pub failure: Option<MinimizersError>,
 }
 
-/// How far from Γ and from the edge a run may be, in units of √ε.
+/// How far from Γ and from the edge a run may start, in units of √ε.
 pub(super) struct Window {
     pub near: f64,
     pub edge: f64,
@@ -43,13 +44,13 @@ impl Window {
     }
 }
 
-/// The hypotheses that every oscillation at the edge has.
+/// The hypotheses that every oscillation at the edge has: of each run's start, of its arithmetic, and of the predicted path.
 pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: Window) -> Vec<Hypothesis> {
     let Window { near, edge } = window;
     let at = |run: &Watched| format!("at ε = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest = |what: String, ratio: &dyn Fn(&Watched, &Reading) -> f64| {
-        let of_run = |run: &Watched| worst(run.readings.iter().map(|reading| ratio(run, reading)));
-        largest(whose.to_owned() + &what, runs, of_run, at)
+    let start = |what: String, ratio: &dyn Fn(&Watched, &Reading) -> f64| {
+        let of_run = |run: &Watched| run.readings.first().map_or(f64::NAN, |reading| ratio(run, reading));
+        largest(Assumption::StartAtTheEdge, whose.to_owned() + &what, runs, of_run, at)
     };
     let lost = runs.iter().filter_map(|run| Some((run, run.failure?)));
     let dimension = instance.loss.dimension();
@@ -57,26 +58,42 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
         0 => String::new(),
         count => format!(" ({count} of {} runs in double-double)", runs.len()),
     };
+    let sinks = |run: &Watched| {
+        let noise = 1e3 * displacement_noise(run.unit_roundoff, dimension, run.intrinsic_lr);
+        worst(run.readings.iter().map(|reading| noise / reading.displacement.abs()))
+    };
+    let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
     vec![
         lost_runs(whose, lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
-        largest(format!("near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
+        start(format!("the start is near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
             reading.distance_to_manifold / (near * run.intrinsic_lr.sqrt())
         }),
-        largest(format!("at the edge: |δ| over {edge:.1}√ε"), &|run, reading| {
+        start(format!("the start is at the edge: |δ| over {edge:.1}√ε"), &|run, reading| {
             reading.edge_offset.abs() / (edge * run.intrinsic_lr.sqrt())
         }),
-        largest("λ₁ is simple: λ₂ below the edge".into(), &|_, reading| {
-            (2.0 + reading.edge_offset) * (1.0 - reading.relative_gap) / 2.0
-        }),
-        largest(format!("|h| above rounding: its noise, a thousandfold, over |h|{precise}"), &|run, reading| {
-            1e3 * displacement_noise(run.unit_roundoff, dimension, run.intrinsic_lr) / reading.displacement.abs()
-        }),
+        simple_sharpness(whose, instance, edge * coarsest.sqrt()),
+        largest(
+            Assumption::AboveRounding,
+            format!("{whose}|h| above rounding: its noise, a thousandfold, over |h|{precise}"),
+            runs,
+            sinks,
+            at,
+        ),
     ]
+}
+
+/// The hypothesis that λ₂ stays below the edge along the predicted path, δ being `offset` at most.
+pub(super) fn simple_sharpness(whose: &str, instance: &Instance, offset: f64) -> Hypothesis {
+    let second = |place: &Place| 0.5 * (2.0 + offset) * (1.0 - place.geometry.relative_gap());
+    let what = format!("{whose}λ₁ is simple: λ₂ below the edge, on the predicted path");
+    let at = |place: &Place| format!("at τ = {:.3}", place.tau);
+    largest(Assumption::SimpleSharpness, what, &instance.path, second, at)
 }
 
 /// The hypothesis that no run lost its nearest point.
 pub(super) fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hypothesis {
     Hypothesis {
+        of: Assumption::NearestPoint,
         what: (whose.to_owned() + "every run keeps a nearest point on Γ").into(),
         measured: count as f64,
         bound: 0.0,
@@ -88,19 +105,20 @@ pub(super) fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hyp
 pub(super) fn invariance_hypothesis(instance: &Instance) -> Hypothesis {
     let radial = |place: &Place| instance.loss.radial_gradient(&place.point, place.geometry.sharpness);
     let what = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
-    largest(what, &instance.path, radial, |place: &Place| format!("at τ = {:.3}", place.tau))
+    largest(Assumption::ScaleInvariance, what, &instance.path, radial, |place: &Place| format!("at τ = {:.3}", place.tau))
 }
 
 /// The largest over some runs or places of measured/bound, and where it is met.
 pub(super) fn largest<R>(
+    of: Assumption,
     what: impl Into<Name>,
-    of: &[R],
+    all: &[R],
     ratio: impl Fn(&R) -> f64,
     place: impl Fn(&R) -> String,
 ) -> Hypothesis {
-    let measured = worst(of.iter().map(&ratio));
-    let at = of.iter().find(|one| ratio(one).total_cmp(&measured).is_eq());
-    Hypothesis { what: what.into(), measured, bound: 1.0, place: at.map_or(String::new(), place) }
+    let measured = worst(all.iter().map(&ratio));
+    let at = all.iter().find(|one| ratio(one).total_cmp(&measured).is_eq());
+    Hypothesis { of, what: what.into(), measured, bound: 1.0, place: at.map_or(String::new(), place) }
 }
 
 /// The rank of ∇²L along the predicted path, and λ₁ there by another route: on a regression all eigenvalues by derivatives alone,
@@ -108,6 +126,7 @@ pub(super) fn largest<R>(
 pub(super) fn rank_hypothesis(instance: &Instance) -> Hypothesis {
     let dimension = instance.loss.dimension();
     let mut hypothesis = Hypothesis {
+        of: Assumption::ConstantRank,
         what: "constant rank, and λ₁ of the Hessian by another route, over its rounding bound".into(),
         measured: 0.0,
         bound: 1.0,

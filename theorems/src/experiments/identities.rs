@@ -9,7 +9,8 @@ use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::{Architecture, ZOO};
 use sharpflow::network::{Network, NetworkLoss};
 
-use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement, Table};
+use crate::assumption::Assumption;
+use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement, Table, Values};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Rejected, point_of};
 use crate::population::{Population, Source};
@@ -155,7 +156,7 @@ impl Experiment for Identities {
 
 /// What a record says of some identities: each must hold and each of their twins must fail, in the fields and in floats by itself.
 pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measurement {
-    let exact = |agreed: bool| Check::Bound { ratios: vec![if agreed { 0.0 } else { DISAGREES }] };
+    let exact = |agreed: bool| Check::bound([if agreed { 0.0 } else { DISAGREES }]);
     let (mut statements, mut twins, mut accidents) = (Vec::new(), Vec::new(), Vec::new());
     for &identity in identities {
         let variants = identity.variants();
@@ -185,7 +186,7 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
                     reason: format!("double-double differs by {largest:.1e} of its bound, prime fields do not"),
                 }
             } else {
-                Check::Bound { ratios: trial.ratios.clone() }
+                Check::bound(trial.ratios.iter().copied())
             };
             let what = format!("{} in double-double", variants[trial.variant].formula).into();
             let statement = Statement { what, check };
@@ -198,6 +199,7 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
             Err(error) => format!("{}, in double-double (not exactly: {error})", record.architecture),
         },
         hypotheses: vec![Hypothesis {
+            of: Assumption::ScaleInvariance,
             what: "scale invariance, proved by degrees".into(),
             measured: if record.proved { 0.0 } else { 1.0 },
             bound: 0.0,
@@ -208,7 +210,7 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
         constants: match record.fields {
             Ok(_) => {
                 let what = "log₂ of the chance that a false identity holds";
-                vec![Constant { what: what.into(), theory: None, values: accidents, bias: 0.0 }]
+                vec![Constant { what: what.into(), values: Values::Drawn { values: accidents } }]
             }
             Err(_) => vec![],
         },

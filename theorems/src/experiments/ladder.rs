@@ -1,14 +1,16 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Real, dot};
+use sharpflow::loss::Loss;
 use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 
-use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis};
+use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis, simple_sharpness};
 use super::starts::{Sight, phase, side_by_side, watch_starts};
+use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
-use crate::instance::{Instance, LEARNING_RATE, Rejected, START_ENERGY, STARTS, convergence_window};
+use crate::instance::{Instance, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window};
 use crate::population::Population;
 use crate::progress::Progress;
 
@@ -222,7 +224,7 @@ impl Experiment for Ladder {
     }
 }
 
-/// The hypotheses of the flow, measured along every run of a record; bounds derived in
+/// The hypotheses of the flow, measured at the start of every run, along it, and along the predicted path; bounds derived in
 /// `proofs-notes/sharpness_reduction_flow.md`.
 pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypothesis> {
     let runs = &record.runs;
@@ -231,29 +233,54 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
         format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
     };
     let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest = |what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(what, runs, ratio, at);
-    let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
-    let mut hypotheses = vec![
+    let largest =
+        |of, what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(of, what, runs, ratio, at);
+    let start = |what: &'static str, ratio: fn(&Run, &Reading) -> f64| {
+        let of_run = |run: &Run| run.swings.first().map_or(f64::NAN, |swing| ratio(run, &swing.reading));
+        largest(Assumption::StartAtTheEdge, what, &of_run)
+    };
+    // |δ| of a swing of energy e is at most √(8ηλe), and the energy law says how far e grows.
+    let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
+    let offset = (8.0 * coarsest * START_ENERGY * instance.plan.energy_growth.exp()).sqrt();
+    vec![
         lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
-        largest("scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| run.invariance),
-        largest("bounded starting energy: e₀", &|run| run.energy),
-        largest("near Γ: ‖θ − p‖ over twice the swing of the start's energy", &|run| {
-            let swing = highest * (run.intrinsic_lr / 2.0).sqrt();
-            run.oscillation.largest_distance / (2.0 * swing)
+        largest(
+            Assumption::ScaleInvariance,
+            "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound",
+            &|run| run.invariance,
+        ),
+        largest(Assumption::StartAtTheEdge, "bounded starting energy: e₀", &|run| run.energy),
+        start("the start is near Γ: ‖θ − p‖ over twice the swing of its energy", |run, reading| {
+            let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
+            reading.distance_to_manifold / (2.0 * highest * (run.intrinsic_lr / 2.0).sqrt())
         }),
-        largest("at the edge: |η̃λ₁ − 2| over 4√(ηλ)", &|run| {
-            run.oscillation.largest_offset / (4.0 * run.intrinsic_lr.sqrt())
+        start("the start is at the edge: |η̃λ₁ − 2| over 4√(ηλ)", |run, reading| {
+            reading.edge_offset.abs() / (4.0 * run.intrinsic_lr.sqrt())
         }),
-        largest("λ₁ is simple: η̃λ₂ over 2", &|run| {
-            (2.0 + run.oscillation.largest_offset) * (1.0 - run.oscillation.least_gap) / 2.0
-        }),
-        largest("|h| above rounding: its noise, a thousandfold, over min |h|", &|run| {
-            let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
-            1e3 * noise / run.oscillation.least_displacement
-        }),
-    ];
-    hypotheses.push(rank_hypothesis(instance));
-    hypotheses
+        simple_sharpness("", instance, offset),
+        largest(
+            Assumption::AboveRounding,
+            "|h| above rounding: its noise, a thousandfold, over min |h|",
+            &|run| {
+                let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
+                1e3 * noise / run.oscillation.least_displacement
+            },
+        ),
+        rank_hypothesis(instance),
+    ]
+}
+
+/// The hypotheses of the flow on a linear regression, with that of a kernel.
+pub(crate) fn of_regression(instance: &Instance, regression: &Regression, record: &LadderRecord) -> Vec<Hypothesis> {
+    // ∇²L has rank r − 1 where X has rank r, and Γ has a direction for every one that X does not see.
+    let kernel = Hypothesis {
+        of: Assumption::Kernel,
+        what: "X has a kernel: its rank over the number of its columns less one".into(),
+        measured: (instance.rank() + 1) as f64 / (regression.loss.dimension() as f64 - 1.0),
+        bound: 1.0,
+        place: instance.name.clone(),
+    };
+    std::iter::once(kernel).chain(of_ladder(instance, record)).collect()
 }
 
 /// Rows kept of a run.

@@ -17,7 +17,7 @@ mod starts;
 mod swings;
 
 pub use dynamics::{DynamicsRecord, OtherDynamics, OtherRun};
-pub use growth::{Growth, GrowthRecord, GrowthRun, LARGEST as GROWTH_ENERGY, READINGS as PERIOD_READINGS, Swung};
+pub use growth::{ENERGIES as GROWTH_ENERGIES, Energy, Growth, GrowthRecord, GrowthRun, READINGS as PERIOD_READINGS, Swung};
 pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, SEEDS, SeedRecord};
 pub use identities::{FloatTrial, Identities, IdentityRecord};
 pub use ladder::{Ladder, LadderRecord, Run, Swing};
@@ -28,12 +28,12 @@ pub use random_steps::{Draw, RandomSteps, Recursion, Remainder, draws};
 pub use short_run::ShortRun;
 pub use single_steps::StableStep;
 pub use stable::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableError, StableRecord, StableRun};
-pub use swings::{DEEP, ENERGIES, SwingRecord, Swings};
+pub use swings::{DEEP, ENERGIES, READINGS as SWING_READINGS, SwingRecord, Swings};
 
 pub(crate) use dynamics::of_dynamics;
 pub(crate) use growth::of_growth;
 pub(crate) use identities::of_identities;
-pub(crate) use ladder::of_ladder;
+pub(crate) use ladder::{of_ladder, of_regression};
 pub(crate) use points::of_points;
 pub(crate) use random_steps::of_steps;
 pub(crate) use stable::of_stable;

@@ -29,22 +29,28 @@ pub fn name_on(optimizer: &dyn Optimizer, instance: &Instance) -> String {
     }
 }
 
-/// A descent from starts of an intrinsic learning rate and an energy, evenly spaced in their phases.
+/// Swings of one energy, evenly spaced in their phases.
+pub(super) fn swings_of_energy(energy: f64) -> [(f64, f64); STARTS] {
+    array::from_fn(|start| (energy, phase(start)))
+}
+
+/// A descent from starts of an intrinsic learning rate, by the energies and the phases of their swings.
 pub(super) fn descend<'a>(
     optimizer: &InstanceOptimizer,
     instance: &'a Instance,
-    start: (f64, f64),
+    intrinsic_lr: f64,
+    swings: [(f64, f64); STARTS],
 ) -> Result<Box<dyn Descent<Starts> + 'a>, StepError> {
     let (geometry, mut third) = (&instance.geometry, vec![0.0; instance.start.len()]);
     Derivatives::new(&instance.loss).third_derivative(&instance.start, &geometry.direction, &mut third);
     let place = EdgePlace {
         point: &instance.start,
         geometry,
-        quartic: instance.path[0].law.quartic,
+        law: instance.path[0].law,
         skewness: dot(&third, &geometry.direction) / geometry.sharpness,
         space: &instance.loss.space(),
     };
-    optimizer.descend(&instance.loss, &place, start, array::from_fn(phase))
+    optimizer.descend(&instance.loss, &place, intrinsic_lr, swings)
 }
 
 #[cfg(test)]

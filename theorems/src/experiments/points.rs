@@ -1,4 +1,5 @@
 use super::hypotheses::{invariance_hypothesis, rank_hypothesis};
+use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::Instance;
@@ -43,7 +44,7 @@ pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
         }
     }
     vec![
-        Hypothesis { what: "λ₁ is simple: λ₂ over λ₁".into(), measured: ratio, bound: 0.999, place },
+        Hypothesis { of: Assumption::SimpleSharpness, what: "λ₁ is simple: λ₂ over λ₁".into(), measured: ratio, bound: 0.999, place },
         invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]

@@ -7,6 +7,7 @@ use sharpflow::loss::{Evaluator, GradientConditioning, LinearRegression};
 use sharpflow::measure::worst;
 use sharpflow::sphere::{direction, project};
 
+use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::Rejected;
@@ -320,6 +321,7 @@ impl Experiment for RandomSteps {
 /// The hypothesis of the exact claims: the gradient is tangent and has degree −1.
 pub(crate) fn of_steps(draws: &[Draw]) -> Hypothesis {
     Hypothesis {
+        of: Assumption::ScaleInvariance,
         what: "scale invariance: tangent gradient of degree -1, over rounding".into(),
         measured: worst(draws.iter().map(Draw::invariance_ratio)),
         bound: 1.0,

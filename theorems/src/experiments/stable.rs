@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::hypotheses::largest;
 use super::single_steps::{SingleSteps, StableStep};
+use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, Rejected, Trained, smooth_losses};
@@ -345,6 +346,7 @@ impl Experiment for SmoothLosses {
 /// A record that cannot be made is a failed hypothesis: the loss has no finite curvature where it is run.
 fn broken(instance: &str, error: &StableError) -> NotRun {
     let hypothesis = Hypothesis {
+        of: Assumption::BoundedSharpness,
         what: "the curvature is finite along the runs".into(),
         measured: f64::INFINITY,
         bound: 0.0,
@@ -358,16 +360,16 @@ pub(crate) fn of_stable(records: &[StableRecord], scope: Scope) -> Vec<Hypothesi
     let at = |record: &StableRecord| record.name.clone();
     let invariance = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
     let of_steps = |of: fn(&StableStep) -> f64| move |record: &StableRecord| worst(record.all_steps().map(of));
-    let mut hypotheses = vec![largest(invariance, records, of_steps(|step| step.radial), at)];
+    let mut hypotheses = vec![largest(Assumption::ScaleInvariance, invariance, records, of_steps(|step| step.radial), at)];
     if scope == Scope::Path {
         let resolved = "ρ on the segments: the change of ∇²L between points, over a tenth of λ₁";
-        hypotheses.push(largest(resolved, records, of_steps(|step| step.resolution), at));
+        hypotheses.push(largest(Assumption::BoundedSharpness, resolved, records, of_steps(|step| step.resolution), at));
     } else {
         let width = |record: &StableRecord| {
             let of = |bounds: &SphereBounds| bounds.sharpness.upper / bounds.sharpness.lower - 1.0;
             record.bounds.as_ref().map_or(f64::NAN, of) / ENCLOSED
         };
-        hypotheses.push(largest("ρ on all of S: its enclosure's relative width over a twentieth", records, width, at));
+        hypotheses.push(largest(Assumption::BoundedSharpness, "ρ on all of S: its enclosure's relative width over a twentieth", records, width, at));
     }
     hypotheses
 }

@@ -8,7 +8,7 @@ use sharpflow::minimizers::{EnergyLaw, Geometry};
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
 use super::short_run::ShortRun;
 use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
-use crate::evidence::{Hypothesis, Table};
+use crate::evidence::{HALF_DECADE, Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Instance, LEARNING_RATE, Precise, Rejected, STARTS};
 use crate::population::Population;
@@ -27,7 +27,7 @@ const DEEP_STARTS: usize = 2;
 /// Below this |h|, the gradient gives more digits of h than θ − p in doubles does.
 const SMALL: f64 = 1e-8;
 /// Readings of a period.
-const READINGS: f64 = 32.0;
+pub const READINGS: f64 = 32.0;
 /// How long a run is, in periods: two upward crossings of δ lie within it, wherever it starts.
 const PERIODS: f64 = 2.2;
 /// The number of rungs, half a decade apart. The finest rung is left out if its runs would be longer than `LONGEST_RUN`.
@@ -112,10 +112,9 @@ impl SwingRecord {
     }
 
     /// The runs of one energy on the `k`-th smallest ηλ.
-    pub fn rung(&self, energy: f64, k: i32) -> impl Iterator<Item = &ShortRun> {
+    pub fn rung(&self, energy: f64, k: usize) -> impl Iterator<Item = &ShortRun> {
         let finest = self.of_energy(energy).map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
-        let intrinsic_lr = finest * 10f64.powf(0.5 * f64::from(k));
-        // Rungs are half decades apart.
+        let intrinsic_lr = finest * HALF_DECADE.powi(k as i32);
         self.of_energy(energy).filter(move |run| (run.intrinsic_lr / intrinsic_lr - 1.0).abs() < 0.1)
     }
 

@@ -23,7 +23,7 @@ use crate::verdict::{decide, intervals, level_of_one};
 use admission::{admit, admit_data, admit_network};
 pub use store::Store;
 
-/// Instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
+/// Distinct instances whose hypotheses must hold before a ladder claim is confirmed (one, on a user's own data).
 const LEAST_INSTANCES: usize = 3;
 
 /// The question that a study answers: which claims, on which population.
@@ -137,6 +137,7 @@ impl Gathered {
     fn decide(self, study: &Study, instances: Vec<InstancePlan>, status: Status) -> StudyEvidence {
         let family: usize = self.measured.iter().map(|(_, m)| intervals(m)).sum();
         let level = level_of_one(family);
+        let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
         let claims = study.claims.iter().map(|claim| {
             let of_claim = self.measured.iter().filter(|(id, _)| id == claim.id);
             let instances: Vec<InstanceEvidence> = of_claim.map(|(_, m)| decide(m.clone(), level)).collect();
@@ -145,7 +146,7 @@ impl Gathered {
             if claim.is_about_instances() {
                 not_judged.extend(self.not_admitted.iter().cloned());
             }
-            claim_evidence(study, status, claim, instances, not_judged)
+            claim_evidence(study, status, claim, (instances, not_judged), &names)
         });
         let (regressions, networks) = study.population.draws();
         let parameters = Parameters {
@@ -169,26 +170,35 @@ fn claim_evidence(
     study: &Study,
     status: Status,
     claim: &Theorem,
-    instances: Vec<InstanceEvidence>,
-    not_judged: Vec<String>,
+    (instances, not_judged): (Vec<InstanceEvidence>, Vec<String>),
+    names: &[String],
 ) -> ClaimEvidence {
     let is_drawn = claim.is_about_instances() && study.population.source.is_built_in();
     let least = if is_drawn { LEAST_INSTANCES } else { 1 };
     let (held, failed): (Vec<_>, Vec<_>) = instances.iter().partition(|i| i.verdict != Verdict::HypothesisFailed);
     let said = |instance: &InstanceEvidence| format!("{}: {}", instance.instance, instance.reason);
+    // Several optimizers on one instance are one instance.
+    let is_on = |name: &str, one: &InstanceEvidence| {
+        one.instance.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
+    };
+    let distinct = match names.iter().filter(|name| held.iter().any(|one| is_on(name, one))).count() {
+        0 => held.len(),
+        count => count,
+    };
     let (verdict, reason) = match held.iter().min_by_key(|i| i.verdict) {
         Some(worst) if worst.verdict != Verdict::Confirmed => (worst.verdict, said(worst)),
-        Some(_) if held.len() >= least => (Verdict::Confirmed, String::new()),
-        _ => match failed.first() {
+        Some(_) if failed.len() > held.len() => {
+            let (failed, tried) = (failed.len(), instances.len());
+            (Verdict::Inconclusive, format!("its hypotheses failed on {failed} of {tried} instances"))
+        }
+        Some(_) if distinct >= least => (Verdict::Confirmed, String::new()),
+        Some(_) => (Verdict::Inconclusive, format!("judged on {distinct} instances, {least} are needed")),
+        None => match failed.first() {
             Some(first) => (Verdict::HypothesisFailed, said(first)),
             None => match (status, not_judged.first()) {
                 (Status::Partial, _) => (Verdict::Inconclusive, "interrupted before it was judged".into()),
-                (Status::Complete, why) if held.is_empty() => {
+                (Status::Complete, why) => {
                     (Verdict::NotJudged, why.cloned().unwrap_or_else(|| "no instance of this study concerns it".into()))
-                }
-                (Status::Complete, _) => {
-                    let judged = held.len();
-                    (Verdict::Inconclusive, format!("judged on {judged} instances, {least} are needed"))
                 }
             },
         },

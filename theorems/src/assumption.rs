@@ -1,0 +1,75 @@
+//! The hypotheses of claims. What a claim prints and what its experiments measure are the same values.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A hypothesis that claims may have. All of them are about the loss, the start, the arithmetic, or the predicted path, and none is about what a claim
+/// concludes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assumption {
+    ScaleInvariance,
+    ConstantRank,
+    SimpleSharpness,
+    StartAtTheEdge,
+    AboveRounding,
+    NearestPoint,
+    Kernel,
+    MomentumInPhase,
+    BoundedSharpness,
+    Fitted,
+}
+
+use Assumption::{
+    AboveRounding, BoundedSharpness, ConstantRank, Fitted, Kernel, MomentumInPhase, NearestPoint, ScaleInvariance,
+    SimpleSharpness, StartAtTheEdge,
+};
+
+/// The hypotheses of the sharpness-reduction flow, and of everything that is read on its runs.
+pub const AT_THE_EDGE: &[Assumption] =
+    &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
+
+/// The same, on a linear regression.
+pub const OF_REGRESSIONS: &[Assumption] =
+    &[Kernel, ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
+
+/// The same, under heavy-ball momentum.
+pub const OF_MOMENTUM: &[Assumption] =
+    &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, MomentumInPhase, AboveRounding, NearestPoint];
+
+/// The hypotheses of claims about points of Γ.
+pub const OF_POINTS: &[Assumption] = &[ScaleInvariance, ConstantRank, SimpleSharpness];
+
+/// The hypothesis of the exact claims.
+pub const OF_IDENTITIES: &[Assumption] = &[ScaleInvariance];
+
+/// The hypotheses of the stable regime, with ρ along paths and on all of S.
+pub const OF_STABLE: &[Assumption] = &[ScaleInvariance, BoundedSharpness];
+
+/// The hypothesis of the experiment on held-out images.
+pub const OF_HELD_OUT: &[Assumption] = &[Fitted];
+
+impl Assumption {
+    /// The hypothesis in a sentence.
+    pub fn says(self) -> &'static str {
+        match self {
+            ScaleInvariance => "the loss is scale-invariant",
+            ConstantRank => "the rank of ∇²L is constant along Γ, and λ₁ is the same by another route",
+            SimpleSharpness => "λ₁ is simple along the predicted path",
+            StartAtTheEdge => "the start is within O(√(ηλ)) of Γ and of the edge, and its energy is bounded",
+            AboveRounding => "|h| stays above rounding",
+            NearestPoint => "every reading of a run has a nearest point on Γ",
+            Kernel => "X has a kernel, so that Γ is no single point",
+            MomentumInPhase => "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))",
+            BoundedSharpness => "L is smooth on all of S and its ρ is enclosed there, or ρ is measured along the path",
+            Fitted => "the training loss is fitted at both ends of every run",
+        }
+    }
+}
+
+impl fmt::Display for Assumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.says())
+    }
+}
