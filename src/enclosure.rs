@@ -16,10 +16,10 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 use thiserror::Error;
 
-use crate::arithmetic::{Enclosure, dense_rounding, norm};
+use crate::arithmetic::{Enclosure, Scalar, norm};
 use crate::dense::symmetric_eigen;
 use crate::loss::{Derivatives, Loss};
 use crate::sharpness::HessianKind;
@@ -111,19 +111,59 @@ pub fn largest_sharpness<L: Loss<Enclosure>>(loss: &L, kind: HessianKind) -> Res
     })
 }
 
-/// By Weyl's inequality no matrix of the intervals has an eigenvalue farther from the middle's than the Frobenius norm of the radii.
+/// Encloses the largest eigenvalue of every symmetric matrix of the intervals. The eigensolver only proposes vectors V; the rest is interval
+/// arithmetic, which holds in any dimension (`proofs-notes/descent_lemma.md`):
+/// * λ₁(M) = max yᵀBy/yᵀCy over y, with B = VᵀMV and C = VᵀV, where M is the middle. Row sums bound B's eigenvalues from above and C's on both sides
+///   (Gershgorin), if the latter are positive; the first vector's quotient bounds λ₁ from below.
+/// * By Weyl's inequality no matrix of the intervals has an eigenvalue farther from M's than the Frobenius norm of the radii.
 fn largest_eigenvalue(matrix: &Mat<Enclosure>) -> Enclosure {
     let size = matrix.nrows();
     let middle = Mat::from_fn(size, size, |i, j| matrix[(i, j)].middle());
     let Ok(eigen) = symmetric_eigen(middle.as_ref()) else { return Enclosure::WHOLE };
-    let sum = |of: &dyn Fn(Enclosure) -> f64| {
-        let entries = (0..size).flat_map(|i| (0..size).map(move |j| (i, j)));
-        entries.map(|at| of(matrix[at]).powi(2)).sum::<f64>().sqrt()
+    largest_eigenvalue_by(matrix, &middle, eigen.vectors.as_ref())
+}
+
+/// The same with given vectors V.
+fn largest_eigenvalue_by(matrix: &Mat<Enclosure>, middle: &Mat<f64>, vectors: MatRef<'_, f64>) -> Enclosure {
+    let size = matrix.nrows();
+    let exactly = |x: f64| Enclosure::new(x, x);
+    let zero = exactly(0.0);
+    let image = Mat::from_fn(size, size, |i, k| {
+        (0..size).fold(zero, |sum, j| sum + exactly(middle[(i, j)]) * exactly(vectors[(j, k)]))
+    });
+    let of_form = |i: usize, k: usize| (0..size).fold(zero, |sum, j| sum + exactly(vectors[(j, i)]) * image[(j, k)]);
+    let gram =
+        |i: usize, k: usize| (0..size).fold(zero, |sum, j| sum + exactly(vectors[(j, i)]) * exactly(vectors[(j, k)]));
+    // Centre and radius of a row's Gershgorin disc.
+    let disc = |entry: &dyn Fn(usize, usize) -> Enclosure, i: usize| {
+        let others = (0..size).filter(|&k| k != i).map(|k| magnitude(entry(i, k)));
+        (entry(i, i), others.fold(zero, |sum, one| sum + exactly(one)))
     };
-    // A backward-stable solver errs by a small multiple of D·u·‖H‖.
-    let rounding = 2.0 * dense_rounding::<f64>(size) * sum(&|entry| entry.middle());
-    let away = (1.0 + 8.0 * f64::EPSILON) * sum(&|entry| entry.radius()) + rounding;
-    Enclosure::new(eigen.values[0] - away, eigen.values[0] + away)
+    let (mut above, mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY);
+    for i in 0..size {
+        let (centre, radius) = disc(&of_form, i);
+        above = above.max((centre + radius).upper);
+        let (centre, radius) = disc(&gram, i);
+        (least, most) = (least.min((centre - radius).lower), most.max((centre + radius).upper));
+    }
+    if !(least > 0.0) {
+        return Enclosure::WHOLE;
+    }
+    // A negative bound on yᵀBy is divided by the largest yᵀCy.
+    let upper = exactly(above) / exactly(if above > 0.0 { least } else { most });
+    let lower = of_form(0, 0) / gram(0, 0);
+    let squares = (0..size).flat_map(|i| (0..size).map(move |j| (i, j)));
+    let away = squares.fold(zero, |sum, at| {
+        let radius = exactly(magnitude(matrix[at] - exactly(middle[at])));
+        sum + radius * radius
+    });
+    let away = magnitude(away.sqrt());
+    Enclosure::new((lower - exactly(away)).lower, (upper + exactly(away)).upper)
+}
+
+/// The largest |x| of an interval.
+fn magnitude(x: Enclosure) -> f64 {
+    x.lower.abs().max(x.upper.abs())
 }
 
 /// A box of a face of the cube [−1, 1]ᴰ, and what is known there.
@@ -191,4 +231,55 @@ fn maximize(dimension: usize, mut bound: impl FnMut(&[Enclosure]) -> Enclosure) 
         }
     }
     if best.upper.is_finite() { Ok(best) } else { Err(EnclosureError::Unbounded) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(rows: &[&[f64]]) -> (Mat<Enclosure>, Mat<f64>) {
+        let middle = Mat::from_fn(rows.len(), rows.len(), |i, j| rows[i][j]);
+        (Mat::from_fn(rows.len(), rows.len(), |i, j| Enclosure::new(rows[i][j], rows[i][j])), middle)
+    }
+
+    /// Matrices with eigenvalues known exactly: [[2, 1], [1, 2]] has 3 and 1; −that has −1; the path on three nodes has √2.
+    #[test]
+    fn known_eigenvalues_are_enclosed_tightly() {
+        for (rows, expected) in [
+            (&[&[2.0, 1.0][..], &[1.0, 2.0]][..], 3.0),
+            (&[&[-2.0, -1.0], &[-1.0, -2.0]], -1.0),
+            (&[&[0.0, 1.0, 0.0], &[1.0, 0.0, 1.0], &[0.0, 1.0, 0.0]], 2f64.sqrt()),
+        ] {
+            let found = largest_eigenvalue(&point(rows).0);
+            assert!(
+                found.lower <= expected && expected <= found.upper && found.upper - found.lower < 1e-13,
+                "{found:?}"
+            );
+        }
+    }
+
+    /// Vectors that a wrong eigensolver proposes make the bounds wide, or none, and never wrong.
+    #[test]
+    fn a_wrong_eigensolver_is_not_believed() {
+        let (matrix, middle) = point(&[&[2.0, 1.0], &[1.0, 2.0]]);
+        let by = |rows: [[f64; 2]; 2]| {
+            largest_eigenvalue_by(&matrix, &middle, Mat::from_fn(2, 2, |i, k| rows[i][k]).as_ref())
+        };
+        let half = 0.5f64.sqrt();
+        for vectors in [
+            // Off by 1 %, scaled, swapped, and no eigenvectors at all.
+            [[half, -half * 1.01], [half * 0.99, half]],
+            [[3.0 * half, half], [3.0 * half, -half]],
+            [[half, half], [-half, half]],
+            [[1.0, 0.0], [0.0, 1.0]],
+        ] {
+            let found = by(vectors);
+            assert!(found.lower <= 3.0 && 3.0 <= found.upper, "{vectors:?}: {found:?}");
+        }
+        assert_eq!(by([[1.0, 1.0], [1.0, 1.0]]), Enclosure::WHOLE);
+        // Radii widen the bounds by their Frobenius norm.
+        let wide = Mat::from_fn(2, 2, |i, j| Enclosure::new(middle[(i, j)] - 0.25, middle[(i, j)] + 0.25));
+        let found = largest_eigenvalue(&wide);
+        assert!((found.upper - 3.5).abs() < 1e-12 && (found.lower - 2.5).abs() < 1e-12, "{found:?}");
+    }
 }

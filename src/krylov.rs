@@ -2,7 +2,8 @@
 //! (Wu and Simon, SIAM J. Matrix Anal. 22, 2000), orthogonalized in full; faer decomposes its small projections.
 //!
 //! A Krylov space that closes early is continued with a random vector. A converged space is too, where more than one pair is asked
-//! for, because a space from one start holds a multiple eigenvalue only once. An operator of few dimensions is decomposed densely.
+//! for, because a space from one start holds a multiple eigenvalue only once. An operator of few dimensions is decomposed densely,
+//! unless [`KrylovOptions::dense_up_to`] forbids it.
 //! Residuals are computed anew.
 //!
 //! ```
@@ -27,8 +28,6 @@ use crate::arithmetic::{Float, add_scaled, apply, dot, norm, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
 use crate::sphere::project;
 
-/// Up to this many dimensions the operator is written out and decomposed densely.
-pub const MOST_DENSE: usize = 128;
 /// The largest space before a restart, in vectors, where few pairs are asked for.
 const LARGEST_SPACE: usize = 32;
 /// The number of products between two checks of convergence.
@@ -49,11 +48,14 @@ pub struct KrylovOptions {
     pub restarts: usize,
     /// The seed of the start.
     pub seed: u64,
+    /// Up to this many dimensions the operator is written out and decomposed densely. 0 forces Lanczos' method, so that it can be compared with
+    /// a dense decomposition.
+    pub dense_up_to: usize,
 }
 
 impl Default for KrylovOptions {
     fn default() -> Self {
-        Self { pairs: 2, tolerance: 1e-8, restarts: 300, seed: 0 }
+        Self { pairs: 2, tolerance: 1e-8, restarts: 300, seed: 0, dense_up_to: 128 }
     }
 }
 
@@ -105,7 +107,7 @@ pub fn largest_eigenpairs<T: Float>(
     options: &KrylovOptions,
     warm: Option<&[T]>,
 ) -> Result<LargestEigenpairs<T>, KrylovError> {
-    let &KrylovOptions { pairs, tolerance, .. } = options;
+    let &KrylovOptions { pairs, tolerance, dense_up_to, .. } = options;
     if pairs == 0 || pairs > dimension {
         return Err(KrylovError::Pairs { pairs, dimension });
     }
@@ -116,7 +118,7 @@ pub fn largest_eigenpairs<T: Float>(
         return Err(KrylovError::Start { found: warm.len(), expected: dimension });
     }
     let mut operator = Counted { apply, products: 0, failed: None };
-    let found = if dimension <= MOST_DENSE.max(4 * pairs) {
+    let found = if dimension <= dense_up_to {
         dense(dimension, &mut operator, pairs)?
     } else {
         krylov(dimension, &mut operator, options, warm)?
@@ -161,7 +163,7 @@ fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
 ) -> Result<Found<T>, KrylovError> {
     let pairs = options.pairs;
     let mut random = ChaCha12Rng::seed_from_u64(options.seed);
-    let mut space = Space::new(dimension, LARGEST_SPACE.max(3 * pairs));
+    let mut space = Space::new(dimension, LARGEST_SPACE.max(3 * pairs).min(dimension));
     space.draw(0, &mut random);
     if let Some(warm) = warm.filter(|warm| norm(warm).to_f64() > 0.0) {
         // A small random part is added, because a start that is an eigenvector would find no other eigenvector.

@@ -24,7 +24,8 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let width = if is_terminal { usize::from(Term::stdout().size().1).max(LEAST) } else { WIDTH };
     let colours = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
-    let mut text = String::from("Before each number: on how many instances the hypotheses held, of how many that were tried.\n");
+    let mut text =
+        String::from("Before each number: on how many instances the hypotheses held, of how many that were tried.\n");
     for claim in &evidence.claims {
         let (colour, mark) = match claim.verdict {
             Verdict::Confirmed => ("\x1b[1;32m", '✓'),
@@ -52,7 +53,11 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let parameters = &evidence.summary.parameters;
     let _ = write!(text, "{}. Seed {}.", tally.join(", "), parameters.seed);
     if parameters.intervals > 0 {
-        let _ = write!(text, " {} Student intervals of drawn seeds, at {FAMILY_CONFIDENCE} for all together.", parameters.intervals);
+        let _ = write!(
+            text,
+            " {} Student intervals of drawn seeds, at {FAMILY_CONFIDENCE} for all together.",
+            parameters.intervals
+        );
     }
     for (reason, verdict, claims) in reasons(evidence) {
         let _ = write!(text, "\n{verdict} ({claims}): {reason}");

@@ -2,7 +2,7 @@
 
 use super::sphere;
 use crate::plot::{Axis, Chart, INK, PALETTE, Series, Style, superscript};
-use sharpflow_theorems::evidence::{ClaimEvidence, Check, Decided, Kept, Pooled, Table};
+use sharpflow_theorems::evidence::{Check, ClaimEvidence, Decided, Kept, Pooled, Table};
 
 /// A chart with what is said of it.
 pub(super) struct Figure {

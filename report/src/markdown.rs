@@ -4,7 +4,9 @@ use sharpflow_theorems::evidence::{ClaimEvidence, Kept};
 
 /// A line a claim: what it is, its verdict, and the first thing measured.
 pub fn claims(kept: &Kept) -> String {
-    let mut text = String::from("| claim | strength | says | verdict | instances | measured |\n| --- | --- | --- | --- | --- | --- |\n");
+    let mut text = String::from(
+        "| claim | strength | says | verdict | instances | measured |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for claim in &kept.claims {
         let ClaimEvidence { id, title, note, verdict, .. } = claim;
         let strength = format!("{:?}", claim.strength).to_lowercase();

@@ -143,8 +143,7 @@ fn drawn(figure: &Drawn) -> Markup {
 
 fn of_claim(claim: &ClaimEvidence) -> Markup {
     let (rejected, twins) = claim.twins_rejected();
-    let constants: Vec<_> =
-        claim.pooled().into_iter().filter(|pooled| pooled.theory.is_some()).collect();
+    let constants: Vec<_> = claim.pooled().into_iter().filter(|pooled| pooled.theory.is_some()).collect();
     html! {
         details.claim id=(claim.id) {
             summary {

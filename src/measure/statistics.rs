@@ -156,16 +156,18 @@ pub fn fit_order(points: &[LadderPoint], missed: f64, floor: f64) -> Result<Orde
 }
 
 /// The limit of values of a constant as the parameter of a ladder goes to 0, with deterministic bounds. `rungs` holds the values of each
-/// start, rungs finest first, three of them at least; the parameter of each is `ratio` times the one before it, and errors are of order ½.
+/// start, rungs finest first, three of them at least; the parameter of each is `ratio` times the one before it. Values are known up to `error`.
 ///
-/// The value is the finest rung's mean over its starts. If the mean's error falls by r = ratio^(−½) from rung to rung, what is left of
-/// it is r/(1−r) of the last change. An error that turns round between two rungs would hide from one change, so the change
-/// before is looked at too. Evenly spaced phases integrate all harmonics up to their number; half the difference between the means over
-/// every second one bounds what they miss (`proofs-notes/README.md`).
+/// The means over the starts of the three finest rungs are extrapolated twice, by the terms √parameter and parameter of their error. The
+/// bounds add three parts (`proofs-notes/README.md`):
+/// * the second extrapolation's change. If each later term is at most half as large as the term before it, all later terms together are no larger;
+/// * what a mean over evenly spaced phases misses. Half the difference between the means over every second phase bounds it, and it is at most of the
+///   order of the leading term, so that the rung where it is largest speaks for all;
+/// * `error`.
 ///
 /// # Errors
 /// Fewer than three rungs, a rung without values, or a value that is not finite.
-pub fn limit(rungs: &[Vec<f64>], ratio: f64) -> Result<Interval, StatisticsError> {
+pub fn limit(rungs: &[Vec<f64>], ratio: f64, error: f64) -> Result<Interval, StatisticsError> {
     const NEEDED: usize = 3;
     let found = rungs.iter().take_while(|rung| !rung.is_empty()).count();
     if found < NEEDED {
@@ -174,16 +176,22 @@ pub fn limit(rungs: &[Vec<f64>], ratio: f64) -> Result<Interval, StatisticsError
     if let Some((index, &value)) = rungs.iter().flatten().enumerate().find(|(_, v)| !v.is_finite()) {
         return Err(StatisticsError::NotFinite { index, value });
     }
-    let average = |values: &mut dyn Iterator<Item = f64>| {
+    let average = |rung: usize, from: usize, step: usize| {
+        let values = rungs[rung].iter().skip(from).step_by(step);
         let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
         sum / count
     };
-    let [finest, next, coarser] = [0, 1, 2].map(|k: usize| average(&mut rungs[k].iter().copied()));
     let falls = ratio.powf(-0.5);
-    let left = falls / (1.0 - falls) * worst([(finest - next).abs(), falls * (next - coarser).abs()]);
-    let every_second = |from: usize| average(&mut rungs[0].iter().skip(from).step_by(2).copied());
-    let missed = if rungs[0].len() > 1 { 0.5 * (every_second(0) - every_second(1)).abs() } else { 0.0 };
-    Ok(Interval { value: finest, half_width: left + missed })
+    let (first, second) = (falls / (1.0 - falls), falls * falls / (1.0 - falls * falls));
+    let weights = [(1.0 + second) * (1.0 + first), -first - second - 2.0 * first * second, first * second];
+    let means = [0, 1, 2].map(|k| average(k, 0, 1));
+    let once = means[0] + first * (means[0] - means[1]);
+    let twice: f64 = weights.iter().zip(means).map(|(weight, mean)| weight * mean).sum();
+    let missed_of = |k: usize| if rungs[k].len() > 1 { 0.5 * (average(k, 0, 2) - average(k, 1, 2)).abs() } else { 0.0 };
+    // In units of the finest rung's √parameter.
+    let missed = worst([0, 1, 2].map(|k| missed_of(k) * falls.powi(k as i32)));
+    let sampling: f64 = weights.iter().enumerate().map(|(k, w)| w.abs() * missed * falls.powi(-(k as i32))).sum();
+    Ok(Interval { value: twice, half_width: (twice - once).abs() + sampling + error })
 }
 
 fn check_ladder(points: &[LadderPoint], floor: f64) -> Result<(), StatisticsError> {
@@ -287,26 +295,34 @@ mod tests {
         }
     }
 
-    /// Values 2 + s·√x with an oscillation over eight phases that averages out: the bounds hold 2, and are no wider than the series needs.
+    /// Values 2 + s·√x + t·x with an oscillation over the phases that averages out: the bounds hold 2, and are no wider than t·x allows.
     #[test]
-    fn a_limit_is_bounded_by_the_changes_to_come() {
+    fn a_limit_is_extrapolated_and_bounded() {
         let ratio = 10f64.sqrt();
-        let rung = |k: i32, slope: f64, wave: f64| -> Vec<f64> {
-            let root = ratio.powf(0.5 * f64::from(k)) * 1e-3;
+        let rung = |k: i32, [slope, next, wave]: [f64; 3]| -> Vec<f64> {
+            let root = ratio.powf(0.5 * f64::from(k)) * 1e-2;
             let phase = |start: u32| (f64::from(start) + 0.5) * std::f64::consts::TAU / 8.0;
-            (0..8).map(|start| 2.0 + root * (slope + wave * phase(start).sin())).collect()
+            (0..8).map(|start| 2.0 + root * (slope + next * root + wave * phase(start).sin())).collect()
         };
-        for slope in [3.0, -3.0] {
-            let found = limit(&[0, 1, 2].map(|k| rung(k, slope, 2.0)), ratio).unwrap();
-            assert!(found.contains(2.0) && !found.contains(2.0 + 3.0 * slope * 1e-3), "{found:?}");
-            assert_relative_eq!(found.half_width, 3e-3, max_relative = 1e-6);
+        for (terms, half_width) in [([3.0, 0.0, 2.0], 0.0), ([-3.0, 5.0, 2.0], 5e-4 * 10f64.powf(0.25))] {
+            let found = limit(&[0, 1, 2].map(|k| rung(k, terms)), ratio, 0.0).unwrap();
+            assert!(found.contains(2.0) || (found.value - 2.0).abs() < 1e-12, "{found:?}");
+            // One extrapolation of the term t·x errs by t·x·10^¼, by hand: x(1 + r/(1−r)) − x₁r/(1−r), r = 10^−¼, x₁ = x√10.
+            assert!((found.half_width - half_width).abs() < 1e-12, "{found:?} {half_width}");
         }
-        // The means of the two finest rungs agree by chance, on either side of a turn.
-        let turned = limit(&[vec![1.9], vec![1.9], vec![2.3]], ratio).unwrap();
-        assert!(turned.half_width > 0.2, "{turned:?}");
-        assert!(matches!(limit(&[vec![1.0], vec![1.0]], ratio), Err(StatisticsError::TooFew { found: 2, needed: 3 })));
+        // Two phases see an oscillation that they do not average: the mean of every second one shows it.
+        let uneven = limit(&[0, 1, 2].map(|k| rung(k, [3.0, 0.0, 2.0])[..2].to_vec()), ratio, 0.0).unwrap();
+        assert!(uneven.half_width < 1e-12);
+        let uneven = limit(&[0, 1, 2].map(|k| rung(k, [3.0, 0.0, 2.0])[1..5].to_vec()), ratio, 0.0).unwrap();
+        assert!(uneven.contains(2.0) && uneven.half_width > 1e-3, "{uneven:?}");
+        // A limit that is another one is excluded.
+        assert!(!limit(&[0, 1, 2].map(|k| rung(k, [3.0, 5.0, 2.0])), ratio, 1e-4).unwrap().contains(2.01));
+        assert!(matches!(
+            limit(&[vec![1.0], vec![1.0]], ratio, 0.0),
+            Err(StatisticsError::TooFew { found: 2, needed: 3 })
+        ));
         let nan = [vec![1.0], vec![f64::NAN], vec![1.0]];
-        assert!(matches!(limit(&nan, ratio), Err(StatisticsError::NotFinite { index: 1, .. })));
+        assert!(matches!(limit(&nan, ratio, 0.0), Err(StatisticsError::NotFinite { index: 1, .. })));
     }
 
     /// By hand: 1, 2, 3, 4 have mean 2.5 and standard error √(5/12); t(3) at 95 % is 3.182446305.

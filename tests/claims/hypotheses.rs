@@ -219,7 +219,7 @@ fn places_of_the_path_are_held_to_a_simple_sharpness_and_its_value() {
                 3.0 * conditioning.rounding * conditioning.condition / (sharpness * (1.0 + WRONG))
             }
             None => {
-                let options = KrylovOptions { pairs: 1, ..KrylovOptions::default() };
+                let options = KrylovOptions { pairs: 1, dense_up_to: 0, ..KrylovOptions::default() };
                 let mut derivatives = Derivatives::new(&instance.loss);
                 let found = largest_sharpnesses(&mut derivatives, &point, HessianKind::Euclidean, &options, None);
                 let residual = found.unwrap().pairs[0].residual;

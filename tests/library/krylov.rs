@@ -9,7 +9,7 @@ use sharpflow::network::zoo::find;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses, spherical_sharpness};
 use sharpflow::sphere::project;
 
-const OPTIONS: KrylovOptions = KrylovOptions { pairs: 2, tolerance: 1e-9, restarts: 300, seed: 3 };
+const OPTIONS: KrylovOptions = KrylovOptions { pairs: 2, tolerance: 1e-9, restarts: 300, seed: 3, dense_up_to: 0 };
 
 /// The pairs of a diagonal operator.
 fn of_diagonal<T: Float>(

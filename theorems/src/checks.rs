@@ -6,7 +6,9 @@ use sharpflow::loss::Loss;
 use sharpflow::measure::{LadderPoint, missed_peak, worst};
 
 use crate::evidence::{Check, Constant, Rungs, Statement, Values};
-use crate::experiments::{DynamicsRecord, LadderRecord, OtherRun, PERIOD_READINGS, Run, SWING_READINGS, ShortRun, SwingRecord};
+use crate::experiments::{
+    DYNAMICS_READINGS, DynamicsRecord, LadderRecord, OtherRun, Run, SWING_READINGS, ShortRun, SwingRecord,
+};
 use crate::instance::{FLOW_TOLERANCE, Instance};
 
 /// The order of what vanishes at the edge of stability: the oscillation itself is of the order √(ηλ), and the leading term that the
@@ -51,14 +53,16 @@ pub(crate) fn swings_fall(
     Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
 }
 
-/// A constant of the theory, `apart` from its nearest twin, measured on every short run of the three finest rungs of one energy.
+/// A constant of the theory, `apart` from its nearest twin, measured on every short run of the three finest rungs of one energy. Each value is
+/// known up to `error`.
 pub(crate) fn swing_constant(
     what: &'static str,
     (theory, apart): (f64, f64),
     (record, energy): (&SwingRecord, f64),
+    error: f64,
     of: impl Fn(&ShortRun) -> f64,
 ) -> Constant {
-    let values = Rungs::finest(|k| record.rung(energy, k).map(&of).collect());
+    let values = Rungs::finest(|k| record.rung(energy, k).map(&of).collect()).known_to(error);
     Constant { what: what.into(), values: Values::Limit { values, theory, apart } }
 }
 
@@ -101,6 +105,6 @@ pub(crate) fn others_fall(
 ) -> Statement {
     let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
-    let missed = missed_peak(PERIOD_READINGS as f64);
+    let missed = missed_peak(DYNAMICS_READINGS);
     Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
 }

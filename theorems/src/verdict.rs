@@ -125,7 +125,7 @@ fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
 }
 
 fn limit_of(values: &Rungs) -> Result<Interval, String> {
-    limit(&values.rungs, values.ratio).map_err(|error| error.to_string())
+    limit(&values.rungs, values.ratio, values.error).map_err(|error| error.to_string())
 }
 
 /// A stated order is refuted where the interval excludes it, whatever else the interval holds.
@@ -183,7 +183,8 @@ mod tests {
     /// An interval's end on the threshold decides nothing; one beyond it does. What is stated must lie in the interval.
     #[test]
     fn ends_of_intervals_decide() {
-        let order = |value, half_width| OrderFit { order: Interval { value, half_width }, constant: 1.0, local: vec![] };
+        let order =
+            |value, half_width| OrderFit { order: Interval { value, half_width }, constant: 1.0, local: vec![] };
         for (value, half_width, outcome) in [
             (0.5, 0.125, Outcome::Passes),
             (0.5, 0.25, Outcome::Undecided),
@@ -216,9 +217,13 @@ mod tests {
             (0.47, 1.33, 0.5, 0.5, Outcome::Undecided),
             (f64::NAN, f64::NAN, 0.5, 0.5, Outcome::Undecided),
         ] {
-            assert_eq!(limit_outcome(&Interval { value, half_width }, theory, apart), outcome, "{value} ± {half_width}");
+            assert_eq!(
+                limit_outcome(&Interval { value, half_width }, theory, apart),
+                outcome,
+                "{value} ± {half_width}"
+            );
         }
-        // Three rungs whose mean is 4.5, then 4.525: what is left is at most 1.29 of the change.
+        // Rungs whose means differ by 0.025 have the limit 0.032 below.
         let constant = |middle: f64| Constant {
             what: "b".into(),
             values: Values::Limit {

@@ -74,8 +74,8 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
             .map(|&(what, form)| large(what, form))
             .collect(),
         constants: vec![
-            swing_constant("½ of ½δ²", (0.5, 0.25), (record, ENERGIES[1]), |run| fitted(run)[0]),
-            swing_constant("4 of 4ηλ log|h|", (4.0, 2.0), (record, ENERGIES[1]), |run| fitted(run)[1]),
+            swing_constant("½ of ½δ²", (0.5, 0.25), (record, ENERGIES[1]), FLOOR, |run| fitted(run)[0]),
+            swing_constant("4 of 4ηλ log|h|", (4.0, 2.0), (record, ENERGIES[1]), FLOOR, |run| fitted(run)[1]),
         ],
     })
 }

@@ -145,7 +145,9 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
         let reached = Energy::of(energy).after(predicted);
         let of_other = |coordinate: Coordinate| coordinate(reached) - coordinate(energy);
         let told = COORDINATES.iter().filter(|(_, other)| tells((of_other(*other) - predicted).abs(), TELLS));
-        twins.extend(told.map(|&(what, other)| follows(format!("{what}, from e = {energy}").into(), energy, LAW, other)));
+        twins.extend(
+            told.map(|&(what, other)| follows(format!("{what}, from e = {energy}").into(), energy, LAW, other)),
+        );
     }
     let ratio = |run: &GrowthRun| {
         let (gained, predicted) = gain(run, LAW, law_of_all_swings);

@@ -48,7 +48,8 @@ const TWINS: [(&str, Law); 7] = [
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let follows = |what: &'static str, (constant, flow): Law| {
         let predicted = if flow == LAW { instance.flow(flow) } else { instance.twin_flow(flow, instance.plan.horizon) };
-        match predicted.map_err(Unknown::from).and_then(|flow| Predicted::along(instance, &flow).map_err(Unknown::from)) {
+        match predicted.map_err(Unknown::from).and_then(|flow| Predicted::along(instance, &flow).map_err(Unknown::from))
+        {
             Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, &predicted)),
             Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.0 } },
         }

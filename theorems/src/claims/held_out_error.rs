@@ -13,8 +13,8 @@ pub(crate) static THEOREM: Theorem = Theorem {
     title: "Held-out error falls with the sharpness",
     strength: Strength::Beyond,
     statement: "On the digits 3 against 8 (30 training images, started at 1.2 radians from the minimum-norm solution, training \
-                loss fitted at both ends) the squared error on the images held out falls while λ₁ falls; without weight decay, \
-                from the same start, it falls less than half as much",
+                loss fitted at both ends) the squared error on the images held out falls as λ₁ falls, along the flow's closed form; without \
+                weight decay, from the same start, log λ₁ falls less than half as much",
     latex: r"\mathbb E[\mathrm{err}_{\mathrm{start}}-\mathrm{err}_{\mathrm{end}}]>0",
     hypotheses: OF_HELD_OUT,
     source: "our experiment; the paper reports the like for deep networks",
@@ -34,8 +34,16 @@ fn judge(record: &HeldOutRecord) -> Judged {
     let decay = fall(|s| &s.decay, error);
     let control = fall(|s| &s.control, error);
     let difference = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
-    let half_of = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - 0.5 * b).collect() };
+    // The fall of the error up to τ = 1, as measured and along a flow of some rate.
+    let early: Vec<f64> =
+        record.seeds.iter().map(|seed| error(&seed.decay.start) - seed.decay.early().map_or(f64::NAN, error)).collect();
+    let at_rate = |k: usize| -> Vec<f64> {
+        record.seeds.iter().map(|seed| error(&seed.decay.start) - error(&seed.predicted[k])).collect()
+    };
+    let times = |factor: f64, values: &[f64]| -> Vec<f64> { values.iter().map(|value| factor * value).collect() };
     let less_twice = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - 2.0 * b).collect() };
+    let beyond = |factor: f64, rate: usize| difference(&early, &times(factor, &at_rate(rate)));
+    let within = |factor: f64, rate: usize| difference(&times(factor, &at_rate(rate)), &early);
     let positive =
         |what: &'static str, values: Vec<f64>| Statement { what: what.into(), check: Check::Positive { values } };
     let reported = |what: &'static str, values| Constant { what: what.into(), values: Values::Drawn { values } };
@@ -51,10 +59,13 @@ fn judge(record: &HeldOutRecord) -> Judged {
             positive("start - end of the held-out error, ηλ > 0", decay.clone()),
             positive("that, less the control's", difference(&decay, &control)),
             positive("start - end of log λ₁, ηλ > 0, less twice the control's", less_twice(&log_decay, &log_control)),
+            positive("up to τ = 1 the error falls by at least 0.9 of what the flow says", beyond(0.9, 0)),
+            positive("up to τ = 1 the error falls by at most 1.1 of what the flow says", within(1.1, 0)),
         ],
+        // Along the flow the error is a function of φ alone. Laws that go along it at half or at twice the rate have another error at τ = 1.
         twins: vec![
-            positive("the control's error falls half as much", half_of(&control, &decay)),
-            positive("the control's log λ₁ falls half as much", half_of(&log_control, &log_decay)),
+            positive("up to τ = 1 it falls by at most 1.1 of what half the flow's rate says", within(1.1, 1)),
+            positive("up to τ = 1 it falls by at least 0.9 of what twice the flow's rate says", beyond(0.9, 2)),
         ],
         constants: vec![
             reported("held-out error, start", mean_of(|s| &s.decay.start, error)),

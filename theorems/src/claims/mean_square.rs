@@ -44,8 +44,9 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
         what: what.into(),
         check: Check::bound(record.of_energy(energy).map(|run| deviation(run, law))),
     };
-    let constant =
-        |what: &'static str, energy: f64| swing_constant(what, (LAW.a, APART), (record, energy), |run| ratio(run, LAW));
+    let constant = |what: &'static str, energy: f64| {
+        swing_constant(what, (LAW.a, APART), (record, energy), LAW.a * QUADRATURE, |run| ratio(run, LAW))
+    };
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_swings(instance, record),

@@ -32,13 +32,29 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let beside = swing.reading.distance_to_manifold.powi(2) - along * along;
         beside.max(0.0).sqrt().atan2(along)
     };
-    let lines_up =
-        falls("angle between θ - p and v₁", (instance, record), FLOOR, |run: &Run| worst(run.swings_within(horizon).map(angle)));
+    let to = |what: &'static str, direction: f64| {
+        falls(what, (instance, record), FLOOR, move |run: &Run| {
+            worst(run.swings_within(horizon).map(|swing| (angle(swing) - direction).abs()))
+        })
+    };
+    // The same errors, held to another order.
+    let of_order = |what: &'static str, other: f64| {
+        let mut statement = to(what, 0.0);
+        if let Check::Order { order, .. } = &mut statement.check {
+            *order = other;
+        }
+        statement
+    };
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
-        statements: vec![lines_up, signs("h changes sign at every step", instance, record, |step| step % 2 == 1)],
+        statements: vec![
+            to("angle between θ - p and v₁", 0.0),
+            signs("h changes sign at every step", instance, record, |step| step % 2 == 1),
+        ],
         twins: vec![
+            to("θ - p at half a radian to v₁", 0.5),
+            of_order("angle of the order ηλ", 1.0),
             signs("h keeps its sign", instance, record, |_| false),
             signs("h changes sign at every second step", instance, record, |step| step % 4 >= 2),
             signs("h changes sign at every third step", instance, record, |step| (step / 3) % 2 == 1),

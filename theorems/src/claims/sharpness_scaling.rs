@@ -66,7 +66,7 @@ fn statement(
 /// closed form or from dense eigenpairs, λ₁ here from products alone.
 fn ratio(instance: &Instance, place: &Place, c: f64, power: i32, spherical: bool) -> Result<f64, KrylovError> {
     let mut derivatives = Derivatives::new(&instance.loss);
-    let options = KrylovOptions { pairs: 1, ..KrylovOptions::default() };
+    let options = KrylovOptions { pairs: 1, dense_up_to: 0, ..KrylovOptions::default() };
     let mut far: Vec<f64> = place.point.iter().map(|x| c * x).collect();
     if spherical {
         project(&mut far);

@@ -44,7 +44,9 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
     let constant = |what: &'static str, energy: f64| {
         let theory = EdgeStart::period(0.5, energy);
         let apart = (EdgeStart::period(0.5, 0.5 * energy) - theory).abs();
-        swing_constant(what, (theory, apart), (record, energy), |run| run.period() * (2.0 * run.intrinsic_lr).sqrt())
+        swing_constant(what, (theory, apart), (record, energy), theory * FLOOR, |run| {
+            run.period() * (2.0 * run.intrinsic_lr).sqrt()
+        })
     };
     let mut measured = Measurement {
         instance: instance.name.clone(),

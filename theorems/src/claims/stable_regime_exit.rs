@@ -46,10 +46,7 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
                 record.exits(scope, margin).map(move |(intrinsic_lr, exit)| (margin, intrinsic_lr, exit))
             })
         });
-        Statement {
-            what: what.into(),
-            check: Check::bound(exits.map(|(m, lr, exit)| ratio(m, lr, &exit))),
-        }
+        Statement { what: what.into(), check: Check::bound(exits.map(|(m, lr, exit)| ratio(m, lr, &exit))) }
     };
     type Sum = fn(f64, &Exit) -> f64;
     let time = |what: &'static str, sum: Sum, law: Time| {

@@ -157,10 +157,7 @@ impl Comparison {
             (Check::Positive { values }, Check::Positive { values: values_b }) => {
                 self.all(&format!("{at}, value"), values, values_b, |_| unit);
             }
-            (
-                Check::Limit { values, expected, .. },
-                Check::Limit { values: values_b, expected: expected_b, .. },
-            ) => {
+            (Check::Limit { values, expected, .. }, Check::Limit { values: values_b, expected: expected_b, .. }) => {
                 self.relative(&format!("{at}, expected"), *expected, *expected_b);
                 let all = |rungs: &[Vec<f64>]| rungs.concat();
                 self.all(&format!("{at}, value"), &all(&values.rungs), &all(&values_b.rungs), |_| unit);

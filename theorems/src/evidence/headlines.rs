@@ -85,7 +85,8 @@ impl ClaimEvidence {
         for instance in self.held() {
             for estimate in &instance.estimates {
                 let kind = kinds.iter_mut().find(|kind| {
-                    kind.first().is_some_and(|(_, known)| known.what == estimate.what && known.theory == estimate.theory)
+                    kind.first()
+                        .is_some_and(|(_, known)| known.what == estimate.what && known.theory == estimate.theory)
                 });
                 match kind {
                     Some(kind) => kind.push((instance, estimate)),

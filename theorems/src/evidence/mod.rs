@@ -14,8 +14,8 @@ use sharpflow::measure::{Interval, LadderPoint, OrderFit, null_is_nan, worst};
 use crate::assumption::Assumption;
 
 pub use compare::{Comparison, Difference};
-pub use headlines::Pooled;
 pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
+pub use headlines::Pooled;
 pub use study::{
     Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
 };
@@ -153,15 +153,22 @@ pub struct Rungs {
     pub rungs: Vec<Vec<f64>>,
     /// The parameter of each rung over that of the next finer one.
     pub ratio: f64,
+    /// How far every value may be off by the way in which it is read, whatever the rung.
+    pub error: f64,
 }
 
 /// The parameters of ladders fall by half a decade from rung to rung.
 pub const HALF_DECADE: f64 = 3.162_277_660_168_379_5;
 
 impl Rungs {
+    /// Values that are known up to an error.
+    pub fn known_to(self, error: f64) -> Self {
+        Self { error, ..self }
+    }
+
     /// The values of the three finest rungs of a ladder in half decades; `of` gives those of the k-th finest rung.
     pub fn finest(of: impl FnMut(usize) -> Vec<f64>) -> Self {
-        Self { rungs: (0..3).map(of).collect(), ratio: HALF_DECADE }
+        Self { rungs: (0..3).map(of).collect(), ratio: HALF_DECADE, error: 0.0 }
     }
 }
 

@@ -10,7 +10,7 @@ use super::hypotheses::{Watched, Window, along, invariance_hypothesis, largest, 
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on, swings_of_energy};
 use super::starts::{Sight, Starts, watch_starts};
 use super::swings::watch;
-use super::{ENERGIES, PERIOD_READINGS, ShortRun, SwingRecord, of_rung};
+use super::{ENERGIES, ShortRun, SwingRecord, of_rung};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotJudged, NotRun};
@@ -18,6 +18,8 @@ use crate::instance::{Instance, LARGEST_ENERGY, Rejected, START_ENERGY, STARTS, 
 use crate::population::Population;
 use crate::progress::Progress;
 
+/// Readings of the first and of the last slow period of a run.
+pub const DYNAMICS_READINGS: f64 = 24.0;
 /// Readings of a run, besides those of its first and its last period.
 const READINGS: f64 = 64.0;
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
@@ -244,12 +246,10 @@ fn observe(
     // A swing that dies out is largest in its first period, and a swing that grows in its last period. The stride may miss both
     // periods, or be as long as one.
     let period = period as u64;
-    let swing = (period / PERIOD_READINGS as u64) | 1;
+    let swing = (period / DYNAMICS_READINGS as u64) | 1;
     let near_an_end = |step: u64| step.min(steps.saturating_sub(step)) <= period;
     // The first step shows whether momentum starts in phase.
-    let due = |step: u64| {
-        step == 1 || step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step))
-    };
+    let due = |step: u64| step == 1 || step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step));
     let new = |start| OtherRun {
         intrinsic_lr,
         start,

@@ -127,7 +127,16 @@ impl Plan {
         let intrinsic_lrs: Vec<f64> = (0..RUNGS).rev().map(|k| finest * 10f64.powf(0.5 * f64::from(k))).collect();
         let longest = LONGEST[usize::from(instance.loss.regression().is_none())];
         let ahead = (1..=reached).map(|k| moved(k)).fold(0.0, f64::max);
-        let stays = |energy: &f64| Energy::of(*energy).after(ahead) <= LARGEST;
+        let coarsest = intrinsic_lrs[0];
+        // λ₂ stays below the edge where |δ| is largest.
+        let is_simple = |energy: f64| {
+            let offset = constants.swing_factor() * (8.0 * coarsest * energy).sqrt();
+            of_window().all(|place| (1.0 + 0.5 * offset) * (1.0 - place.geometry.relative_gap()) < 1.0)
+        };
+        let stays = |energy: &f64| {
+            let largest = Energy::of(*energy).after(ahead);
+            largest <= LARGEST && is_simple(largest)
+        };
         let energies: Vec<f64> = ENERGIES.into_iter().filter(stays).collect();
         let is_short = window / intrinsic_lrs[intrinsic_lrs.len() - 1] <= longest;
         (is_short && !energies.is_empty()).then_some(Self { optimizer, window, intrinsic_lrs, energies })
@@ -257,8 +266,13 @@ fn observe(
     let constants = plan.optimizer.constants();
     let stride = (constants.swing_factor() * slow_period(intrinsic_lr) / READINGS as f64) as u64 | 1;
     let swings = plan.swings();
-    let new =
-        |start: usize| GrowthRun { intrinsic_lr, start, start_energy: swings[start].0, readings: Vec::new(), failure: None };
+    let new = |start: usize| GrowthRun {
+        intrinsic_lr,
+        start,
+        start_energy: swings[start].0,
+        readings: Vec::new(),
+        failure: None,
+    };
     let mut made: Vec<GrowthRun> = (0..STARTS).map(new).collect();
     let steps = (plan.window / intrinsic_lr).ceil() as u64;
     let due = |step: u64| step.is_multiple_of(stride);

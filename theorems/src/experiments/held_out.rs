@@ -2,6 +2,7 @@ use rayon::prelude::*;
 use sharpflow::arithmetic::{apply, dot};
 use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeStart, GradientDescent, every, run};
+use sharpflow::flow::angle_at;
 use sharpflow::loss::LinearRegression;
 use sharpflow::measure::Tracker;
 
@@ -16,6 +17,10 @@ pub const SEEDS: u64 = 20;
 /// ηλ and τ of the run with weight decay; the control takes as many steps.
 const INTRINSIC_LR: f64 = 1e-5;
 const HORIZON: f64 = 4.0;
+/// The τ at which laws differ most; it is one of the readings.
+const EARLY: f64 = 1.0;
+/// How fast a flow goes along the path: the law's, half of it, and twice.
+pub const RATES: [f64; 3] = [1.0, 0.5, 2.0];
 /// Readings between its ends.
 const READINGS: u64 = 16;
 
@@ -47,12 +52,21 @@ pub struct SeedRecord {
     pub seed: u64,
     pub decay: Path,
     pub control: Path,
+    /// What the flow predicts of the run with weight decay at τ = 1, and what flows at other rates would make of it: [`RATES`].
+    pub predicted: [Ending; RATES.len()],
 }
 
 /// All seeds.
 #[derive(Clone, Debug)]
 pub struct HeldOutRecord {
     pub seeds: Vec<SeedRecord>,
+}
+
+impl Path {
+    /// The state at τ = 1.
+    pub fn early(&self) -> Option<&Ending> {
+        self.along.iter().find(|(tau, _)| *tau >= EARLY * (1.0 - 1e-9)).map(|(_, ending)| ending)
+    }
 }
 
 impl HeldOutRecord {
@@ -98,7 +112,14 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
     let (Some(decay), Some(control)) = (path(INTRINSIC_LR)?, path(0.0)?) else {
         return Ok(None);
     };
-    Ok(Some(SeedRecord { seed, decay, control }))
+    // The flow's point in closed form: tan φ(τ) = tan φ(0)e^{−τ}.
+    let mut predicted = [decay.start; RATES.len()];
+    for (predicted, rate) in predicted.iter_mut().zip(RATES) {
+        let point = minimizers.clone().at_angle(angle_at(digits::ANGLE, rate * EARLY), start)?;
+        let sharpness = geometry.sharpness * (digits::ANGLE.cos() / minimizers.angle(&point).cos()).powi(2);
+        *predicted = prediction.ending(&point, sharpness, 0.0);
+    }
+    Ok(Some(SeedRecord { seed, decay, control, predicted }))
 }
 
 /// What the trained regression says of images it has not seen: ȳ + s√n·⟨x − x̄, w⟩/‖Xw‖, statistics of the training images.

@@ -71,7 +71,8 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
         start(format!("the start is at the edge: |δ| over {edge:.1}√ε"), &|run, reading| {
             reading.edge_offset.abs() / (edge * run.intrinsic_lr.sqrt())
         }),
-        simple_sharpness(whose, instance, edge * coarsest.sqrt()),
+        // The window is twice as wide as the swing.
+        simple_sharpness(whose, instance, 0.5 * edge * coarsest.sqrt()),
         largest(
             Assumption::AboveRounding,
             format!("{whose}|h| above rounding: its noise, a thousandfold, over |h|{precise}"),
@@ -105,7 +106,9 @@ pub(super) fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hyp
 pub(super) fn invariance_hypothesis(instance: &Instance) -> Hypothesis {
     let radial = |place: &Place| instance.loss.radial_gradient(&place.point, place.geometry.sharpness);
     let what = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
-    largest(Assumption::ScaleInvariance, what, &instance.path, radial, |place: &Place| format!("at τ = {:.3}", place.tau))
+    largest(Assumption::ScaleInvariance, what, &instance.path, radial, |place: &Place| {
+        format!("at τ = {:.3}", place.tau)
+    })
 }
 
 /// The largest over some runs or places of measured/bound, and where it is met.
@@ -175,7 +178,8 @@ fn of_derivatives(
 /// Krylov's residual bounds the distance to an eigenvalue; dense eigenvalues of D×D err by D·u of the largest.
 fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64, KrylovError> {
     let mut derivatives = Derivatives::new(&instance.loss);
-    let options = KrylovOptions { pairs: 1, ..KrylovOptions::default() };
+    // Dense eigenpairs would be compared with themselves.
+    let options = KrylovOptions { pairs: 1, dense_up_to: 0, ..KrylovOptions::default() };
     let found = largest_sharpnesses(&mut derivatives, point, HessianKind::Euclidean, &options, None)?;
     let sharpness = place.geometry.sharpness;
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };

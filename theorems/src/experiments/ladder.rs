@@ -1,7 +1,7 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Real, dot};
-use sharpflow::loss::Loss;
 use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
+use sharpflow::loss::Loss;
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 
@@ -233,8 +233,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
         format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
     };
     let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
-    let largest =
-        |of, what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(of, what, runs, ratio, at);
+    let largest = |of, what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(of, what, runs, ratio, at);
     let start = |what: &'static str, ratio: fn(&Run, &Reading) -> f64| {
         let of_run = |run: &Run| run.swings.first().map_or(f64::NAN, |swing| ratio(run, &swing.reading));
         largest(Assumption::StartAtTheEdge, what, &of_run)
@@ -244,11 +243,9 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     let offset = (8.0 * coarsest * START_ENERGY * instance.plan.energy_growth.exp()).sqrt();
     vec![
         lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
-        largest(
-            Assumption::ScaleInvariance,
-            "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound",
-            &|run| run.invariance,
-        ),
+        largest(Assumption::ScaleInvariance, "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| {
+            run.invariance
+        }),
         largest(Assumption::StartAtTheEdge, "bounded starting energy: e₀", &|run| run.energy),
         start("the start is near Γ: ‖θ − p‖ over twice the swing of its energy", |run, reading| {
             let highest = EdgeStart::at_energy(1.0, START_ENERGY, 0.0).kick;
@@ -258,14 +255,10 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
             reading.edge_offset.abs() / (4.0 * run.intrinsic_lr.sqrt())
         }),
         simple_sharpness("", instance, offset),
-        largest(
-            Assumption::AboveRounding,
-            "|h| above rounding: its noise, a thousandfold, over min |h|",
-            &|run| {
-                let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
-                1e3 * noise / run.oscillation.least_displacement
-            },
-        ),
+        largest(Assumption::AboveRounding, "|h| above rounding: its noise, a thousandfold, over min |h|", &|run| {
+            let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
+            1e3 * noise / run.oscillation.least_displacement
+        }),
         rank_hypothesis(instance),
     ]
 }

@@ -16,9 +16,11 @@ mod stable;
 mod starts;
 mod swings;
 
-pub use dynamics::{DynamicsRecord, OtherDynamics, OtherRun};
-pub use growth::{ENERGIES as GROWTH_ENERGIES, Energy, Growth, GrowthRecord, GrowthRun, READINGS as PERIOD_READINGS, Swung};
-pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, SEEDS, SeedRecord};
+pub use dynamics::{DYNAMICS_READINGS, DynamicsRecord, OtherDynamics, OtherRun};
+pub use growth::{
+    ENERGIES as GROWTH_ENERGIES, Energy, Growth, GrowthRecord, GrowthRun, READINGS as PERIOD_READINGS, Swung,
+};
+pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, RATES, SEEDS, SeedRecord};
 pub use identities::{FloatTrial, Identities, IdentityRecord};
 pub use ladder::{Ladder, LadderRecord, Run, Swing};
 pub use optimizers::{InstanceOptimizer, OPTIMIZERS, name_on};

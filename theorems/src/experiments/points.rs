@@ -44,7 +44,13 @@ pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
         }
     }
     vec![
-        Hypothesis { of: Assumption::SimpleSharpness, what: "λ₁ is simple: λ₂ over λ₁".into(), measured: ratio, bound: 0.999, place },
+        Hypothesis {
+            of: Assumption::SimpleSharpness,
+            what: "λ₁ is simple: λ₂ over λ₁".into(),
+            measured: ratio,
+            bound: 0.999,
+            place,
+        },
         invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]

@@ -360,7 +360,8 @@ pub(crate) fn of_stable(records: &[StableRecord], scope: Scope) -> Vec<Hypothesi
     let at = |record: &StableRecord| record.name.clone();
     let invariance = "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound";
     let of_steps = |of: fn(&StableStep) -> f64| move |record: &StableRecord| worst(record.all_steps().map(of));
-    let mut hypotheses = vec![largest(Assumption::ScaleInvariance, invariance, records, of_steps(|step| step.radial), at)];
+    let mut hypotheses =
+        vec![largest(Assumption::ScaleInvariance, invariance, records, of_steps(|step| step.radial), at)];
     if scope == Scope::Path {
         let resolved = "ρ on the segments: the change of ∇²L between points, over a tenth of λ₁";
         hypotheses.push(largest(Assumption::BoundedSharpness, resolved, records, of_steps(|step| step.resolution), at));
@@ -369,7 +370,13 @@ pub(crate) fn of_stable(records: &[StableRecord], scope: Scope) -> Vec<Hypothesi
             let of = |bounds: &SphereBounds| bounds.sharpness.upper / bounds.sharpness.lower - 1.0;
             record.bounds.as_ref().map_or(f64::NAN, of) / ENCLOSED
         };
-        hypotheses.push(largest(Assumption::BoundedSharpness, "ρ on all of S: its enclosure's relative width over a twentieth", records, width, at));
+        hypotheses.push(largest(
+            Assumption::BoundedSharpness,
+            "ρ on all of S: its enclosure's relative width over a twentieth",
+            records,
+            width,
+            at,
+        ));
     }
     hypotheses
 }

@@ -11,6 +11,7 @@ mod unfit;
 use serde::{Deserialize, Serialize};
 use sharpflow::arithmetic::distance;
 use sharpflow::data::{DataError, Dataset};
+use sharpflow::dense::Eigen;
 use sharpflow::descent::StepError;
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
 use sharpflow::loss::LinearRegression;
@@ -374,6 +375,17 @@ impl Instance {
     /// Whether its Γ lies on the sphere; without it the theory speaks of other dynamics alone.
     pub fn is_on_sphere(&self) -> bool {
         self.loss.space() == Space::Sphere
+    }
+
+    /// The normal eigenpairs of ∇²L at a point of Γ, λ₁ first: in closed form for a regression.
+    ///
+    /// # Errors
+    /// The eigenpairs are not found.
+    pub fn normal_eigenpairs(&self, point: &[f64]) -> Result<Eigen<f64>, MinimizersError> {
+        match self.loss.regression() {
+            Some(regression) => Ok(regression.minimizers.normal_eigenpairs(point)),
+            None => self.loss.numeric_minimizers(self.rank).normal_eigenpairs(point),
+        }
     }
 
     /// The rank of ∇²L on Γ.
