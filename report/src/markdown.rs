@@ -23,7 +23,7 @@ pub fn constants(kept: &Kept) -> String {
     for claim in &kept.claims {
         for instance in claim.held() {
             for known in &instance.estimates {
-                let theory = known.theory.map_or(String::new(), |theory| theory.to_string());
+                let theory = known.theory().map_or(String::new(), |theory| theory.to_string());
                 let (value, half_width) = (known.estimate.value, known.estimate.half_width);
                 let names = [quoted(&claim.id), quoted(&instance.instance), quoted(&known.what)].join(",");
                 text += &format!("{names},{value},{half_width},{theory}\n");

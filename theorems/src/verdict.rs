@@ -169,9 +169,9 @@ fn estimate(constant: Constant, level: f64) -> Estimate {
     let estimate = found.unwrap_or(Interval { value: f64::NAN, half_width: f64::NAN });
     Estimate {
         what: constant.what,
-        theory: stated.map(|(theory, _)| theory),
         outcome: stated.map(|(theory, apart)| limit_outcome(&estimate, theory, apart)),
         notices: stated.map(|(theory, _)| worst([estimate.upper() - theory, theory - estimate.lower()])),
+        values: constant.values,
         estimate,
     }
 }

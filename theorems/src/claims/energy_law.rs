@@ -1,6 +1,6 @@
 //! Whether the oscillation at the edge of stability dies out or grows.
 
-use sharpflow::descent::EdgeConstants;
+use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::minimizers::EnergyLaw;
 
 use crate::assumption::AT_THE_EDGE;
@@ -112,13 +112,11 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     let mut energies: Vec<f64> = record.rung(0).map(|run| run.start_energy).collect();
     energies.sort_by(f64::total_cmp);
     energies.dedup();
-    // The gain of R from the first period to the last, as measured and as predicted by a rate.
+    // The gain of R from the first period to the last, as measured and as predicted by a rate. The law says how long these periods are.
     let gain = |run: &GrowthRun, rate: Rate, coordinate: Coordinate| {
-        let means = means(run, coordinate);
-        match (means.first(), means.last()) {
-            (Some(&(from, first)), Some(&(to, last))) => (last - first, moved(rate, to) - moved(rate, from)),
-            _ => (f64::NAN, f64::NAN),
-        }
+        let energies = [run.start_energy, Energy::of(run.start_energy).after(moved(LAW, end))];
+        let [(from, first), (to, last)] = ends(run, energies, coordinate);
+        (last - first, moved(rate, to) - moved(rate, from))
     };
     let rungs = |energy: f64, of: &dyn Fn(&GrowthRun) -> f64| {
         Rungs::finest(|k| record.rung(k).filter(|run| run.start_energy == energy).map(of).collect())
@@ -171,12 +169,20 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     })
 }
 
-/// Means of a coordinate of the energy over whole periods, with the τ of their middles.
-fn means(run: &GrowthRun, coordinate: Coordinate) -> Vec<(f64, f64)> {
+/// Means of a coordinate of the energy over the first period and the last, each after the τ of its middle. NaN where they overlap.
+fn ends(run: &GrowthRun, energies: [f64; 2], coordinate: Coordinate) -> [(f64, f64); 2] {
+    let readings = |energy: f64| {
+        let longer = EdgeStart::period(run.intrinsic_lr, energy) / EdgeStart::period(run.intrinsic_lr, 0.0);
+        (PERIOD_READINGS as f64 * longer).round() as usize
+    };
+    let [first, last] = energies.map(readings);
+    if first + last > run.readings.len() {
+        return [(f64::NAN, f64::NAN); 2];
+    }
     let mean = |period: &[Swung]| {
         let n = period.len() as f64;
         let energy = period.iter().map(|swung| coordinate(swung.energy)).sum::<f64>() / n;
         (period.iter().map(|swung| swung.tau).sum::<f64>() / n, energy)
     };
-    run.readings.chunks_exact(PERIOD_READINGS).map(mean).collect()
+    [mean(&run.readings[..first]), mean(&run.readings[run.readings.len() - last..])]
 }

@@ -34,9 +34,12 @@ fn judge(record: &HeldOutRecord) -> Judged {
     let decay = fall(|s| &s.decay, error);
     let control = fall(|s| &s.control, error);
     let difference = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
-    // The fall of the error up to τ = 1, as measured and along a flow of some rate.
-    let early: Vec<f64> =
-        record.seeds.iter().map(|seed| error(&seed.decay.start) - seed.decay.early().map_or(f64::NAN, error)).collect();
+    // The fall of the error up to τ = ½, as measured and along a flow of some rate.
+    let early: Vec<f64> = record
+        .seeds
+        .iter()
+        .map(|seed| error(&seed.decay.start) - seed.decay.early().map_or(f64::NAN, |(_, ending)| error(ending)))
+        .collect();
     let at_rate = |k: usize| -> Vec<f64> {
         record.seeds.iter().map(|seed| error(&seed.decay.start) - error(&seed.predicted[k])).collect()
     };
@@ -59,13 +62,13 @@ fn judge(record: &HeldOutRecord) -> Judged {
             positive("start - end of the held-out error, ηλ > 0", decay.clone()),
             positive("that, less the control's", difference(&decay, &control)),
             positive("start - end of log λ₁, ηλ > 0, less twice the control's", less_twice(&log_decay, &log_control)),
-            positive("up to τ = 1 the error falls by at least 0.9 of what the flow says", beyond(0.9, 0)),
-            positive("up to τ = 1 the error falls by at most 1.1 of what the flow says", within(1.1, 0)),
+            positive("up to τ = ½ the error falls by at least 0.9 of what the flow says", beyond(0.9, 0)),
+            positive("up to τ = ½ the error falls by at most 1.1 of what the flow says", within(1.1, 0)),
         ],
-        // Along the flow the error is a function of φ alone. Laws that go along it at half or at twice the rate have another error at τ = 1.
+        // Along the flow the error is a function of φ alone. Laws that go along it at half or at twice the rate have another error at τ = ½.
         twins: vec![
-            positive("up to τ = 1 it falls by at most 1.1 of what half the flow's rate says", within(1.1, 1)),
-            positive("up to τ = 1 it falls by at least 0.9 of what twice the flow's rate says", beyond(0.9, 2)),
+            positive("up to τ = ½ it falls by at most 1.1 of what half the flow's rate says", within(1.1, 1)),
+            positive("up to τ = ½ it falls by at least 0.9 of what twice the flow's rate says", beyond(0.9, 2)),
         ],
         constants: vec![
             reported("held-out error, start", mean_of(|s| &s.decay.start, error)),

@@ -119,7 +119,7 @@ impl Comparison {
             self.text(&at, &a.what, &b.what);
             let unit = a.estimate.half_width;
             self.interval(&at, &a.estimate, &b.estimate);
-            self.number(&at, a.theory.unwrap_or(0.0), b.theory.unwrap_or(0.0), unit);
+            self.number(&at, a.theory().unwrap_or(0.0), b.theory().unwrap_or(0.0), unit);
             self.number(&at, a.notices.unwrap_or(0.0), b.notices.unwrap_or(0.0), unit);
         }
     }

@@ -86,7 +86,7 @@ impl ClaimEvidence {
             for estimate in &instance.estimates {
                 let kind = kinds.iter_mut().find(|kind| {
                     kind.first()
-                        .is_some_and(|(_, known)| known.what == estimate.what && known.theory == estimate.theory)
+                        .is_some_and(|(_, known)| known.what == estimate.what && known.theory() == estimate.theory())
                 });
                 match kind {
                     Some(kind) => kind.push((instance, estimate)),
@@ -112,7 +112,7 @@ impl<'a> Pooled<'a> {
         let half_width = sum(&|one| weight(one) * one.half_width) / total;
         Some(Self {
             what: &worst.1.what,
-            theory: worst.1.theory,
+            theory: worst.1.theory(),
             pooled: Interval { value, half_width },
             worst,
             instances: kind.len(),
@@ -138,7 +138,7 @@ impl Estimate {
 
     /// What theory says, to the same digit.
     pub fn predicted(&self) -> Option<String> {
-        self.theory.map(|theory| significant(theory, self.estimate.half_width))
+        self.theory().map(|theory| significant(theory, self.estimate.half_width))
     }
 }
 
@@ -164,6 +164,7 @@ pub fn significant(value: f64, uncertainty: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::{Rungs, Values};
 
     /// 2.0 ± 0.1 and 2.3 ± 0.2: weights 100 and 25, so 2.06 ± 0.12; the second is the worst, and a NaN is worse than all.
     #[test]
@@ -179,7 +180,7 @@ mod tests {
         };
         let estimate = |value, half_width| Estimate {
             what: "a".into(),
-            theory: Some(2.0),
+            values: Values::Limit { values: Rungs::finest(|_| vec![]), theory: 2.0, apart: 1.0 },
             estimate: Interval { value, half_width },
             outcome: None,
             notices: None,

@@ -193,7 +193,10 @@ pub enum Values {
     /// A constant of the theory: the limit of values on a ladder. `apart` is the distance of its nearest twin.
     Limit { values: Rungs, theory: f64, apart: f64 },
     /// A plain report: values of independent draws.
-    Drawn { values: Vec<f64> },
+    Drawn {
+        #[serde(deserialize_with = "nulls_are_nan")]
+        values: Vec<f64>,
+    },
 }
 
 /// What one claim measured on one instance, before anything is decided.
@@ -238,16 +241,24 @@ fn rungs_with_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ve
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     pub what: Name,
+    pub values: Values,
     pub estimate: Interval,
-    /// The value of the theory; none for a plain report.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub theory: Option<f64>,
     /// Whether the interval holds the theory's value and is narrower than the distance of the nearest twin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The smallest change of the theory's value, up or down, that the interval would exclude.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notices: Option<f64>,
+}
+
+impl Estimate {
+    /// The value of the theory; none for a plain report.
+    pub fn theory(&self) -> Option<f64> {
+        match self.values {
+            Values::Limit { theory, .. } => Some(theory),
+            Values::Drawn { .. } => None,
+        }
+    }
 }
 
 /// A hypothesis with its decision.

@@ -17,8 +17,8 @@ pub const SEEDS: u64 = 20;
 /// ηλ and τ of the run with weight decay; the control takes as many steps.
 const INTRINSIC_LR: f64 = 1e-5;
 const HORIZON: f64 = 4.0;
-/// The τ at which laws differ most; it is one of the readings.
-const EARLY: f64 = 1.0;
+/// The reading near τ = ½, where laws differ most.
+const EARLY: usize = 2;
 /// How fast a flow goes along the path: the law's, half of it, and twice.
 pub const RATES: [f64; 3] = [1.0, 0.5, 2.0];
 /// Readings between its ends.
@@ -52,7 +52,7 @@ pub struct SeedRecord {
     pub seed: u64,
     pub decay: Path,
     pub control: Path,
-    /// What the flow predicts of the run with weight decay at τ = 1, and what flows at other rates would make of it: [`RATES`].
+    /// What the flow predicts of the run with weight decay at τ = ½, and what flows at other rates would make of it: [`RATES`].
     pub predicted: [Ending; RATES.len()],
 }
 
@@ -63,9 +63,9 @@ pub struct HeldOutRecord {
 }
 
 impl Path {
-    /// The state at τ = 1.
-    pub fn early(&self) -> Option<&Ending> {
-        self.along.iter().find(|(tau, _)| *tau >= EARLY * (1.0 - 1e-9)).map(|(_, ending)| ending)
+    /// τ and the state at the reading near τ = ½.
+    pub fn early(&self) -> Option<&(f64, Ending)> {
+        self.along.get(EARLY)
     }
 }
 
@@ -114,8 +114,9 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
     };
     // The flow's point in closed form: tan φ(τ) = tan φ(0)e^{−τ}.
     let mut predicted = [decay.start; RATES.len()];
+    let early = decay.early().map_or(f64::NAN, |(tau, _)| *tau);
     for (predicted, rate) in predicted.iter_mut().zip(RATES) {
-        let point = minimizers.clone().at_angle(angle_at(digits::ANGLE, rate * EARLY), start)?;
+        let point = minimizers.clone().at_angle(angle_at(digits::ANGLE, rate * early), start)?;
         let sharpness = geometry.sharpness * (digits::ANGLE.cos() / minimizers.angle(&point).cos()).powi(2);
         *predicted = prediction.ending(&point, sharpness, 0.0);
     }
