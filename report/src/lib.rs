@@ -24,7 +24,7 @@ pub use cite::cite;
 pub use plot::{Format, PlotError, export, to_svg};
 pub use trace::Picture;
 
-pub use markdown::{claims, constants};
+pub use markdown::{claims, constants, sensitivity};
 use page::{Drawn, page};
 
 /// Why there is no report.

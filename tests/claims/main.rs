@@ -6,6 +6,7 @@ mod energy_law;
 mod heavy_ball;
 mod held_out_error;
 mod hypotheses;
+mod impostors;
 mod judging;
 mod networks;
 mod refutations;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assumption {
+    GradientDescent,
     ScaleInvariance,
     ConstantRank,
     SimpleSharpness,
@@ -22,19 +23,31 @@ pub enum Assumption {
 }
 
 use Assumption::{
-    AboveRounding, BoundedSharpness, ConstantRank, Fitted, Kernel, MomentumInPhase, NearestPoint, ScaleInvariance,
-    SimpleSharpness, StartAtTheEdge,
+    AboveRounding, BoundedSharpness, ConstantRank, Fitted, GradientDescent, Kernel, MomentumInPhase, NearestPoint,
+    ScaleInvariance, SimpleSharpness, StartAtTheEdge,
 };
 
 /// The hypotheses of the sharpness-reduction flow, and of everything that is read on its runs.
+pub const OF_LADDERS: &[Assumption] =
+    &[GradientDescent, ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
+
+/// The hypotheses of an oscillation at the edge of stability, under any optimizer.
 pub const AT_THE_EDGE: &[Assumption] =
     &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
 
-/// The same, on a linear regression.
-pub const OF_REGRESSIONS: &[Assumption] =
-    &[Kernel, ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
+/// The hypotheses of ladders on a linear regression.
+pub const OF_REGRESSIONS: &[Assumption] = &[
+    Kernel,
+    GradientDescent,
+    ScaleInvariance,
+    ConstantRank,
+    SimpleSharpness,
+    StartAtTheEdge,
+    AboveRounding,
+    NearestPoint,
+];
 
-/// The same, under heavy-ball momentum.
+/// The hypotheses under heavy-ball momentum.
 pub const OF_MOMENTUM: &[Assumption] =
     &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, MomentumInPhase, AboveRounding, NearestPoint];
 
@@ -54,6 +67,7 @@ impl Assumption {
     /// The hypothesis in a sentence.
     pub fn says(self) -> &'static str {
         match self {
+            GradientDescent => "every step is one of gradient descent with weight decay on the loss",
             ScaleInvariance => "the loss is scale-invariant",
             ConstantRank => "the rank of ∇²L is constant along Γ, and λ₁ is the same by another route",
             SimpleSharpness => "λ₁ is simple along the predicted path",

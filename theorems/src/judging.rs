@@ -104,6 +104,7 @@ fn done<E: Experiment>(
                 statements: vec![],
                 twins: vec![],
                 constants: vec![],
+                sensitivity: vec![],
             };
             findings = ask::<E>(claims, |_| Ok(broken.clone()));
             vec![]

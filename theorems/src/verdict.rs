@@ -1,6 +1,6 @@
 //! Decides measurements. Nothing here knows which claim it decides.
 
-use sharpflow::measure::{Interval, OrderFit, fit_order, limit, mean, worst};
+use sharpflow::measure::{Interval, OrderFit, fit_order, limit, mean};
 
 use crate::evidence::{
     Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Rungs, Statement,
@@ -40,7 +40,9 @@ pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
     let constants = measurement.constants.into_iter();
     let estimates: Vec<Estimate> = constants.map(|c| estimate(c, level)).collect();
     let (verdict, reason) = weigh(&hypotheses, &statements, &twins, &estimates);
-    InstanceEvidence { instance: measurement.instance, verdict, reason, hypotheses, statements, twins, estimates }
+    let sensitivity = estimates.iter().filter_map(Estimate::sensitivity).chain(measurement.sensitivity).collect();
+    let instance = measurement.instance;
+    InstanceEvidence { instance, verdict, reason, hypotheses, statements, twins, estimates, sensitivity }
 }
 
 fn weigh(
@@ -170,7 +172,6 @@ fn estimate(constant: Constant, level: f64) -> Estimate {
     Estimate {
         what: constant.what,
         outcome: stated.map(|(theory, apart)| limit_outcome(&estimate, theory, apart)),
-        notices: stated.map(|(theory, _)| worst([estimate.upper() - theory, theory - estimate.lower()])),
         values: constant.values,
         estimate,
     }
@@ -240,6 +241,7 @@ mod tests {
                 statements: vec![passing("law", 0.5)],
                 twins: vec![passing("twin", 2.0)],
                 constants,
+                sensitivity: vec![],
             };
             decide(measured, 0.999).verdict
         };
@@ -250,14 +252,20 @@ mod tests {
         assert_eq!(verdict(vec![drawn]), Verdict::Confirmed);
     }
 
-    /// What an interval would notice is how far its farther end lies from the theory's value.
+    /// An interval notices a change that takes the theory's value beyond its end.
     #[test]
     fn what_an_interval_notices() {
-        for (theory, notices) in [(4.0, 0.5), (5.0, 0.5)] {
-            let values = Values::Limit { values: Rungs::finest(|_| vec![4.5; 4]), theory, apart: 1.0 };
-            let found = estimate(Constant { what: "c".into(), values }, 0.99);
-            assert_eq!((found.estimate.value, found.estimate.half_width, found.notices), (4.5, 0.0, Some(notices)));
-            assert_eq!(found.outcome, Some(Outcome::Fails));
-        }
+        let estimated = |theory: f64| {
+            let values = Values::Limit { values: Rungs::finest(|_| vec![4.5; 4]).known_to(0.25), theory, apart: 1.0 };
+            estimate(Constant { what: "c".into(), values }, 0.99)
+        };
+        let found = estimated(4.5);
+        assert_eq!(
+            (found.estimate.value, found.estimate.half_width, found.outcome),
+            (4.5, 0.25, Some(Outcome::Passes))
+        );
+        let found = estimated(4.4).sensitivity().unwrap();
+        assert!((found.up.unwrap() - 0.35 / 4.4).abs() < 1e-12 && (found.down.unwrap() - 0.15 / 4.4).abs() < 1e-12);
+        assert_eq!(estimated(4.0).outcome, Some(Outcome::Fails));
     }
 }

@@ -4,6 +4,7 @@ use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Scope, SmoothLosses, StableDescents, StableRecord, StableStep, of_stable};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -24,7 +25,7 @@ const ROUNDING: f64 = 4096.0 / (1u128 << 102) as f64;
 
 fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
     // The linear decrease of a step minus its real decrease, over the largest difference that the curvature allows.
-    let within = |what: &'static str, taken: fn(&StableStep, f64) -> f64| {
+    let within = |what: &'static str, taken: &dyn Fn(&StableStep, f64) -> f64| {
         let ratios = records.iter().flat_map(|record| {
             record.all_steps().map(move |step| {
                 let rho = record.sharpness(scope, step);
@@ -39,12 +40,15 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
     Ok(Measurement {
         instance: scope.of(records),
         hypotheses: of_stable(records, scope),
-        statements: vec![within("1 - η̃ρ/2", |step, rho| 0.5 * quadratic(step, rho))],
+        statements: vec![within("1 - η̃ρ/2", &|step, rho| 0.5 * quadratic(step, rho))],
         twins: vec![
-            within("1 - 0.45η̃ρ", |step, rho| 0.45 * quadratic(step, rho)),
-            within("1 - η̃ρ/4", |step, rho| 0.25 * quadratic(step, rho)),
-            within("1/2 in place of 1 - η̃ρ/2", |step, _| 0.5 * step.effective_lr * step.gradient_square),
+            within("1 - 0.45η̃ρ", &|step, rho| 0.45 * quadratic(step, rho)),
+            within("1 - η̃ρ/4", &|step, rho| 0.25 * quadratic(step, rho)),
+            within("1/2 in place of 1 - η̃ρ/2", &|step, _| 0.5 * step.effective_lr * step.gradient_square),
         ],
         constants: vec![],
+        sensitivity: vec![noticed("½ of 1 - ½η̃ρ", 0.5, |half| {
+            within("", &move |step, rho| half * quadratic(step, rho)).check
+        })],
     })
 }

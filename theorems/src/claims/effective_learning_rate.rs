@@ -6,6 +6,7 @@ use crate::assumption::OF_IDENTITIES;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Draw, Identities, IdentityRecord, RandomSteps, Recursion, of_identities, of_steps};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -49,5 +50,8 @@ fn judge((arithmetic, draws): (&str, &[Draw])) -> Judged {
             bound("‖w'‖² with (1-ηλ)", &|draw| draw.norm_ratio(1)),
         ],
         constants: vec![],
+        sensitivity: vec![noticed("1 of 1 + η̃²‖∇L(θ)‖²", 1.0, |sign| {
+            recursion("", Recursion { sign, ..RECURSION }).check
+        })],
     })
 }

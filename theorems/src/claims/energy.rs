@@ -8,7 +8,7 @@ use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
-use crate::sensitivity::tells;
+use crate::sensitivity::{noticed, tells};
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -76,6 +76,10 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
         constants: vec![
             swing_constant("½ of ½δ²", (0.5, 0.25), (record, ENERGIES[1]), FLOOR, |run| fitted(run)[0]),
             swing_constant("4 of 4ηλ log|h|", (4.0, 2.0), (record, ENERGIES[1]), FLOOR, |run| fitted(run)[1]),
+        ],
+        sensitivity: vec![
+            noticed("4 of K", 4.0, |four| large("", Form { of_square: (four, 1.0), ..LAW }).check),
+            noticed("1 of ‖G‖² in K", 1.0, |one| large("", Form { of_square: (4.0, one), ..LAW }).check),
         ],
     })
 }

@@ -8,7 +8,7 @@ use crate::evidence::{Check, Constant, Measurement, Name, Rungs, Statement, Stre
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{Energy, Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, name_on, of_growth};
 use crate::instance::{Instance, integral};
-use crate::sensitivity::tells;
+use crate::sensitivity::{noticed, tells};
 use crate::theorem::{BEYOND, Concerns, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -165,6 +165,22 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
             vec![Constant { what, values: Values::Limit { values, theory: 1.0, apart } }]
         } else {
             vec![]
+        },
+        sensitivity: {
+            let of = |name: &'static str, value: f64, rate: fn(f64) -> Rate| {
+                noticed(name, value, move |x| follows("".into(), least, rate(x), law_of_all_swings).check)
+            };
+            let mut all = vec![
+                of("8 of 8C_b", LAW.constant, |constant| Rate { constant, ..LAW }),
+                of("6 of 6‖G‖²", LAW.square, |square| Rate { square, ..LAW }),
+                of("4 of 4q", LAW.quartic, |quartic| Rate { quartic, ..LAW }),
+                of("2 of 2⟨G, ∇_Γ‖G‖²⟩", LAW.slope, |slope| Rate { slope, ..LAW }),
+                of("2 of K = 2C_b + ‖G‖²", LAW.offset, |offset| Rate { offset, ..LAW }),
+            ];
+            if optimizer.momentum > 0.0 {
+                all.push(of("32 of 32μ/(1-μ)²", LAW.momentum, |momentum| Rate { momentum, ..LAW }));
+            }
+            all
         },
     })
 }

@@ -4,12 +4,13 @@ use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::measure::worst;
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError};
 
-use crate::assumption::AT_THE_EDGE;
+use crate::assumption::OF_LADDERS;
 use crate::checks::falls;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
 use crate::instance::{Instance, LEARNING_RATE};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -19,7 +20,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "Started near Γ and at the edge of stability, GD with weight decay has ‖w_t‖² = ηλ₁(ζ(t·ηλ))/2·(1 + O(√(ηλ))), ζ the \
                 sharpness-reduction flow: the norm can be predicted from the start alone, without the run",
     latex: r"\|w_t\|^2=\tfrac12\eta\lambda_1(\zeta(t\,\eta\lambda))\,(1+O(\sqrt{\eta\lambda}))",
-    hypotheses: AT_THE_EDGE,
+    hypotheses: OF_LADDERS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -46,13 +47,16 @@ const TWINS: [(&str, Law); 7] = [
 ];
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
-    let follows = |what: &'static str, (constant, flow): Law| {
-        let predicted = if flow == LAW { instance.flow(flow) } else { instance.twin_flow(flow, instance.plan.horizon) };
-        match predicted.map_err(Unknown::from).and_then(|flow| Predicted::along(instance, &flow).map_err(Unknown::from))
-        {
-            Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, &predicted)),
-            Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.0 } },
-        }
+    let along =
+        |flow: Result<Flow<f64>, FlowError>| -> Result<Predicted, Unknown> { Ok(Predicted::along(instance, &flow?)?) };
+    let along_law = along(instance.flow(LAW));
+    let compared = |what: &'static str, constant: f64, predicted: &Result<Predicted, Unknown>| match predicted {
+        Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, predicted)),
+        Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.0.clone() } },
+    };
+    let follows = |what: &'static str, (constant, flow): Law| match flow == LAW {
+        true => compared(what, constant, &along_law),
+        false => compared(what, constant, &along(instance.twin_flow(flow, instance.plan.horizon))),
     };
     Ok(Measurement {
         instance: instance.name.clone(),
@@ -60,6 +64,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         statements: vec![follows("‖w‖² against ηλ₁(ζ)/2", (0.5, LAW))],
         twins: TWINS.map(|(what, law)| follows(what, law)).into(),
         constants: vec![],
+        sensitivity: vec![noticed("½ of ηλ₁/2", 0.5, |half| compared("", half, &along_law).check)],
     })
 }
 

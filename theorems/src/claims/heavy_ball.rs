@@ -14,6 +14,7 @@ use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{DynamicsRecord, OtherDynamics, OtherRun, ShortRun, name_on, of_dynamics};
 use crate::fit::fitted_dynamics;
 use crate::instance::Instance;
+use crate::sensitivity::noticed;
 use crate::theorem::{BEYOND, Concerns, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -80,5 +81,9 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
         ],
         // The nearest twin has 1 ± μ times the 4, and the 2.
         constants: fitted_dynamics(instance, record, momentum),
+        sensitivity: vec![
+            noticed("2 of the edge 2(1+μ)", 2.0, |two| edge("", two * (1.0 + momentum)).check),
+            noticed("2 of 2ηλ/(1+μ)", 2.0, |two| mean_square("", two / (1.0 + momentum)).check),
+        ],
     })
 }

@@ -82,6 +82,7 @@ fn judge(record: &HeldOutRecord) -> Judged {
             reported("fall of log λ₁", log_decay),
             reported("fall of log λ₁, λ = 0", log_control),
         ],
+        sensitivity: vec![],
     })
 }
 

@@ -70,6 +70,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
             agreement("flow: φ ∝ e^(-τ)", (instance, regression), &flow, |tau| angle * (-tau).exp()),
         ],
         constants: vec![rate((instance, regression), record)],
+        sensitivity: vec![],
     })
 }
 

@@ -8,6 +8,7 @@ use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Scope, SmoothLosses, StableRecord, of_stable};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -47,5 +48,6 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
         ],
         twins: vec![twin("ρπ²/4", 0.25 * PI * PI), twin("ρπ", PI), twin("4ρ", 4.0)],
         constants: vec![],
+        sensitivity: vec![noticed("½ of ½ρπ²", 0.5, |half| proved("", half * PI * PI).check)],
     })
 }

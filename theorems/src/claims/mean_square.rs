@@ -8,6 +8,7 @@ use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -65,6 +66,10 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
             within("ηλ, large swings", large, Law { a: 1.0, ..LAW }),
         ],
         constants: vec![constant("⟨K h²⟩/(ηλ), small swings", small), constant("⟨K h²⟩/(ηλ), large swings", large)],
+        sensitivity: vec![
+            noticed("4 of K", 4.0, |b| within("", small, Law { b, ..LAW }).check),
+            noticed("1 of ‖G‖² in K", 1.0, |c| within("", small, Law { c, ..LAW }).check),
+        ],
     })
 }
 

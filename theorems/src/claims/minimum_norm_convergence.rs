@@ -71,6 +71,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         ],
         twins,
         constants: vec![],
+        sensitivity: vec![],
     })
 }
 

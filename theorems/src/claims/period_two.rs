@@ -2,7 +2,7 @@
 
 use sharpflow::measure::worst;
 
-use crate::assumption::AT_THE_EDGE;
+use crate::assumption::OF_LADDERS;
 use crate::checks::falls;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
@@ -16,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "At the edge of stability h = ⟨θ - p, v₁⟩ changes sign at every step, and the displacement θ - p lines up with the top eigenvector v₁: the largest angle between them vanishes with ηλ",
     latex: r"\operatorname{sign}h_{t+1}=-\operatorname{sign}h_t,\qquad \angle(\theta_t-p_t,\,\pm v_1)=O(\sqrt{\eta\lambda})",
-    hypotheses: AT_THE_EDGE,
+    hypotheses: OF_LADDERS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -60,6 +60,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
             signs("h changes sign at every third step", instance, record, |step| (step / 3) % 2 == 1),
         ],
         constants: vec![],
+        sensitivity: vec![],
     })
 }
 

@@ -2,7 +2,7 @@
 
 use sharpflow::measure::worst;
 
-use crate::assumption::AT_THE_EDGE;
+use crate::assumption::OF_LADDERS;
 use crate::checks::{constant, falls};
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
@@ -16,7 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "Near Γ, η̃λ₁(p) = 2 + O(√(ηλ)) all along the run, p the nearest point of Γ",
     latex: r"\tilde\eta_t\lambda_1(p_t)=2+O(\sqrt{\eta\lambda})",
-    hypotheses: AT_THE_EDGE,
+    hypotheses: OF_LADDERS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -48,5 +48,6 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         statements: vec![deviation("|η̃λ₁/2 - 1|", 2.0)],
         twins: vec![deviation("edge at 1", 1.0), deviation("edge at 4", 4.0), deviation("edge at 2.1", 2.1), to_start],
         constants: vec![constant("η̃λ₁, its mean", (2.0, 0.1), (instance, record), mean)],
+        sensitivity: vec![],
     })
 }

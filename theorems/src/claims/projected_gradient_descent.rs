@@ -40,5 +40,6 @@ fn judge((arithmetic, draws): (&str, &[Draw])) -> Judged {
             with_power("η̃ = η(1-ηλ)/‖w‖²", 1),
         ],
         constants: vec![],
+        sensitivity: vec![],
     })
 }

@@ -6,6 +6,7 @@ use crate::assumption::OF_IDENTITIES;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Draw, Identities, IdentityRecord, RandomSteps, Remainder, of_identities, of_steps};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -48,5 +49,10 @@ fn judge((arithmetic, draws): (&str, &[Draw])) -> Judged {
             within("remainder (1-β)²(s + s²/5)", Remainder { of_square: 0.2, ..LAW }),
         ],
         constants: vec![],
+        sensitivity: vec![
+            noticed("2 of η_in² = 2ηλ", 2.0, |square| within("", Remainder { square, ..LAW }).check),
+            noticed("1 of s + s²/4", 1.0, |of_s| within("", Remainder { of_s, ..LAW }).check),
+            noticed("¼ of s + s²/4", 0.25, |of_square| within("", Remainder { of_square, ..LAW }).check),
+        ],
     })
 }

@@ -52,5 +52,6 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
         ],
         // The nearest twin has half of a constant.
         constants: fitted_dynamics(instance, record, 0.5),
+        sensitivity: vec![],
     })
 }

@@ -1,8 +1,10 @@
 //! How fast the sharpness falls along the run, and where it stops.
 
+use std::collections::VecDeque;
+
 use sharpflow::measure::worst;
 
-use crate::assumption::AT_THE_EDGE;
+use crate::assumption::OF_LADDERS;
 use crate::checks::{constant, falls};
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
@@ -16,7 +18,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     strength: Strength::Limit,
     statement: "Along GD with weight decay at the edge, log λ₁ falls at the rate 2‖G‖²/(4 + ‖G‖²) in τ, so never faster than 2, and stands still exactly where G = ∇_Γ log λ₁ = 0",
     latex: r"\frac{d\log\lambda_1}{d\tau}=-\frac{2\|G\|^2}{4+\|G\|^2}\ge-2",
-    hypotheses: AT_THE_EDGE,
+    hypotheses: OF_LADDERS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -54,6 +56,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", (2.0, 1.0), (instance, record), |run| {
             numerator(run, horizon)
         })],
+        sensitivity: vec![],
     })
 }
 
@@ -62,17 +65,27 @@ fn deviation(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> f64 {
     worst(fallen(run, horizon, rate).into_iter().map(|(gained, integral)| (gained + integral).abs()))
 }
 
-/// The largest difference of rates over any quarter of the window: (log λ₁ gained + ∫rate dτ)/Δτ.
+/// The largest change of log λ₁ + ∫rate dτ within any quarter of the window, over its length. Readings a whole number of slow periods apart
+/// would hide what happens between them, so that all pairs of readings within a quarter count.
 fn deviation_of_parts(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> f64 {
-    let all = fallen(run, horizon, rate);
-    let times: Vec<f64> = run.swings_within(horizon).map(|swing| swing.step as f64 * run.intrinsic_lr).collect();
     let lasts = horizon / PARTS;
-    let over = |from: usize| {
-        let to = times.partition_point(|&tau| tau < times[from] + lasts);
-        let (before, after) = (all[from], *all.get(to)?);
-        Some(((after.0 - before.0) + (after.1 - before.1)).abs() / (times[to] - times[from]))
-    };
-    worst((0..times.len()).map_while(over))
+    let changes = fallen(run, horizon, rate).into_iter().map(|(gained, integral)| gained + integral);
+    let times = run.swings_within(horizon).map(|swing| swing.step as f64 * run.intrinsic_lr);
+    // Readings that may still be the highest, or the lowest, of a quarter that ends here: each from the most extreme to the latest.
+    let (mut highest, mut lowest) = (VecDeque::new(), VecDeque::new());
+    worst(times.zip(changes).map(|(tau, change)| {
+        let keep = |queue: &mut VecDeque<(f64, f64)>, value: f64| {
+            while queue.back().is_some_and(|&(_, last)| !(last > value)) {
+                queue.pop_back();
+            }
+            queue.push_back((tau, value));
+            while queue.front().is_some_and(|&(first, _)| first < tau - lasts) {
+                queue.pop_front();
+            }
+            queue.front().map_or(f64::NAN, |&(_, extreme)| extreme)
+        };
+        (keep(&mut highest, change) + keep(&mut lowest, -change)) / lasts
+    }))
 }
 
 /// a of the rate a‖G‖²/(4 + ‖G‖²) that the whole run shows.

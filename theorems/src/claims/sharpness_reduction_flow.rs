@@ -5,7 +5,7 @@ use sharpflow::descent::EdgeConstants;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::measure::worst;
 
-use crate::assumption::AT_THE_EDGE;
+use crate::assumption::OF_LADDERS;
 use crate::checks::falls;
 use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
@@ -21,7 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     statement: "Near Γ and at the edge of stability, GD with weight decay stays close to ζ(t·ηλ), where \
                 dζ/dτ = -2∇_Γ log λ₁(ζ) / (4 + ‖∇_Γ log λ₁(ζ)‖²); the largest distance up to a fixed τ vanishes with ηλ",
     latex: r"\frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1(\zeta)}{4+\|\nabla_\Gamma\log\lambda_1(\zeta)\|^2}",
-    hypotheses: AT_THE_EDGE,
+    hypotheses: OF_LADDERS,
     source: PAPER,
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
@@ -57,6 +57,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         twins: twins.collect(),
         constants: constants(instance, record),
         statements,
+        sensitivity: vec![],
     })
 }
 

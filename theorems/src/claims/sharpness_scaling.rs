@@ -45,6 +45,7 @@ fn judge(instance: &Instance) -> Judged {
             spherical("spherical λ₁ ∝ c⁻²", -2),
         ],
         constants: vec![],
+        sensitivity: vec![],
     })
 }
 

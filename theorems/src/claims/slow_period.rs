@@ -63,6 +63,7 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
             deviation("large swings: at half their energy", LARGE, |lr, energy| EdgeStart::period(lr, 0.5 * energy)),
         ],
         constants: vec![constant("T√(2ηλ), small swings", SMALL), constant("T√(2ηλ), large swings", LARGE)],
+        sensitivity: vec![],
     };
     if record.of_energy(DEEP).next().is_some() {
         measured.statements.push(deviation("deep swings against the equation's period", DEEP, EdgeStart::period));

@@ -6,6 +6,7 @@ use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableRecord, of_stable};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -51,5 +52,6 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
             within("(1-ηλ)⁻¹ in place of (1-ηλ)⁻²", 2.0, 1, fall),
         ],
         constants: vec![],
+        sensitivity: vec![noticed("2 of 2ρΔL/ε", 2.0, |two| within("", two, 2, fall).check)],
     })
 }

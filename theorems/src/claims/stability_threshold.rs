@@ -3,7 +3,6 @@
 use sharpflow::arithmetic::{add_scaled, dense_rounding, distance, dot, norm};
 use sharpflow::descent::{Descent, ProjectedGradientDescent};
 use sharpflow::loss::{Derivatives, Loss};
-use sharpflow::measure::worst;
 use sharpflow::minimizers::{Minimizers, MinimizersError};
 
 use crate::assumption::OF_POINTS;
@@ -11,6 +10,7 @@ use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Points, of_points};
 use crate::instance::{Instance, Place};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -38,93 +38,123 @@ const ABOVE: [f64; 2] = [2.02, 2.05];
 
 fn judge(instance: &Instance) -> Judged {
     let places = || instance.path.iter().step_by(4);
-    let multiplier = |what: &'static str, law: fn(f64) -> f64| {
-        let products = || BELOW.into_iter().chain(ABOVE);
-        let ratios =
-            places().flat_map(|place| products().map(move |product| multiplier(instance, place, product, law)));
-        Statement { what: what.into(), check: Check::bound(ratios) }
+    let products = || BELOW.into_iter().chain(ABOVE);
+    let multipliers: Vec<(f64, Multiplier)> = places()
+        .flat_map(|place| products().map(move |product| (product, Multiplier::measured(instance, place, product))))
+        .collect();
+    let multiplier = |what: &'static str, law: &dyn Fn(f64) -> f64| {
+        let ratio = |(product, found): &(f64, Multiplier)| (found.value - law(*product)).abs() / found.bound;
+        Statement { what: what.into(), check: Check::bound(multipliers.iter().map(ratio)) }
     };
+    let swings: Vec<Option<Aside>> = places()
+        .flat_map(|place| products().map(move |product| Aside::measured(instance, place, product).ok()))
+        .collect();
     // The distance to Γ after `STEPS` from a start off Γ in every normal direction, if the multiplier along u_k is 1 − factor·η̃λ_k.
     let grows = |what: &'static str, factor: f64| {
-        let products = || BELOW.into_iter().chain(ABOVE);
-        let ratio = |place: &Place, product: f64| growth(instance, place, product, factor).unwrap_or(f64::NAN);
-        let ratios = places().flat_map(|place| products().map(move |product| ratio(place, product)));
-        Statement { what: what.into(), check: Check::bound(ratios) }
+        let ratio = |aside: &Option<Aside>| aside.as_ref().map_or(f64::NAN, |aside| aside.ratio(factor));
+        Statement { what: what.into(), check: Check::bound(swings.iter().map(ratio)) }
     };
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_points(instance),
         statements: vec![
-            multiplier("multiplier along v₁: 1 - η̃λ₁", |product| 1.0 - product),
+            multiplier("multiplier along v₁: 1 - η̃λ₁", &|product| 1.0 - product),
             grows("distance to Γ, with 1 - η̃λ_k in every normal direction", 1.0),
         ],
         twins: vec![
-            multiplier("multiplier 1 - η̃λ₁/2", |product| 1.0 - 0.5 * product),
-            multiplier("multiplier η̃λ₁ - 1", |product| product - 1.0),
-            multiplier("multiplier 1.001 - η̃λ₁", |product| 1.001 - product),
+            multiplier("multiplier 1 - η̃λ₁/2", &|product| 1.0 - 0.5 * product),
+            multiplier("multiplier η̃λ₁ - 1", &|product| product - 1.0),
+            multiplier("multiplier 1.001 - η̃λ₁", &|product| 1.001 - product),
             grows("distance to Γ, threshold at 1.9", 2.0 / 1.9),
             grows("distance to Γ, threshold at 2.1", 2.0 / 2.1),
             grows("distance to Γ, threshold at 2.002", 2.0 / 2.002),
         ],
         constants: vec![],
+        sensitivity: vec![
+            noticed("1 of the multiplier 1 - η̃λ₁", 1.0, |one| multiplier("", &|product| one - product).check),
+            noticed("2 of η̃λ₁ < 2", 2.0, |two| grows("", 2.0 / two).check),
+        ],
     })
 }
 
-/// |multiplier − law| over its bound. The multiplier is the odd part of h₊ over h, for one step from p ± h v₁.
-fn multiplier(instance: &Instance, place: &Place, product: f64, law: fn(f64) -> f64) -> f64 {
-    let (sharpness, v) = (place.geometry.sharpness, &place.geometry.direction);
-    let effective = product / sharpness;
-    let along = |theta: &[f64]| {
-        let gap: Vec<f64> = theta.iter().zip(&place.point).map(|(t, p)| t - p).collect();
-        dot(&gap, v)
-    };
-    let step = |h: f64| {
-        let mut start = place.point.clone();
-        add_scaled(&mut start, h, v);
-        let mut descent = ProjectedGradientDescent::new(&instance.loss, effective, &start);
-        let before = along(descent.weights());
-        descent.step();
-        (before, along(descent.weights()))
-    };
-    let (right, left) = (step(DISPLACEMENT), step(-DISPLACEMENT));
-    let multiplier = (right.1 - left.1) / (right.0 - left.0);
-    let mut fourth = v.clone();
-    Derivatives::new(&instance.loss).fourth_derivative(&place.point, v, &mut fourth);
-    // The gradient's odd part has ∇⁴L[v₁, v₁, v₁]h³/6 next, Π's relative change is ½(η̃λ₁h)², and θ₀ is projected itself.
-    let next = DISPLACEMENT * DISPLACEMENT * (effective * norm(&fourth) / 6.0 + product * product + 1.0);
-    let rounding = 2.0 * dense_rounding::<f64>(v.len()) * (1.0 + product) / DISPLACEMENT;
-    (multiplier - law(product)).abs() / (2.0 * next + rounding)
+/// A multiplier along v₁, and how far off it may be: the odd part of h₊ over h, for one step from p ± h v₁.
+struct Multiplier {
+    value: f64,
+    bound: f64,
 }
 
-/// |distance to Γ after [`STEPS`] − law| over its bound. The law multiplies the part along each normal eigenvector u_k by
-/// 1 − factor·η̃λ_k in every step.
-fn growth(instance: &Instance, place: &Place, product: f64, factor: f64) -> Result<f64, MinimizersError> {
-    let mut minimizers = instance.minimizers();
-    let dimension = instance.loss.dimension();
-    let effective = product / place.geometry.sharpness;
-    let normal = instance.normal_eigenpairs(&place.point)?;
-    // Equal parts along all normal directions.
-    let count = normal.values.len();
-    let part = ASIDE / (count as f64).sqrt();
-    let mut aside = vec![0.0; dimension];
-    (0..count).for_each(|k| add_scaled(&mut aside, part, &normal.vector(k)));
-    let mut start = place.point.clone();
-    add_scaled(&mut start, 1.0, &aside);
-    let mut third = vec![0.0; dimension];
-    Derivatives::new(&instance.loss).third_derivative(&place.point, &aside, &mut third);
-    let mut descent = ProjectedGradientDescent::new(&instance.loss, effective, &start);
-    (0..STEPS).for_each(|_| {
-        descent.step();
-    });
-    let mut point = start.clone();
-    minimizers.nearest(descent.weights(), &mut point)?;
-    let found = distance(descent.weights(), &point);
-    let multiplied = |value: f64| part * (1.0 - factor * effective * value).powi(STEPS as i32);
-    let law = normal.values.iter().map(|&value| multiplied(value).powi(2)).sum::<f64>().sqrt();
-    // A step neglects ½η̃∇³L[aside, aside] and the curvature of S and Γ, of the size ‖aside‖², and rounds; the multipliers let
-    // no error grow by more than this.
-    let grows = (1.0 - product).abs().max(1.0).powi(STEPS as i32);
-    let neglected = effective * norm(&third) + (1.0 + product) * ASIDE * ASIDE;
-    let rounding = 2.0 * dense_rounding::<f64>(dimension) * (1.0 + product);
-    Ok(worst([(found - law).abs() / (STEPS as f64 * grows * grows * (2.0 * neglected + rounding))]))
+impl Multiplier {
+    fn measured(instance: &Instance, place: &Place, product: f64) -> Self {
+        let (sharpness, v) = (place.geometry.sharpness, &place.geometry.direction);
+        let effective = product / sharpness;
+        let along = |theta: &[f64]| {
+            let gap: Vec<f64> = theta.iter().zip(&place.point).map(|(t, p)| t - p).collect();
+            dot(&gap, v)
+        };
+        let step = |h: f64| {
+            let mut start = place.point.clone();
+            add_scaled(&mut start, h, v);
+            let mut descent = ProjectedGradientDescent::new(&instance.loss, effective, &start);
+            let before = along(descent.weights());
+            descent.step();
+            (before, along(descent.weights()))
+        };
+        let (right, left) = (step(DISPLACEMENT), step(-DISPLACEMENT));
+        let value = (right.1 - left.1) / (right.0 - left.0);
+        let mut fourth = v.clone();
+        Derivatives::new(&instance.loss).fourth_derivative(&place.point, v, &mut fourth);
+        // The gradient's odd part has ∇⁴L[v₁, v₁, v₁]h³/6 next, Π's relative change is ½(η̃λ₁h)², and θ₀ is projected itself.
+        let next = DISPLACEMENT * DISPLACEMENT * (effective * norm(&fourth) / 6.0 + product * product + 1.0);
+        let rounding = 2.0 * dense_rounding::<f64>(v.len()) * (1.0 + product) / DISPLACEMENT;
+        Self { value, bound: 2.0 * next + rounding }
+    }
+}
+
+/// The distance to Γ after [`STEPS`] from a start off Γ, in equal parts along every normal eigenvector, and how far off it may be.
+struct Aside {
+    distance: f64,
+    bound: f64,
+    /// The part along each eigenvector, and η̃λ_k.
+    part: f64,
+    products: Vec<f64>,
+}
+
+impl Aside {
+    fn measured(instance: &Instance, place: &Place, product: f64) -> Result<Self, MinimizersError> {
+        let mut minimizers = instance.minimizers();
+        let dimension = instance.loss.dimension();
+        let effective = product / place.geometry.sharpness;
+        let normal = instance.normal_eigenpairs(&place.point)?;
+        // Equal parts along all normal directions.
+        let count = normal.values.len();
+        let part = ASIDE / (count as f64).sqrt();
+        let mut aside = vec![0.0; dimension];
+        (0..count).for_each(|k| add_scaled(&mut aside, part, &normal.vector(k)));
+        let mut start = place.point.clone();
+        add_scaled(&mut start, 1.0, &aside);
+        let mut third = vec![0.0; dimension];
+        Derivatives::new(&instance.loss).third_derivative(&place.point, &aside, &mut third);
+        let mut descent = ProjectedGradientDescent::new(&instance.loss, effective, &start);
+        (0..STEPS).for_each(|_| {
+            descent.step();
+        });
+        let mut point = start.clone();
+        minimizers.nearest(descent.weights(), &mut point)?;
+        let distance = distance(descent.weights(), &point);
+        // A step neglects ½η̃∇³L[aside, aside] and the curvature of S and Γ, of the size ‖aside‖², and rounds; the multipliers let
+        // no error grow by more than this.
+        let grows = (1.0 - product).abs().max(1.0).powi(STEPS as i32);
+        let neglected = effective * norm(&third) + (1.0 + product) * ASIDE * ASIDE;
+        let rounding = 2.0 * dense_rounding::<f64>(dimension) * (1.0 + product);
+        let bound = STEPS as f64 * grows * grows * (2.0 * neglected + rounding);
+        let products = normal.values.iter().map(|value| effective * value).collect();
+        Ok(Self { distance, bound, part, products })
+    }
+
+    /// |distance − law| over its bound, if the part along u_k is multiplied by 1 − factor·η̃λ_k in every step.
+    fn ratio(&self, factor: f64) -> f64 {
+        let multiplied = |product: &f64| self.part * (1.0 - factor * product).powi(STEPS as i32);
+        let law = self.products.iter().map(|product| multiplied(product).powi(2)).sum::<f64>().sqrt();
+        (self.distance - law).abs() / self.bound
+    }
 }

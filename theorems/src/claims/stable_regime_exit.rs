@@ -6,6 +6,7 @@ use crate::assumption::OF_STABLE;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableRecord, of_stable};
+use crate::sensitivity::noticed;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -81,5 +82,10 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
             time("half the logarithm", along_path, Time { of_logarithm: 0.5, ..LAW }),
         ],
         constants: vec![],
+        sensitivity: vec![
+            noticed("1 of S_ε", 1.0, |one| sum("", along_path, one).check),
+            noticed("2 of 2|log(1-ηλ)|", 2.0, |steps| time("", along_path, Time { steps, ..LAW }).check),
+            noticed("1 of the logarithm", 1.0, |of_logarithm| time("", along_path, Time { of_logarithm, ..LAW }).check),
+        ],
     })
 }

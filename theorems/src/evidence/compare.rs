@@ -120,7 +120,16 @@ impl Comparison {
             let unit = a.estimate.half_width;
             self.interval(&at, &a.estimate, &b.estimate);
             self.number(&at, a.theory().unwrap_or(0.0), b.theory().unwrap_or(0.0), unit);
-            self.number(&at, a.notices.unwrap_or(0.0), b.notices.unwrap_or(0.0), unit);
+        }
+        self.count(&format!("{at}, sensitivities"), a.sensitivity.len(), b.sensitivity.len());
+        for (a, b) in a.sensitivity.iter().zip(&b.sensitivity) {
+            let at = format!("{at}, sensitivity to {}", a.constant);
+            self.text(&at, &a.constant, &b.constant);
+            // A bisection ends on the same grid or next to it.
+            for (a, b) in [(a.up, b.up), (a.down, b.down)] {
+                let (a, b) = (a.unwrap_or(f64::INFINITY), b.unwrap_or(f64::INFINITY));
+                self.number(&at, a.ln(), b.ln(), 1.0);
+            }
         }
     }
 

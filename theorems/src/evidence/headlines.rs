@@ -2,7 +2,7 @@
 
 use sharpflow::measure::Interval;
 
-use super::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Verdict};
+use super::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Sensitivity, Verdict};
 
 /// What a claim says of one constant over all instances within the hypotheses. If the theory's value depends on the instance, each value
 /// counts separately.
@@ -77,6 +77,22 @@ impl ClaimEvidence {
             },
             (None, None) => self.reason.clone(),
         }
+    }
+
+    /// The smallest relative changes of each constant that the claim's verdict would notice: one instance that notices is enough.
+    pub fn sensitivity(&self) -> Vec<Sensitivity> {
+        let least = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        };
+        let mut found: Vec<Sensitivity> = Vec::new();
+        for one in self.held().flat_map(|instance| &instance.sensitivity) {
+            match found.iter_mut().find(|known| known.constant == one.constant && known.value == one.value) {
+                Some(known) => (known.up, known.down) = (least(known.up, one.up), least(known.down, one.down)),
+                None => found.push(one.clone()),
+            }
+        }
+        found
     }
 
     /// Each constant, pooled over the instances within the hypotheses.
@@ -177,13 +193,13 @@ mod tests {
             statements: vec![],
             twins: vec![],
             estimates: vec![],
+            sensitivity: vec![],
         };
         let estimate = |value, half_width| Estimate {
             what: "a".into(),
             values: Values::Limit { values: Rungs::finest(|_| vec![]), theory: 2.0, apart: 1.0 },
             estimate: Interval { value, half_width },
             outcome: None,
-            notices: None,
         };
         let all = [estimate(2.0, 0.1), estimate(2.3, 0.2), estimate(f64::NAN, f64::NAN)];
         let kind: Vec<_> = all[..2].iter().map(|one| (&instance, one)).collect();

@@ -15,7 +15,7 @@ use crate::assumption::Assumption;
 
 pub use compare::{Comparison, Difference};
 pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
-pub use headlines::Pooled;
+pub use headlines::{Pooled, significant};
 pub use study::{
     Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
 };
@@ -208,6 +208,17 @@ pub struct Measurement {
     /// The same checks with a constant changed: each must fail on the same data.
     pub twins: Vec<Statement>,
     pub constants: Vec<Constant>,
+    /// How small a change of each constant its checks notice; that of the constants above follows from their intervals.
+    pub sensitivity: Vec<Sensitivity>,
+}
+
+/// The smallest relative changes of a constant that the verdict would notice, up and down; none where a change by its own size would pass.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sensitivity {
+    pub constant: Name,
+    pub value: f64,
+    pub up: Option<f64>,
+    pub down: Option<f64>,
 }
 
 /// A check with its decision.
@@ -246,12 +257,19 @@ pub struct Estimate {
     /// Whether the interval holds the theory's value and is narrower than the distance of the nearest twin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// The smallest change of the theory's value, up or down, that the interval would exclude.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notices: Option<f64>,
 }
 
 impl Estimate {
+    /// The relative changes of the theory's value that the interval would exclude.
+    pub fn sensitivity(&self) -> Option<Sensitivity> {
+        let theory = self.theory().filter(|theory| *theory != 0.0)?;
+        let excluded = |away: f64| (away.is_finite()).then_some(away / theory.abs());
+        let (above, below) = (self.estimate.upper() - theory, theory - self.estimate.lower());
+        // A relative change upwards moves a negative value down.
+        let (up, down) = if theory > 0.0 { (above, below) } else { (below, above) };
+        Some(Sensitivity { constant: self.what.clone(), value: theory, up: excluded(up), down: excluded(down) })
+    }
+
     /// The value of the theory; none for a plain report.
     pub fn theory(&self) -> Option<f64> {
         match self.values {
@@ -280,6 +298,8 @@ pub struct InstanceEvidence {
     pub statements: Vec<Decided>,
     pub twins: Vec<Decided>,
     pub estimates: Vec<Estimate>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitivity: Vec<Sensitivity>,
 }
 
 /// One claim over all its instances.

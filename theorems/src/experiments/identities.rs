@@ -214,6 +214,7 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
             }
             Err(_) => vec![],
         },
+        sensitivity: vec![],
     }
 }
 

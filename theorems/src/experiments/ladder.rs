@@ -1,12 +1,12 @@
 use rayon::prelude::*;
-use sharpflow::arithmetic::{Real, dot};
-use sharpflow::descent::{EdgeStart, GradientDescent, StepError};
+use sharpflow::arithmetic::{Quad, Real, dense_rounding, distance, dot, norm};
+use sharpflow::descent::{EdgeStart, StepError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
 use sharpflow::minimizers::MinimizersError;
 
 use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis, simple_sharpness};
-use super::starts::{Sight, phase, side_by_side, watch_starts};
+use super::starts::{Descents, Sight, gradient_descent, phase, side_by_side, watch_starts};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
@@ -39,6 +39,8 @@ pub struct Run {
     pub energy: f64,
     /// The largest |⟨∇L(θ), θ⟩| against its rounding bound.
     pub invariance: f64,
+    /// The largest difference of a step from (1−ηλ)w − η∇L(w) against its rounding bound, over the first steps.
+    pub step_error: f64,
     /// Why the run ended before its time, and at which τ.
     pub failure: Option<(f64, MinimizersError)>,
 }
@@ -97,13 +99,21 @@ impl LadderRecord {
     /// # Errors
     /// It was stopped, or a start is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Self, NotRun> {
+        Self::of(instance, &gradient_descent(instance), progress)
+    }
+
+    /// The same with other descents, which are read as if they were gradient descent: what a wrong dynamics would leave.
+    ///
+    /// # Errors
+    /// See [`LadderRecord::new`].
+    pub fn of(instance: &Instance, descents: &Descents<'_>, progress: &Progress) -> Result<Self, NotRun> {
         // Longest first, so that no thread is left with one at the end.
         let intrinsic_lrs: Vec<f64> = instance.plan.intrinsic_lrs.iter().rev().copied().collect();
         let runs: Vec<Vec<Run>> = intrinsic_lrs
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
             .with_max_len(1)
-            .map(|intrinsic_lr| runs_of(instance, intrinsic_lr, progress))
+            .map(|intrinsic_lr| runs_of(instance, descents, intrinsic_lr, progress))
             .collect::<Result<_, StepError>>()
             .map_err(Rejected::from)?;
         progress.goes_on()?;
@@ -124,6 +134,44 @@ impl LadderRecord {
     }
 }
 
+/// The first steps of a run, each of which is compared with gradient descent's.
+const WATCHED: u64 = 20;
+
+/// Compares steps with (1−ηλ)w − η∇L(w) in double-double.
+struct StepWatch<'a> {
+    instance: &'a Instance,
+    intrinsic_lr: f64,
+    /// What doubles may make of a step, relative to ‖w‖: the gradient's error, which is that of λ₁, times η̃λ₁ ≈ 2, and a sum's.
+    rounding: f64,
+    /// The step before, and the weights that should follow.
+    next: Option<(u64, Vec<f64>)>,
+}
+
+impl<'a> StepWatch<'a> {
+    fn new(instance: &'a Instance, intrinsic_lr: f64) -> Self {
+        let of_gradient = instance.path.first().map_or(f64::NAN, |place| instance.loss.curvature_rounding(place));
+        let rounding = 8.0 * of_gradient + dense_rounding::<f64>(instance.loss.dimension());
+        Self { instance, intrinsic_lr, rounding, next: None }
+    }
+
+    /// The error of the step to these weights over its bound; 0 where it is not watched.
+    fn error(&mut self, step: u64, weights: &[f64]) -> f64 {
+        let error = match &self.next {
+            Some((before, expected)) if before + 1 == step => {
+                distance(weights, expected) / (self.rounding * norm(weights))
+            }
+            _ => 0.0,
+        };
+        self.next = (step < WATCHED).then(|| {
+            let wide: Vec<Quad> = weights.iter().map(|&x| Quad::from_f64(x)).collect();
+            let gradient = self.instance.loss.precise(&wide).1;
+            let (kept, rate) = (Quad::from_f64(1.0) - Quad::from_f64(self.intrinsic_lr), Quad::from_f64(LEARNING_RATE));
+            (step, wide.iter().zip(&gradient).map(|(&w, &g)| (kept * w - rate * g).to_f64()).collect())
+        });
+        error
+    }
+}
+
 /// Steps and stride of a run.
 fn steps_of(instance: &Instance, intrinsic_lr: f64) -> (u64, u64) {
     let plan = &instance.plan;
@@ -133,12 +181,17 @@ fn steps_of(instance: &Instance, intrinsic_lr: f64) -> (u64, u64) {
 }
 
 /// The runs of a rung, from every start.
-fn runs_of(instance: &Instance, intrinsic_lr: f64, progress: &Progress) -> Result<Vec<Run>, StepError> {
+fn runs_of(
+    instance: &Instance,
+    descents: &Descents<'_>,
+    intrinsic_lr: f64,
+    progress: &Progress,
+) -> Result<Vec<Run>, StepError> {
     let weights = side_by_side(|start| {
         let edge = EdgeStart::at_energy(intrinsic_lr, START_ENERGY, phase(start));
         edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
     });
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, intrinsic_lr, &weights)?;
+    let mut descent = descents(intrinsic_lr, &weights)?;
     let (steps, stride) = steps_of(instance, intrinsic_lr);
     let new = |start| Run {
         intrinsic_lr,
@@ -152,6 +205,7 @@ fn runs_of(instance: &Instance, intrinsic_lr: f64, progress: &Progress) -> Resul
         oscillation: OscillationSummary::default(),
         energy: f64::NAN,
         invariance: 0.0,
+        step_error: 0.0,
         failure: None,
     };
     let mut made: Vec<(Run, Oscillation)> = (0..STARTS).map(|start| (new(start), Oscillation::default())).collect();
@@ -159,9 +213,10 @@ fn runs_of(instance: &Instance, intrinsic_lr: f64, progress: &Progress) -> Resul
     let window_start = (convergence_window(intrinsic_lr).0 / intrinsic_lr) as u64;
     // The oscillation is read often enough along the whole run. Readings that claims compare are kept at the stride, in their windows.
     let swing = (slow_period(intrinsic_lr) / instance.reading().of_period) as u64 | 1;
-    let due = |step: u64| step.is_multiple_of(stride) || step.is_multiple_of(swing);
+    let due = |step: u64| step <= WATCHED || step.is_multiple_of(stride) || step.is_multiple_of(swing);
+    let mut watches: Vec<StepWatch<'_>> = (0..STARTS).map(|_| StepWatch::new(instance, intrinsic_lr)).collect();
     let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
-    watch_starts(instance, &mut descent, steps, due, progress, |start, step, seen| {
+    watch_starts(instance, descent.as_mut(), steps, due, progress, |start, step, seen| {
         let (made, oscillation) = &mut made[start];
         let tau = step as f64 * intrinsic_lr;
         let Sight { reading, weights, theta, point } = match seen {
@@ -171,6 +226,7 @@ fn runs_of(instance: &Instance, intrinsic_lr: f64, progress: &Progress) -> Resul
         if step == 0 {
             made.energy = energy(&reading, intrinsic_lr);
         }
+        made.step_error = worst([made.step_error, watches[start].error(step, weights)]);
         oscillation.add(step, &reading);
         made.swings.push(Swing { step, reading, norm_square: dot(weights, weights) });
         if kept(step) {
@@ -243,6 +299,11 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     let offset = (8.0 * coarsest * START_ENERGY * instance.plan.energy_growth.exp()).sqrt();
     vec![
         lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
+        largest(
+            Assumption::GradientDescent,
+            "the first steps are gradient descent's: ‖w' − (1−ηλ)w + η∇L(w)‖ over its rounding bound",
+            &|run| run.step_error,
+        ),
         largest(Assumption::ScaleInvariance, "scale invariance: |⟨∇L(θ), θ⟩| over its rounding bound", &|run| {
             run.invariance
         }),

@@ -30,6 +30,7 @@ pub use random_steps::{Draw, RandomSteps, Recursion, Remainder, draws};
 pub use short_run::ShortRun;
 pub use single_steps::StableStep;
 pub use stable::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableError, StableRecord, StableRun};
+pub use starts::{Descents, Starts};
 pub use swings::{DEEP, ENERGIES, READINGS as SWING_READINGS, SwingRecord, Swings};
 
 pub(crate) use dynamics::of_dynamics;

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Ladder;
 use super::ShortRun;
+use super::starts::gradient_descent;
 use super::swings::{SwingRecord, swings, tables as of_swings};
 use crate::evidence::Table;
 use crate::experiment::{Experiment, Judge, NotRun, reads};
@@ -69,7 +70,7 @@ impl PortraitRecord {
         let intrinsic_lr = BELOW * steady.min(instance.plan.intrinsic_lrs[0]);
         let mut of_all = Vec::new();
         for energy in ENERGIES {
-            of_all.extend(swings(instance, intrinsic_lr, energy, &Progress::default())?);
+            of_all.extend(swings(instance, &gradient_descent(instance), (intrinsic_lr, energy), &Progress::default())?);
         }
         let intrinsic_lr = instance.plan.intrinsic_lrs[0];
         let portrait = Self {

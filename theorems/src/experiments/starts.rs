@@ -1,15 +1,25 @@
 use std::array;
 
 use sharpflow::arithmetic::Lanes;
-use sharpflow::descent::{Descent, run};
+use sharpflow::descent::{Descent, GradientDescent, StepError, run};
 use sharpflow::measure::{Reading, Tracker};
 use sharpflow::minimizers::MinimizersError;
 
-use crate::instance::{Instance, STARTS};
+use crate::instance::{Instance, LEARNING_RATE, STARTS};
 use crate::progress::Progress;
 
 /// The runs of a rung, one from each start, side by side.
-pub(super) type Starts = Lanes<f64, STARTS>;
+pub type Starts = Lanes<f64, STARTS>;
+
+/// Descents of an intrinsic learning rate from weights, side by side.
+pub type Descents<'a> = dyn Fn(f64, &[Starts]) -> Result<Box<dyn Descent<Starts> + 'a>, StepError> + Sync + 'a;
+
+/// Gradient descent with weight decay on an instance.
+pub(super) fn gradient_descent<'a>(
+    instance: &'a Instance,
+) -> impl Fn(f64, &[Starts]) -> Result<Box<dyn Descent<Starts> + 'a>, StepError> + Sync + 'a {
+    |intrinsic_lr, weights| Ok(Box::new(GradientDescent::new(&instance.loss, LEARNING_RATE, intrinsic_lr, weights)?))
+}
 
 /// A run at one step.
 pub(super) struct Sight<'a> {

@@ -7,7 +7,7 @@ use sharpflow::minimizers::{EnergyLaw, Geometry};
 
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
 use super::short_run::ShortRun;
-use super::starts::{Sight, Starts, phase, side_by_side, watch_starts};
+use super::starts::{Descents, Sight, Starts, gradient_descent, phase, side_by_side, watch_starts};
 use crate::evidence::{HALF_DECADE, Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Instance, LEARNING_RATE, Precise, Rejected, STARTS};
@@ -92,6 +92,15 @@ impl SwingRecord {
     /// # Errors
     /// It was stopped, or a start is no start of gradient descent.
     pub fn new(instance: &Instance, progress: &Progress) -> Result<Self, NotRun> {
+        Self::of(instance, &gradient_descent(instance), progress)
+    }
+
+    /// The same with other descents, which are read as if they were gradient descent; a run that is repeated in double-double is
+    /// gradient descent's.
+    ///
+    /// # Errors
+    /// See [`SwingRecord::new`].
+    pub fn of(instance: &Instance, descents: &Descents<'_>, progress: &Progress) -> Result<Self, NotRun> {
         let of_rung = |intrinsic_lr: f64| ENERGIES.map(|energy| (intrinsic_lr, energy));
         let deep = Self::deep_rung(instance).map(|intrinsic_lr| (intrinsic_lr, DEEP));
         let tasks: Vec<(f64, f64)> = deep
@@ -104,7 +113,7 @@ impl SwingRecord {
             .into_par_iter()
             // Lengths differ by decades: a thread must not hold several.
             .with_max_len(1)
-            .map(|(intrinsic_lr, energy)| runs_of(instance, intrinsic_lr, energy, progress))
+            .map(|(intrinsic_lr, energy)| runs_of(instance, descents, (intrinsic_lr, energy), progress))
             .collect::<Result<_, StepError>>()
             .map_err(Rejected::from)?;
         progress.goes_on()?;
@@ -152,11 +161,11 @@ fn steps_of(intrinsic_lr: f64, energy: f64) -> u64 {
 /// The runs of one energy on a rung. A run whose |h| sinks into rounding is repeated in double-double.
 fn runs_of(
     instance: &Instance,
-    intrinsic_lr: f64,
-    energy: f64,
+    descents: &Descents<'_>,
+    (intrinsic_lr, energy): (f64, f64),
     progress: &Progress,
 ) -> Result<Vec<ShortRun>, StepError> {
-    let mut made = swings(instance, intrinsic_lr, energy, progress)?;
+    let mut made = swings(instance, descents, (intrinsic_lr, energy), progress)?;
     if energy == DEEP {
         made.retain(|run| run.start.is_multiple_of(DEEP_STARTS));
     }
@@ -170,14 +179,14 @@ fn runs_of(
 /// Swings of one energy, from every start, in doubles.
 pub(super) fn swings(
     instance: &Instance,
-    intrinsic_lr: f64,
-    energy: f64,
+    descents: &Descents<'_>,
+    (intrinsic_lr, energy): (f64, f64),
     progress: &Progress,
 ) -> Result<Vec<ShortRun>, StepError> {
     let edge = |start| EdgeStart::at_energy(intrinsic_lr, energy, phase(start));
     let weights = side_by_side(|start| edge(start).weights(&instance.start, &instance.geometry, LEARNING_RATE));
-    let mut descent = GradientDescent::new(&instance.loss, LEARNING_RATE, intrinsic_lr, &weights)?;
-    Ok(watch(instance, &mut descent, (intrinsic_lr, energy), EdgeStart::period(intrinsic_lr, energy), progress))
+    let mut descent = descents(intrinsic_lr, &weights)?;
+    Ok(watch(instance, descent.as_mut(), (intrinsic_lr, energy), EdgeStart::period(intrinsic_lr, energy), progress))
 }
 
 fn precise_run(
@@ -336,7 +345,7 @@ mod tests {
         });
         let (instance, intrinsic_lr) = drawn.unwrap();
         let (dimension, progress) = (instance.loss.dimension(), Progress::default());
-        let plain = swings(&instance, intrinsic_lr, DEEP, &progress).unwrap();
+        let plain = swings(&instance, &gradient_descent(&instance), (intrinsic_lr, DEEP), &progress).unwrap();
         let precise = |start| precise_run(&instance, (intrinsic_lr, DEEP), start, &progress).unwrap();
         let mut moved: f64 = 0.0;
         for (start, plain) in plain.iter().enumerate() {
