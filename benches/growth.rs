@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use sharpflow::descent::{Descent, GradientDescent};
 use sharpflow::loss::Loss;
-use sharpflow::measure::{ErrorModel, LadderPoint, fit_order};
 use work::{Outcome, Work};
 
 const SAMPLES: [(&str, usize); 2] = [("regression", 50), ("network", 64)];
@@ -44,12 +43,19 @@ fn table() -> Outcome<()> {
                 return Err(format!("{loss}, D = {dimension}: {}", String::from_utf8_lossy(&output.stderr)).into());
             };
             println!("| {loss} | {weights} | {:.3e} | {memory:.0} |", 1.0 / seconds);
-            points.push(LadderPoint { start: 0, parameter: weights, error: seconds });
+            points.push([weights.ln(), seconds.ln()]);
         }
-        let order = fit_order(&points, ErrorModel::Leading, 0.0, 0.95)?.order;
-        println!("| {loss} | all | time of a step ∝ D^({:.2} ± {:.2}) | |", order.value, order.half_width);
+        println!("| {loss} | all | time of a step ∝ D^{:.2} | |", slope(&points));
     }
     Ok(())
+}
+
+/// The slope of a line through points, by least squares.
+fn slope(points: &[[f64; 2]]) -> f64 {
+    let mean = |k: usize| points.iter().map(|point| point[k]).sum::<f64>() / points.len() as f64;
+    let [x, y] = [0, 1].map(mean);
+    let product = |k: usize, of: f64| points.iter().map(|point| (point[0] - x) * (point[k] - of)).sum::<f64>();
+    product(1, y) / product(0, x)
 }
 
 /// Prints D, the seconds a step takes at best, and the process's peak memory in MiB.

@@ -108,6 +108,9 @@ pub fn missed_peak(count: f64) -> f64 {
 ///   together shift a by no more than this;
 /// * what the largest error misses between the phases of the starts, and between readings in time, by `missed` of itself at most.
 ///
+/// Coarse parameters may lie outside the range of the expansion. So the ladders of the four finest parameters or more are all fitted, and the
+/// narrowest bounds are taken.
+///
 /// Errors must stand above `floor`, the size of an error that comes from rounding alone.
 ///
 /// # Errors
@@ -121,38 +124,52 @@ pub fn fit_order(points: &[LadderPoint], missed: f64, floor: f64) -> Result<Orde
     if parameters.len() < NEEDED {
         return Err(StatisticsError::TooFew { found: parameters.len(), needed: NEEDED });
     }
-    // Of every parameter: √parameter, log parameter, the log of the largest error, and how much larger this error may really be.
-    let rungs: Vec<[f64; 4]> = parameters
-        .iter()
-        .map(|&parameter| {
-            let errors: Vec<f64> = points.iter().filter(|p| p.parameter == parameter).map(|p| p.error).collect();
-            let (most, least) = errors.iter().fold((0f64, f64::INFINITY), |(a, b), &e| (a.max(e), b.min(e)));
-            let amplitude = 0.5 * (1.0 - least / most);
-            let between = if errors.len() > 1 { amplitude * missed_peak(errors.len() as f64) } else { 0.0 };
-            [parameter.sqrt(), parameter.ln(), most.ln(), between + missed]
-        })
-        .collect();
-    let column = |k: usize| -> Vec<f64> {
-        let mean = rungs.iter().map(|rung| rung[k]).sum::<f64>() / rungs.len() as f64;
-        rungs.iter().map(|rung| rung[k] - mean).collect()
+    let rungs: Vec<Rung> = parameters.iter().map(|&parameter| Rung::of(points, parameter, missed)).collect();
+    let fits = (NEEDED..=rungs.len()).map(|count| fit_rungs(&rungs[rungs.len() - count..]));
+    let narrowest = fits.min_by(|a, b| a.0.half_width.total_cmp(&b.0.half_width));
+    let nothing = (Interval { value: f64::NAN, half_width: f64::NAN }, f64::NAN);
+    let (order, constant) = narrowest.unwrap_or(nothing);
+    let local = rungs.windows(2).map(|pair| (pair[0].error - pair[1].error) / (pair[0].log - pair[1].log)).collect();
+    Ok(OrderFit { order, constant, local })
+}
+
+/// What a parameter has: its square root and logarithm, the log of the largest error, and by how much this log may really be larger.
+struct Rung {
+    root: f64,
+    log: f64,
+    error: f64,
+    missed: f64,
+}
+
+impl Rung {
+    fn of(points: &[LadderPoint], parameter: f64, missed: f64) -> Self {
+        let errors: Vec<f64> = points.iter().filter(|p| p.parameter == parameter).map(|p| p.error).collect();
+        let (most, least) = errors.iter().fold((0f64, f64::INFINITY), |(a, b), &e| (a.max(e), b.min(e)));
+        let amplitude = 0.5 * (1.0 - least / most);
+        let between = if errors.len() > 1 { amplitude * missed_peak(errors.len() as f64) } else { 0.0 };
+        Self { root: parameter.sqrt(), log: parameter.ln(), error: most.ln(), missed: between + missed }
+    }
+}
+
+/// The order of some rungs with its bounds, and the constant.
+fn fit_rungs(rungs: &[Rung]) -> (Interval, f64) {
+    let column = |of: fn(&Rung) -> f64| -> Vec<f64> {
+        let mean = rungs.iter().map(of).sum::<f64>() / rungs.len() as f64;
+        rungs.iter().map(|rung| of(rung) - mean).collect()
     };
     let product = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-    let (root, log, error) = (column(0), column(1), column(2));
+    let (root, log, error) = (column(|rung| rung.root), column(|rung| rung.log), column(|rung| rung.error));
     // The part of log parameter that √parameter does not explain (Frisch–Waugh) gives the weights of the order.
     let along = product(&log, &root) / product(&root, &root);
     let rest: Vec<f64> = log.iter().zip(&root).map(|(log, root)| log - along * root).collect();
     let spread = product(&rest, &rest);
     let order = product(&rest, &error) / spread;
     let leading = product(&log, &error) / product(&log, &log);
-    let sampling: f64 = rest.iter().zip(&rungs).map(|(rest, rung)| (rest / spread).abs() * rung[3]).sum();
+    let sampling: f64 = rest.iter().zip(rungs).map(|(rest, rung)| (rest / spread).abs() * rung.missed).sum();
     let next = (product(&root, &error) - order * product(&root, &log)) / product(&root, &root);
-    let logs_of_constant = rungs.iter().map(|[root, log, error, _]| error - order * log - next * root);
-    let local = rungs.windows(2).map(|pair| (pair[0][2] - pair[1][2]) / (pair[0][1] - pair[1][1])).collect();
-    Ok(OrderFit {
-        order: Interval { value: order, half_width: (order - leading).abs() + sampling },
-        constant: (logs_of_constant.sum::<f64>() / rungs.len() as f64).exp(),
-        local,
-    })
+    let logs_of_constant = rungs.iter().map(|rung| rung.error - order * rung.log - next * rung.root);
+    let constant = (logs_of_constant.sum::<f64>() / rungs.len() as f64).exp();
+    (Interval { value: order, half_width: (order - leading).abs() + sampling }, constant)
 }
 
 /// The limit of values of a constant as the parameter of a ladder goes to 0, with deterministic bounds. `rungs` holds the values of each
@@ -268,10 +285,10 @@ mod tests {
         let fit = fit_order(&points, 0.0, 0.0).unwrap();
         assert_relative_eq!(fit.order.value, 0.5, max_relative = 1e-10);
         assert_relative_eq!(fit.constant, 1.0, max_relative = 1e-8);
-        // Logs of 10^−2 … 10^−6 have the slope 3Σ(k−4)(10^{−k/2} − mean)/(−10 ln 10) beyond ½.
-        let roots = [0.1, 10f64.powf(-1.5), 1e-2, 10f64.powf(-2.5), 1e-3];
-        let slope: f64 = roots.iter().zip([2.0, 1.0, 0.0, -1.0, -2.0]).map(|(root, k)| 3.0 * k * root).sum();
-        let moved = slope / (10.0 * 10f64.ln());
+        // The narrowest bounds are those of 10^−3 … 10^−6. There 3√x adds the slope 3Σ(k − 4.5)(√10^−k)/(−5 ln 10) to ½.
+        let roots = [2, 3, 4, 5, 6].map(|k| 10f64.powf(-0.5 * f64::from(k)));
+        let slope: f64 = roots[1..].iter().zip([1.5, 0.5, -0.5, -1.5]).map(|(root, k)| 3.0 * k * root).sum();
+        let moved = slope / (5.0 * 10f64.ln());
         assert_relative_eq!(fit.order.half_width, moved, max_relative = 1e-8);
         // Local orders: log of the ratio of two neighbours over log 10.
         assert_relative_eq!(fit.local[0], 0.5 + 3.0 * (roots[0] - roots[1]) / 10f64.ln(), max_relative = 1e-12);

@@ -45,7 +45,7 @@ fn record() -> StableRecord {
 fn ratios(measurement: &Measurement, what: &str) -> Vec<f64> {
     let mut checks = measurement.statements.iter().chain(&measurement.twins);
     match &checks.find(|statement| statement.what == what).expect(what).check {
-        Check::Bound { ratios } => ratios.clone(),
+        Check::Bound { ratios, .. } => ratios.clone(),
         _ => panic!("{what} is no bound"),
     }
 }

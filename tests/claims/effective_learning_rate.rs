@@ -7,7 +7,7 @@ fn neighbouring_seeds_share_no_draw() {
     let ratios = |seed| -> Vec<u64> {
         // The last arithmetic is double-double.
         let measured = judging::measured("effective_learning_rate", seed, &[]).pop().unwrap();
-        let Check::Bound { ratios } = &measured.statements[0].check else { panic!("no bound") };
+        let Check::Bound { ratios, .. } = &measured.statements[0].check else { panic!("no bound") };
         ratios.iter().map(|ratio| ratio.to_bits()).collect()
     };
     let (first, second) = (ratios(0), ratios(1));

@@ -1,6 +1,6 @@
 use crate::judging;
 use sharpflow::data::Dataset;
-use sharpflow_theorems::evidence::{Data, Verdict};
+use sharpflow_theorems::evidence::{Check, Verdict};
 use sharpflow_theorems::experiments::{Growth, GrowthRecord, OPTIMIZERS, PERIOD_READINGS};
 use sharpflow_theorems::instance::{FAMILIES, Instance, integral};
 use sharpflow_theorems::progress::Progress;
@@ -104,9 +104,10 @@ fn a_growth_that_is_hardly_known_confirms_nothing() {
             run.readings[last - PERIOD_READINGS..last].iter_mut().for_each(|swung| swung.energy *= scatter.exp());
         }
         let evidence = judging::decided(judge((&instance, &record)).unwrap());
-        let Data::Zero { mean: Some(mean), within, .. } = &evidence.statements[0].data else { panic!("no mean") };
-        assert_eq!(evidence.verdict == Verdict::Confirmed, mean.half_width <= 0.15, "{mean:?}: {}", evidence.reason);
-        assert!(mean.contains(0.0) && *within == 0.15, "{mean:?}");
+        let first = &evidence.statements[0];
+        let (Check::Limit { apart, .. }, Some(mean)) = (&first.check, &first.mean) else { panic!("no limit") };
+        assert_eq!(evidence.verdict == Verdict::Confirmed, mean.half_width < 0.15, "{mean:?}: {}", evidence.reason);
+        assert!(mean.contains(0.0) && *apart == 0.15, "{mean:?}");
         evidence.verdict
     });
     assert_eq!((verdicts[0], verdicts[3]), (Verdict::Confirmed, Verdict::Inconclusive));

@@ -1,5 +1,5 @@
 use crate::judging;
-use sharpflow_theorems::evidence::{Check, Statement, Status, Verdict};
+use sharpflow_theorems::evidence::{Check, Statement, Status, Values, Verdict};
 use sharpflow_theorems::experiments::{Ending, HeldOut, HeldOutRecord, Path, SEEDS, SeedRecord};
 use sharpflow_theorems::population::{Population, Source};
 use sharpflow_theorems::progress::Progress;
@@ -40,9 +40,18 @@ fn falls_are_compared_seed_by_seed() {
             held_out_error: errors[k],
             accuracy: accuracies[k],
         };
-        Path { start: ending(0), end: ending(1), along: vec![] }
+        // Half of the fall by τ = ½.
+        let middle = Ending { held_out_error: 0.5 * (errors[0] + errors[1]), ..ending(0) };
+        let along = vec![(0.0, ending(0)), (0.25, ending(0)), (0.5, middle), (1.0, ending(1))];
+        Path { start: ending(0), end: ending(1), along }
     };
-    let seed = |seed, decay, control| SeedRecord { seed, decay, control };
+    // Flows that fall by half, a quarter and all of what the run does.
+    let seed = |seed, decay: Path, control| {
+        let fall = decay.start.held_out_error - decay.end.held_out_error;
+        let predicted = [0.5, 0.25, 1.0]
+            .map(|part| Ending { held_out_error: decay.start.held_out_error - part * fall, ..decay.start });
+        SeedRecord { seed, decay, control, predicted }
+    };
     let record = HeldOutRecord {
         seeds: vec![
             seed(0, path([0.5, 0.2], [3.0, 1.0], [0.7, 0.9]), path([0.5, 0.4], [3.0, 2.5], [0.7, 0.75])),
@@ -61,15 +70,22 @@ fn falls_are_compared_seed_by_seed() {
             "{found:?} {expected:?}"
         );
     };
-    assert_eq!((found.statements.len(), found.twins.len()), (3, 2));
-    // Falls of the error are 0.3 and 0.4, the controls' 0.1 and 0.05; of log λ₁ 2 and 3, the controls' 0.5 and 0.25.
-    for (statement, expected) in found.statements.iter().zip([[0.3, 0.4], [0.2, 0.35], [1.0, 2.5]]) {
+    assert_eq!((found.statements.len(), found.twins.len()), (5, 2));
+    // Falls of the error are 0.3 and 0.4, half of them by τ = ½, the controls' 0.1 and 0.05; of log λ₁ 2 and 3, the controls' 0.5 and 0.25.
+    for (statement, expected) in
+        found.statements.iter().zip([[0.3, 0.4], [0.2, 0.35], [1.0, 2.5], [0.015, 0.02], [0.015, 0.02]])
+    {
         near(&values(statement), expected);
     }
-    for (twin, expected) in found.twins.iter().zip([[-0.05, -0.15], [-0.5, -1.25]]) {
+    for (twin, expected) in
+        found.twins.iter().zip([[1.1 * 0.075 - 0.15, 1.1 * 0.1 - 0.2], [0.15 - 0.9 * 0.3, 0.2 - 0.9 * 0.4]])
+    {
         near(&values(twin), expected);
     }
-    let constant = |what: &str| found.constants.iter().find(|constant| constant.what == what).unwrap().values.clone();
+    let constant = |what: &str| match &found.constants.iter().find(|constant| constant.what == what).unwrap().values {
+        Values::Drawn { values } => values.clone(),
+        Values::Limit { .. } => panic!("{what} is no report"),
+    };
     near(&constant("accuracy's rise"), [0.2, 0.3]);
     near(&constant("accuracy's rise, λ = 0"), [0.05, 0.025]);
     near(&constant("fall of log λ₁"), [2.0, 3.0]);

@@ -2,21 +2,23 @@
 
 use crate::judging;
 use sharpflow_theorems::experiments::{
-    DEEP, DynamicsRecord, ENERGIES, GROWTH_ENERGY, Growth, GrowthRecord, Ladder, LadderRecord, OPTIMIZERS,
-    OtherDynamics, Points, Run, Scope, StableDescents, SwingRecord, Swings,
+    DEEP, DynamicsRecord, ENERGIES, Growth, GrowthRecord, HeldOut, Ladder, LadderRecord, OPTIMIZERS, OtherDynamics,
+    Points, Run, Scope, StableDescents, SwingRecord, Swings,
 };
 use sharpflow_theorems::progress::Progress;
 use std::f64::consts::PI;
 
-use crate::judging::{decided, smooth_records, stable_record};
+use crate::judging::{decided, measured_by, smooth_records, stable_record};
 use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::krylov::KrylovOptions;
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::Reading;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
+use sharpflow_theorems::assumption::Assumption;
 use sharpflow_theorems::evidence::{Measurement, Verdict};
 use sharpflow_theorems::instance::{FAMILIES, Instance};
+use sharpflow_theorems::registry::REGISTRY;
 
 fn regression() -> Instance {
     Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap()
@@ -52,22 +54,60 @@ fn planted_violations_are_named() {
     }
     type Violation = (&'static str, fn(&mut Run));
     let violations: [Violation; 6] = [
+        ("the first steps are gradient descent's", |run| run.step_error = 1.01),
         ("scale invariance", |run| run.invariance = 1.01),
         ("bounded starting energy", |run| run.energy = 1.01),
-        ("near Γ", |run| run.oscillation.largest_distance = 5.0 * run.intrinsic_lr.sqrt()),
-        ("at the edge", |run| run.oscillation.largest_offset = 4.04 * run.intrinsic_lr.sqrt()),
-        ("λ₁ is simple", |run| run.oscillation.least_gap = 1e-9),
+        ("the start is near Γ", |run| run.swings[0].reading.distance_to_manifold = 5.0 * run.intrinsic_lr.sqrt()),
+        ("the start is at the edge", |run| run.swings[0].reading.edge_offset = -4.04 * run.intrinsic_lr.sqrt()),
         ("|h| above rounding", |run| run.oscillation.least_displacement = 1e-13),
     ];
     for (name, violate) in violations {
-        let original = sound.runs.iter().map(|r| (r.invariance, r.energy, r.oscillation)).collect::<Vec<_>>();
+        let was = {
+            let run = &sound.runs[11];
+            (run.step_error, run.invariance, run.energy, run.oscillation, run.swings[0])
+        };
         violate(&mut sound.runs[11]);
         let evidence = decided(judge((&instance, &sound)).unwrap());
         assert_eq!(evidence.verdict, Verdict::HypothesisFailed, "{name}");
         assert!(evidence.reason.contains(name), "{name}: {}", evidence.reason);
-        for (run, was) in sound.runs.iter_mut().zip(original) {
-            (run.invariance, run.energy, run.oscillation) = was;
-        }
+        let run = &mut sound.runs[11];
+        (run.step_error, run.invariance, run.energy, run.oscillation, run.swings[0]) = was;
+    }
+    // λ₂ next to λ₁ at one place of the predicted path.
+    let mut double = instance.clone();
+    double.path[3].geometry.next_sharpness = 0.9999 * double.path[3].geometry.sharpness;
+    let evidence = decided(judge((&double, &sound)).unwrap());
+    assert!(evidence.reason.starts_with("λ₁ is simple"), "{}", evidence.reason);
+}
+
+/// A run that leaves the edge after its start refutes pinning, and is no failed hypothesis.
+#[test]
+fn leaving_the_edge_refutes_pinning() {
+    let instance = regression();
+    let mut record = LadderRecord::new(&instance, &Progress::default()).unwrap();
+    let judge = judging::of::<Ladder>("pinning");
+    for run in &mut record.runs {
+        let count = run.swings.len();
+        run.swings[count / 8..].iter_mut().for_each(|swing| swing.reading.edge_offset += 0.2);
+    }
+    let evidence = decided(judge((&instance, &record)).unwrap());
+    assert_eq!(evidence.verdict, Verdict::Refuted, "{}", evidence.reason);
+}
+
+/// What a claim prints as its hypotheses is what its experiments measure, no more and no less.
+#[test]
+fn printed_hypotheses_are_those_measured() {
+    let claims: Vec<_> = REGISTRY.into_iter().filter(|claim| claim.on::<HeldOut>().is_none()).collect();
+    let found = measured_by(&claims, 5, &[regression()]);
+    for claim in claims {
+        let of_claim = found.iter().filter(|(id, _)| id == claim.id);
+        let mut measured: Vec<Assumption> =
+            of_claim.flat_map(|(_, measurement)| &measurement.hypotheses).map(|hypothesis| hypothesis.of).collect();
+        measured.sort();
+        measured.dedup();
+        let mut printed = claim.hypotheses.to_vec();
+        printed.sort();
+        assert_eq!(measured, printed, "{}", claim.id);
     }
 }
 
@@ -82,13 +122,14 @@ fn window(energy: f64) -> (f64, f64) {
     (2.0 * below.exp() * 0.5f64.sqrt(), 2.0 * (8.0 * energy).sqrt())
 }
 
-/// Readings in which one of the shared hypotheses is violated, with what it must be measured as: on a rung, in a window, in a dimension.
+/// Readings in which one of the shared hypotheses is violated, with what it must be measured as: on a rung, in a window, in a dimension. The
+/// first two are of starts.
 fn violations(
     rung: f64,
     (near, edge): (f64, f64),
     dimension: usize,
     unit_roundoff: f64,
-) -> [(&'static str, Reading, f64); 4] {
+) -> [(&'static str, Reading, f64); 3] {
     let reading = Reading {
         sharpness: 1.0,
         relative_gap: 1.0,
@@ -100,9 +141,8 @@ fn violations(
     let offset = -7.0 * edge * rung.sqrt();
     let noise = 1e3 * unit_roundoff * (dimension as f64 * PI / (2.0 * rung).sqrt()).sqrt();
     [
-        ("near Γ", Reading { distance_to_manifold: 3.0 * near * rung.sqrt(), ..reading }, 3.0),
-        ("at the edge", Reading { edge_offset: offset, ..reading }, 7.0),
-        ("λ₁ is simple", Reading { relative_gap: -4.0, edge_offset: -offset, ..reading }, (2.0 - offset) * 2.5),
+        ("the start is near Γ", Reading { distance_to_manifold: 3.0 * near * rung.sqrt(), ..reading }, 3.0),
+        ("the start is at the edge", Reading { edge_offset: offset, ..reading }, 7.0),
         ("|h| above rounding", Reading { displacement: -noise / 9.0, ..reading }, 9.0),
     ]
 }
@@ -123,32 +163,31 @@ fn short_swings_are_held_to_the_window_of_their_energy() {
         assert_eq!(unit_roundoff < 1e-20, energy == DEEP);
         let prefix = if energy == DEEP { "deep swings, " } else { "" };
         for (name, reading, expected) in violations(lr, window(energy), dimension, unit_roundoff) {
-            let was = std::mem::replace(&mut record.swings[k].readings[3].1, reading);
+            let was = std::mem::replace(&mut record.swings[k].readings[0].1, reading);
             let (found, place) = measured(&judge((&instance, &record)).unwrap(), &format!("{prefix}{name}"));
             assert_near(found, expected, name);
             assert!(place.contains(&format!("start {}", record.swings[k].start)), "{place}");
-            record.swings[k].readings[3].1 = was;
+            record.swings[k].readings[0].1 = was;
         }
     }
 }
 
 #[test]
-fn growing_swings_are_held_to_the_window_of_twice_the_largest_start() {
+fn growing_swings_are_held_to_the_window_of_their_largest_start() {
     let judge = judging::of::<Growth>("energy_law");
     let instance = regression();
     for (k, momentum, least_stiffness) in [(0, 0.0, 4.0), (1, 0.25, 4.0), (3, 0.0, 2.0)] {
         let mut record = GrowthRecord::new(&instance, OPTIMIZERS[k], &Progress::default()).unwrap();
-        let (near, edge) = window(2.0 * GROWTH_ENERGY);
+        let largest = record.runs.iter().map(|run| run.start_energy).fold(0.0, f64::max);
+        let (near, edge) = window(largest);
         let near = near * f64::sqrt(4.0 / least_stiffness);
         let slower = f64::sqrt((1.0 - momentum) / (1.0 + momentum));
         let (rung, window) = (record.runs[2].intrinsic_lr, (slower * near, slower * edge));
         for (name, reading, expected) in violations(rung, window, instance.loss.dimension(), 0.5 * f64::EPSILON) {
-            let was = std::mem::replace(&mut record.runs[2].readings[3].reading, reading);
+            let was = std::mem::replace(&mut record.runs[2].readings[0].reading, reading);
             assert_near(measured(&judge((&instance, &record)).unwrap(), name).0, expected, name);
-            record.runs[2].readings[3].reading = was;
+            record.runs[2].readings[0].reading = was;
         }
-        record.runs[2].readings[3].energy = 5.0 * 2.0 * GROWTH_ENERGY;
-        assert_near(measured(&judge((&instance, &record)).unwrap(), "small swings").0, 5.0, "energy");
     }
 }
 
@@ -168,9 +207,16 @@ fn other_dynamics_are_held_to_the_window_of_an_energy_of_eight() {
         let window = (slower * 4.0 * (2.0 / record.optimizer.constants().decay).sqrt(), slower * 8.0);
         let (rung, dimension) = (record.runs[1].intrinsic_lr, instance.loss.dimension());
         for (name, reading, expected) in violations(rung, window, dimension, 0.5 * f64::EPSILON) {
-            let was = std::mem::replace(&mut record.runs[1].readings[2], reading);
+            let was = std::mem::replace(&mut record.runs[1].readings[0], reading);
             assert_near(measured(&judge((&instance, &record)).unwrap(), name).0, expected, name);
-            record.runs[1].readings[2] = was;
+            record.runs[1].readings[0] = was;
+        }
+        // A start at rest makes h₁ = −(1 + 2μ)h₀, twice the bound.
+        let momentum = record.optimizer.constants().momentum;
+        if momentum > 0.0 {
+            let first = record.runs[1].readings[0].displacement;
+            record.runs[1].readings[1].displacement = -(1.0 + 2.0 * momentum) * first;
+            assert_near(measured(&judge((&instance, &record)).unwrap(), "momentum in phase").0, 2.0, "at rest");
         }
     }
 }

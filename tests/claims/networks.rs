@@ -31,7 +31,7 @@ fn every_claim_is_confirmed_on_every_kind_of_network() {
             let evidence = decide(measured, level_of_one(600));
             assert_eq!(evidence.verdict, Verdict::Confirmed, "{} on {}: {}", claim.id, instance.name, evidence.reason);
             for constant in &evidence.estimates {
-                let Some(theory) = constant.theory else { continue };
+                let Some(theory) = constant.theory() else { continue };
                 assert!(
                     constant.estimate.contains(theory),
                     "{}: {} = {:?}",

@@ -2,9 +2,11 @@
 
 use crate::judging::{self, decided, measured, measured_by, stable_record};
 use sharpflow::data::Dataset;
-use sharpflow::measure::ErrorModel;
 use sharpflow::minimizers::MinimizersError;
-use sharpflow_theorems::evidence::{Check, Constant, Hypothesis, Measurement, Outcome, Statement, Verdict};
+use sharpflow_theorems::assumption::Assumption;
+use sharpflow_theorems::evidence::{
+    Check, Constant, Hypothesis, Measurement, Outcome, Rungs, Statement, Values, Verdict,
+};
 use sharpflow_theorems::experiments::{Growth, HeldOut, Scope, StableDescents};
 use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected};
 use sharpflow_theorems::registry::REGISTRY;
@@ -56,14 +58,20 @@ fn a_run_that_stays_refutes_the_exit() {
 }
 
 fn measurement() -> Measurement {
-    let bound =
-        |what: &'static str, ratio| Statement { what: what.into(), check: Check::Bound { ratios: vec![0.5, ratio] } };
+    let bound = |what: &'static str, ratio| Statement { what: what.into(), check: Check::bound([0.5, ratio]) };
     Measurement {
         instance: "made up".into(),
-        hypotheses: vec![Hypothesis { what: "h".into(), measured: 0.5, bound: 1.0, place: String::new() }],
+        hypotheses: vec![Hypothesis {
+            of: Assumption::ScaleInvariance,
+            what: "h".into(),
+            measured: 0.5,
+            bound: 1.0,
+            place: String::new(),
+        }],
         statements: vec![bound("claim", 0.9)],
         twins: vec![bound("twin", 2.0)],
         constants: vec![],
+        sensitivity: vec![],
     }
 }
 
@@ -76,8 +84,8 @@ fn verdicts_are_what_they_say() {
         decided(measurement).verdict
     };
     assert_eq!(with(|m| m.hypotheses[0].measured = 1.1), Verdict::HypothesisFailed);
-    assert_eq!(with(|m| m.statements[0].check = Check::Bound { ratios: vec![0.5, 1.1, 0.5] }), Verdict::Refuted);
-    assert_eq!(with(|m| m.twins[0].check = Check::Bound { ratios: vec![0.9] }), Verdict::Inconclusive);
+    assert_eq!(with(|m| m.statements[0].check = Check::bound([0.5, 1.1, 0.5])), Verdict::Refuted);
+    assert_eq!(with(|m| m.twins[0].check = Check::bound([0.9])), Verdict::Inconclusive);
     assert_eq!(with(|m| m.twins.clear()), Verdict::Inconclusive);
     assert_eq!(with(|m| m.statements.clear()), Verdict::Inconclusive);
     assert!(Verdict::Refuted < Verdict::HypothesisFailed && Verdict::HypothesisFailed < Verdict::Inconclusive);
@@ -86,21 +94,23 @@ fn verdicts_are_what_they_say() {
 /// NaN in any place — first, middle or last — and the absence of data are never a pass.
 #[test]
 fn nan_and_nothing_never_pass() {
-    let order = |points| Check::Order { points, model: ErrorModel::Leading, above: 0.25, holding: None, floor: 0.0 };
+    let order = |points| Check::Order { points, order: 0.5, missed: 0.0, floor: 0.0 };
     for place in 0..3 {
         let mut values = vec![0.5; 3];
         values[place] = f64::NAN;
         let mut measured = measurement();
         measured.hypotheses[0].measured = f64::NAN;
         assert_eq!(decided(measured).verdict, Verdict::HypothesisFailed);
-        for check in [Check::Bound { ratios: values.clone() }, Check::Positive { values }] {
+        let limit =
+            |values: &[f64]| Check::Limit { values: Rungs::finest(|k| vec![values[k]]), expected: 0.5, apart: 1.0 };
+        for check in [limit(&values), Check::bound(values.clone()), Check::Positive { values }] {
             let mut measured = measurement();
             measured.statements[0].check = check;
             assert_eq!(decided(measured).verdict, Verdict::Inconclusive);
         }
     }
     let missing = Check::Missing { reason: "lost".into() };
-    for check in [missing, Check::Bound { ratios: vec![] }, Check::Positive { values: vec![] }, order(vec![])] {
+    for check in [missing, Check::bound([]), Check::Positive { values: vec![] }, order(vec![])] {
         let mut measured = measurement();
         measured.statements[0].check = check.clone();
         assert_eq!(decided(measured).verdict, Verdict::Inconclusive);
@@ -109,7 +119,7 @@ fn nan_and_nothing_never_pass() {
         assert_eq!(decided(measured).twins[0].outcome, Outcome::Undecided, "a twin without data is not rejected");
     }
     let mut measured = measurement();
-    measured.constants = vec![Constant { what: "c".into(), theory: None, values: vec![f64::NAN; 8], bias: 0.0 }];
+    measured.constants = vec![Constant { what: "c".into(), values: Values::Drawn { values: vec![f64::NAN; 8] } }];
     assert!(decided(measured).estimates[0].estimate.value.is_nan());
 }
 
@@ -122,8 +132,7 @@ fn a_diverging_error_is_refuted() {
         parameter: 10f64.powi(-(k as i32 / 8) - 2),
         error: 10f64.powf(0.5 * (k / 8) as f64) * (1.0 + 0.01 * (k % 3) as f64),
     });
-    measured.statements[0].check =
-        Check::Order { points: points.collect(), model: ErrorModel::Leading, above: 0.25, holding: None, floor: 0.0 };
+    measured.statements[0].check = Check::Order { points: points.collect(), order: 0.5, missed: 0.0, floor: 0.0 };
     assert_eq!(decided(measured).verdict, Verdict::Refuted);
 }
 
@@ -146,6 +155,12 @@ fn the_family_shares_its_confidence() {
     assert!((1.0 - level_of_one(146) - 1e-3 / 146.0).abs() < 1e-15);
     let data = Dataset::random(8, 12, 3);
     let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
-    // Two statements, eight twins, five constants.
-    assert_eq!(intervals(&measured("sharpness_reduction_flow", 0, &[instance])[0]), 15);
+    // Phases and rungs are no sample: ladders have no Student interval. The digits' seeds are: nine statements and twins, and as many reports.
+    assert_eq!(intervals(&measured("sharpness_reduction_flow", 0, &[instance])[0]), 0);
+    let drawn = Measurement {
+        statements: vec![Statement { what: "s".into(), check: Check::Positive { values: vec![1.0, 2.0] } }],
+        constants: vec![Constant { what: "c".into(), values: Values::Drawn { values: vec![1.0, 2.0] } }],
+        ..measurement()
+    };
+    assert_eq!(intervals(&drawn), 2);
 }

@@ -18,9 +18,10 @@ fn confirmed_without_the_sphere() {
         assert!(verdicts.clone().any(|(verdict, _)| verdict == Verdict::Confirmed), "{decay}");
         // The constants fitted to a confirmed run's points are the flow's.
         for one in evidence.iter().filter(|e| e.instance.ends_with(decay) && e.verdict == Verdict::Confirmed) {
-            assert_eq!(one.estimates.len(), 5, "{}", one.instance);
+            // Those that its path can tell.
+            assert!(one.estimates.len() <= 5, "{}", one.instance);
             for constant in &one.estimates {
-                assert!(constant.estimate.contains(constant.theory.unwrap()), "{}: {constant:?}", one.instance);
+                assert!(constant.estimate.contains(constant.theory().unwrap()), "{}: {constant:?}", one.instance);
             }
         }
         let allowed = |verdict| matches!(verdict, Verdict::Confirmed | Verdict::HypothesisFailed);

@@ -12,7 +12,7 @@ fn a_period_is_held_to_the_bound_of_the_note() {
     let instance = Instance::new("random".into(), &Dataset::random(8, 12, 3), 1.1, 3).unwrap();
     let record = SwingRecord::new(&instance, &Progress::default()).unwrap();
     let found = measured("slow_period", 0, std::slice::from_ref(&instance)).remove(0);
-    let Check::Bound { ratios } = &found.statements[0].check else { panic!("no bound") };
+    let Check::Bound { ratios, .. } = &found.statements[0].check else { panic!("no bound") };
     let small: Vec<&ShortRun> = record.swings.iter().filter(|run| run.energy == ENERGIES[0]).collect();
     assert_eq!(ratios.len(), small.len());
     for (ratio, run) in ratios.iter().zip(small) {

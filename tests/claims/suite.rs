@@ -65,7 +65,7 @@ fn is_confirmed(claim: &Theorem, instance: Result<Instance, String>, seed: u64) 
 /// Each interval holds the theory's constant; those of ladders and of swings hold little else.
 fn constants_are_known(claim: &Theorem, evidence: &InstanceEvidence) -> Result<(), TestCaseError> {
     for constant in &evidence.estimates {
-        let (Some(theory), estimate) = (constant.theory, constant.estimate) else { continue };
+        let (Some(theory), estimate) = (constant.theory(), constant.estimate) else { continue };
         prop_assert!(estimate.contains(theory), "{} = {:?}", constant.what, estimate);
         if claim.on::<Ladder>().is_some() || claim.on::<Swings>().is_some() {
             prop_assert!(estimate.half_width < 0.1 * theory, "{} = {:?}", constant.what, estimate);

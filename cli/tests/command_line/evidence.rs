@@ -7,7 +7,7 @@ use std::process::Output;
 use crate::folder::Folder;
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use sharpflow_theorems::evidence::{Comparison, Data, SCHEMA, StudyEvidence, read};
+use sharpflow_theorems::evidence::{Check, Comparison, SCHEMA, StudyEvidence, read};
 
 /// Claims with a ladder, a bound and exact identities, on one small regression.
 const CLAIMS: [&str; 3] = ["pinning", "effective_learning_rate", "stability_threshold"];
@@ -206,8 +206,8 @@ fn a_comparison_sees_every_number() {
     assert!(same.differences.is_empty() && same.largest == 0.0 && same.numbers > 1000);
     let changes: [&dyn Fn(&mut StudyEvidence); 12] = [
         &|e| {
-            let data = &mut e.claims[0].instances[0].statements[0].data;
-            if let Data::Order { above, .. } = data { *above = 0.2 } else { panic!("no ladder") }
+            let check = &mut e.claims[0].instances[0].statements[0].check;
+            if let Check::Order { order, .. } = check { *order = 0.6 } else { panic!("no ladder") }
         },
         &|e| e.summary.instances[0].plan.energy_growth += 1e-12,
         &|e| e.claims[0].instances[0].hypotheses[0].hypothesis.measured += 1e-12,
@@ -219,12 +219,12 @@ fn a_comparison_sees_every_number() {
         &|e| e.tables.truncate(1),
         &|e| e.summary.instances[0].plan.intrinsic_lrs[1] *= 1.0 + 1e-12,
         &|e| {
-            let data = &mut e.claims[0].instances[0].statements[0].data;
-            if let Data::Order { points, .. } = data { points[2].error *= 1.0 + 1e-12 } else { panic!("no ladder") }
+            let check = &mut e.claims[0].instances[0].statements[0].check;
+            if let Check::Order { points, .. } = check { points[2].error *= 1.0 + 1e-12 } else { panic!("no ladder") }
         },
         &|e| {
             for decided in e.claims.iter_mut().flat_map(|c| &mut c.instances).flat_map(|i| &mut i.statements) {
-                if let Data::Bound { largest, .. } = &mut decided.data {
+                if let Check::Bound { largest, .. } = &mut decided.check {
                     *largest = f64::NAN;
                 }
             }

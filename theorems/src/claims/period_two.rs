@@ -27,19 +27,20 @@ const FLOOR: f64 = 1e-8;
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
-    let angle = |swing: &Swing| {
+    let tangent = |swing: &Swing| {
         let along = swing.reading.displacement.abs();
         let beside = swing.reading.distance_to_manifold.powi(2) - along * along;
-        beside.max(0.0).sqrt().atan2(along)
+        beside.max(0.0).sqrt() / along
     };
-    let to = |what: &'static str, direction: f64| {
-        falls(what, (instance, record), FLOOR, move |run: &Run| {
-            worst(run.swings_within(horizon).map(|swing| (angle(swing) - direction).abs()))
-        })
+    let lines_up = |what: &'static str| {
+        falls(what, (instance, record), FLOOR, move |run: &Run| worst(run.swings_within(horizon).map(tangent)))
     };
+    let at_half_a_radian = falls("θ - p at half a radian to v₁", (instance, record), FLOOR, |run: &Run| {
+        worst(run.swings_within(horizon).map(|swing| (tangent(swing).atan() - 0.5).abs()))
+    });
     // The same errors, held to another order.
     let of_order = |what: &'static str, other: f64| {
-        let mut statement = to(what, 0.0);
+        let mut statement = lines_up(what);
         if let Check::Order { order, .. } = &mut statement.check {
             *order = other;
         }
@@ -49,11 +50,11 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![
-            to("angle between θ - p and v₁", 0.0),
+            lines_up("tangent of the angle between θ - p and v₁"),
             signs("h changes sign at every step", instance, record, |step| step % 2 == 1),
         ],
         twins: vec![
-            to("θ - p at half a radian to v₁", 0.5),
+            at_half_a_radian,
             of_order("angle of the order ηλ", 1.0),
             signs("h keeps its sign", instance, record, |_| false),
             signs("h changes sign at every second step", instance, record, |step| step % 4 >= 2),

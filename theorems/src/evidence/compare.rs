@@ -156,8 +156,8 @@ impl Comparison {
                 }
             }
             (
-                Check::Bound { trials, largest, median },
-                Check::Bound { trials: trials_b, largest: largest_b, median: median_b },
+                Check::Bound { trials, largest, median, .. },
+                Check::Bound { trials: trials_b, largest: largest_b, median: median_b, .. },
             ) => {
                 self.count(&format!("{at}, trials"), *trials, *trials_b);
                 self.number(&format!("{at}, largest"), *largest, *largest_b, largest.abs().max(1.0));

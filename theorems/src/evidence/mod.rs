@@ -117,6 +117,9 @@ pub enum Check {
         largest: f64,
         #[serde(deserialize_with = "null_is_nan")]
         median: f64,
+        /// All of them, as long as the measurement is in memory.
+        #[serde(skip)]
+        ratios: Vec<f64>,
     },
     /// The limit of values must be `expected`, and must be known better than to `apart`, the distance of the nearest twin.
     Limit {
@@ -137,12 +140,13 @@ pub enum Check {
 impl Check {
     /// A bound, from measured/bound of every trial.
     pub fn bound(ratios: impl IntoIterator<Item = f64>) -> Self {
-        let mut ratios: Vec<f64> = ratios.into_iter().collect();
+        let ratios: Vec<f64> = ratios.into_iter().collect();
         let largest = worst(ratios.iter().copied());
-        ratios.sort_by(f64::total_cmp);
+        let mut sorted = ratios.clone();
+        sorted.sort_by(f64::total_cmp);
         // The middle one, or the larger of the middle two; NaN counts as larger than all.
-        let median = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
-        Self::Bound { trials: ratios.len(), largest, median }
+        let median = sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN);
+        Self::Bound { trials: ratios.len(), largest, median, ratios }
     }
 }
 
@@ -326,7 +330,7 @@ mod tests {
     #[test]
     fn a_bound_keeps_the_largest_and_the_middle_ratio() {
         let kept = |ratios: &[f64]| match Check::bound(ratios.iter().copied()) {
-            Check::Bound { trials, largest, median } => (trials, largest, median),
+            Check::Bound { trials, largest, median, .. } => (trials, largest, median),
             other => panic!("{other:?}"),
         };
         assert_eq!(kept(&[3.0, 1.0, 2.0]), (3, 3.0, 2.0));

@@ -50,7 +50,8 @@ impl Extent {
     /// Plans the runs; `None` where runs that are short enough end too early to show a flow and to tell it from wrong flows.
     ///
     /// The plan takes the first ladder that suffices: the instance's ladder without its finest rung, which takes two thirds of the
-    /// time, the whole ladder, or a ladder of as many rungs that starts one or two rungs lower.
+    /// time, the whole ladder, or a ladder of as many rungs that starts one or two rungs lower. Momentum's next terms are larger, and take
+    /// the whole ladder at least.
     fn of(instance: &Instance, optimizer: &InstanceOptimizer) -> Option<Self> {
         let constants = optimizer.constants();
         let (reach, energy) = small_swings(constants, instance);
@@ -59,7 +60,8 @@ impl Extent {
         let rungs = |from: usize, to: usize| (from..to).map(|k| top * 10f64.powf(-0.5 * k as f64)).collect();
         let count = ladder.len();
         let ladders: [Vec<f64>; 4] = [rungs(0, count - 1), rungs(0, count), rungs(1, count + 1), rungs(2, count + 2)];
-        ladders.into_iter().find_map(|intrinsic_lrs| {
+        let first = usize::from(constants.momentum > 0.0);
+        ladders.into_iter().skip(first).find_map(|intrinsic_lrs| {
             let &finest = intrinsic_lrs.last()?;
             let horizon = reach.min(LONGEST_RUN * finest);
             (horizon >= LEAST_HORIZON && tells(optimizer, instance, horizon, finest)).then_some(Self {
