@@ -36,7 +36,7 @@ pub enum ReportError {
     Plot { name: &'static str, source: PlotError },
 }
 
-/// Writes `report.html`, `tables/*.tex`, `tables/claims.md` and `figures/*.{svg,png,pdf}` into a folder; returns what was written.
+/// Writes `report.html`, `tables/*.tex`, `tables/{claims,sensitivity}.md` and `figures/*.{svg,png,pdf}` into a folder; returns what was written.
 ///
 /// # Errors
 /// A file that cannot be written, a figure that cannot be drawn.
@@ -64,6 +64,7 @@ pub fn write(kept: &Kept, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
         files.push((out.join("tables").join(name), text.into_bytes()));
     }
     files.push((out.join("tables/claims.md"), claims(kept).into_bytes()));
+    files.push((out.join("tables/sensitivity.md"), sensitivity(kept).into_bytes()));
     files.push((out.join("tables/constants.csv"), constants(kept).into_bytes()));
     files.push((out.join("report.html"), page(kept, &shown, &missing).into_bytes()));
     for (path, bytes) in files {

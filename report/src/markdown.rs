@@ -1,6 +1,6 @@
 //! The claims as a table in Markdown, for a README, and their constants as comma-separated values, for plotting elsewhere.
 
-use sharpflow_theorems::evidence::{ClaimEvidence, Kept, Sensitivity, significant};
+use sharpflow_theorems::evidence::{ClaimEvidence, Kept, Sensitivity};
 
 /// A line a claim: what it is, its verdict, and the first thing measured.
 pub fn claims(kept: &Kept) -> String {
@@ -16,24 +16,17 @@ pub fn claims(kept: &Kept) -> String {
     text
 }
 
-/// A line for each constant of each claim: the smallest relative changes, up and down, that the study would notice.
+/// A line for each claim that has constants: the smallest relative change of each, up and down, that the study would notice.
 pub fn sensitivity(kept: &Kept) -> String {
-    let mut text =
-        String::from("| claim | constant | value | noticed from | and from |\n| --- | --- | --- | --- | --- |\n");
-    let percent = |sign: char, change: Option<f64>| match change {
-        Some(change) => format!("{sign}{:.1e} %", 100.0 * change),
-        None => "not noticed".into(),
-    };
+    let mut text = String::from("| claim | smallest change of a constant that is noticed |\n| --- | --- |\n");
+    let percent = |change: Option<f64>| change.map_or("none".into(), |change| format!("{:.1e} %", 100.0 * change));
     for claim in &kept.claims {
-        for Sensitivity { constant, value, up, down } in claim.sensitivity() {
-            let constant = constant.replace('|', "\\|");
-            text += &format!(
-                "| `{}` | {constant} | {} | {} | {} |\n",
-                claim.id,
-                significant(value, 0.0),
-                percent('+', up),
-                percent('−', down)
-            );
+        let constants = claim.sensitivity().into_iter().map(|Sensitivity { constant, up, down, .. }| {
+            format!("{}: +{}, −{}", constant.replace('|', "\\|"), percent(up), percent(down))
+        });
+        let constants: Vec<String> = constants.collect();
+        if !constants.is_empty() {
+            text += &format!("| `{}` | {} |\n", claim.id, constants.join("; "));
         }
     }
     text

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::folder::Folder;
 use serde_json::Value;
-use sharpflow_report::{claims, latex};
+use sharpflow_report::{claims, latex, sensitivity};
 use sharpflow_theorems::evidence::{Kept, read};
 use sharpflow_theorems::registry::REGISTRY;
 
@@ -80,9 +80,38 @@ fn tables_are_in_latex_characters() {
 #[test]
 fn the_readme_tells_what_the_evidence_shows() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let (_, rest) = readme.split_once("<!-- claims: tables/claims.md of a default report -->\n").unwrap();
-    let (table, _) = rest.split_once("<!-- end of claims -->").unwrap();
-    let fresh = claims(&kept());
+    is_up_to_date(&readme, "claims", &claims(&kept()));
+}
+
+/// The same of the table of sensitivities: its constants are those of the evidence, and its changes are not more than twice as small.
+#[test]
+fn the_readme_tells_what_would_be_noticed() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let fresh = sensitivity(&kept());
+    let table = table_of(&readme, "sensitivity");
+    let words = |text: &str| -> Vec<String> {
+        // "+1.2e-3" and "−1.2e-3" are numbers with a sign of their own.
+        text.replace('+', "+ ").replace('−', "− ").split_whitespace().map(str::to_owned).collect()
+    };
+    let (old, new) = (words(table), words(&fresh));
+    for (old, now) in old.iter().zip(&new) {
+        let same = match (old.parse::<f64>(), now.parse::<f64>()) {
+            (Ok(a), Ok(b)) => a <= 2.0 * b && b <= 2.0 * a,
+            _ => old == now,
+        };
+        assert!(same, "stale: {old} is now {now}; the table should be\n{fresh}");
+    }
+    assert_eq!(old.len(), new.len(), "stale: the table should be\n{fresh}");
+}
+
+/// A table of the README, between its marks.
+fn table_of<'a>(readme: &'a str, name: &str) -> &'a str {
+    let (_, rest) = readme.split_once(&format!("<!-- {name}: tables/{name}.md of a default report -->\n")).unwrap();
+    rest.split_once(&format!("<!-- end of {name} -->")).unwrap().0
+}
+
+fn is_up_to_date(readme: &str, name: &str, fresh: &str) {
+    let table = table_of(readme, name);
     let (old, new): (Vec<&str>, Vec<&str>) = (table.split_whitespace().collect(), fresh.split_whitespace().collect());
     let number = |text: &str| text.trim_end_matches(',').parse::<f64>().ok();
     for (k, (old, now)) in old.iter().zip(&new).enumerate() {

@@ -7,7 +7,7 @@ use super::{ClaimEvidence, Name, Verdict};
 use crate::instance::Plan;
 
 /// The format of evidence folders, documented in `docs/evidence.md`.
-pub const SCHEMA: &str = "sharpflow-evidence/2";
+pub const SCHEMA: &str = "sharpflow-evidence/3";
 
 /// Whether all that was asked was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
