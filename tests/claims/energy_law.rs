@@ -1,7 +1,7 @@
 use crate::judging;
 use sharpflow::data::Dataset;
 use sharpflow_theorems::evidence::{Check, Verdict};
-use sharpflow_theorems::experiments::{Growth, GrowthRecord, OPTIMIZERS, PERIOD_READINGS};
+use sharpflow_theorems::experiments::{Growth, GrowthRecord, OPTIMIZERS};
 use sharpflow_theorems::instance::{FAMILIES, Instance, integral};
 use sharpflow_theorems::progress::Progress;
 
@@ -100,8 +100,8 @@ fn a_growth_that_is_hardly_known_confirms_nothing() {
     let verdicts = [0.0, 0.02, 0.02, 0.02].map(|more: f64| {
         for (k, run) in record.runs.iter_mut().filter(|run| run.intrinsic_lr == finest).enumerate() {
             let scatter = if k % 2 == 0 { more } else { -more };
-            let last = run.readings.len() / PERIOD_READINGS * PERIOD_READINGS;
-            run.readings[last - PERIOD_READINGS..last].iter_mut().for_each(|swung| swung.energy *= scatter.exp());
+            let end = run.readings.last().unwrap().tau;
+            run.readings.iter_mut().for_each(|swung| swung.energy *= (scatter * swung.tau / end).exp());
         }
         let evidence = judging::decided(judge((&instance, &record)).unwrap());
         let first = &evidence.statements[0];

@@ -1,12 +1,12 @@
 //! Whether the oscillation at the edge of stability dies out or grows.
 
-use sharpflow::descent::{EdgeConstants, EdgeStart};
+use sharpflow::descent::EdgeConstants;
 use sharpflow::minimizers::EnergyLaw;
 
 use crate::assumption::AT_THE_EDGE;
 use crate::evidence::{Check, Constant, Measurement, Name, Rungs, Statement, Strength, Values};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Energy, Growth, GrowthRecord, GrowthRun, PERIOD_READINGS, Swung, name_on, of_growth};
+use crate::experiments::{Energy, Growth, GrowthRecord, GrowthRun, name_on, of_growth};
 use crate::instance::{Instance, integral};
 use crate::sensitivity::{noticed, tells};
 use crate::theorem::{BEYOND, Concerns, Theorem};
@@ -112,20 +112,17 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     let mut energies: Vec<f64> = record.rung(0).map(|run| run.start_energy).collect();
     energies.sort_by(f64::total_cmp);
     energies.dedup();
-    // The gain of R from the first period to the last, as measured and as predicted by a rate. The law says how long these periods are.
-    let gain = |run: &GrowthRun, rate: Rate, coordinate: Coordinate| {
-        let energies = [run.start_energy, Energy::of(run.start_energy).after(moved(LAW, end))];
-        let [(from, first), (to, last)] = ends(run, energies, coordinate);
-        (last - first, moved(rate, to) - moved(rate, from))
+    // How far R − ∫κ dτ drifts over the window: that of a line through all readings, so that what oscillates within periods averages out.
+    let drift = |run: &GrowthRun, rate: Rate, coordinate: Coordinate| {
+        let differences =
+            run.readings.iter().map(|swung| (swung.tau, coordinate(swung.energy) - moved(rate, swung.tau)));
+        slope(differences) * end
     };
     let rungs = |energy: f64, of: &dyn Fn(&GrowthRun) -> f64| {
         Rungs::finest(|k| record.rung(k).filter(|run| run.start_energy == energy).map(of).collect())
     };
     let follows = |what: Name, energy: f64, rate: Rate, coordinate: Coordinate| {
-        let values = rungs(energy, &|run| {
-            let (gained, predicted) = gain(run, rate, coordinate);
-            gained - predicted
-        });
+        let values = rungs(energy, &|run| drift(run, rate, coordinate));
         Statement { what, check: Check::Limit { values, expected: 0.0, apart: KNOWN } }
     };
     let predicted = moved(LAW, end);
@@ -147,12 +144,9 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
             told.map(|&(what, other)| follows(format!("{what}, from e = {energy}").into(), energy, LAW, other)),
         );
     }
-    let ratio = |run: &GrowthRun| {
-        let (gained, predicted) = gain(run, LAW, law_of_all_swings);
-        gained / predicted
-    };
+    let ratio = |run: &GrowthRun| 1.0 + drift(run, LAW, law_of_all_swings) / predicted;
     let statement = |&energy: &f64| {
-        follows(format!("gain of R(e) over ∫κ dτ, from e = {energy}").into(), energy, LAW, law_of_all_swings)
+        follows(format!("drift of R(e) - ∫κ dτ, from e = {energy}").into(), energy, LAW, law_of_all_swings)
     };
     Ok(Measurement {
         instance: name_on(record.optimizer, instance),
@@ -185,20 +179,12 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     })
 }
 
-/// Means of a coordinate of the energy over the first period and the last, each after the τ of its middle. NaN where they overlap.
-fn ends(run: &GrowthRun, energies: [f64; 2], coordinate: Coordinate) -> [(f64, f64); 2] {
-    let readings = |energy: f64| {
-        let longer = EdgeStart::period(run.intrinsic_lr, energy) / EdgeStart::period(run.intrinsic_lr, 0.0);
-        (PERIOD_READINGS as f64 * longer).round() as usize
-    };
-    let [first, last] = energies.map(readings);
-    if first + last > run.readings.len() {
-        return [(f64::NAN, f64::NAN); 2];
-    }
-    let mean = |period: &[Swung]| {
-        let n = period.len() as f64;
-        let energy = period.iter().map(|swung| coordinate(swung.energy)).sum::<f64>() / n;
-        (period.iter().map(|swung| swung.tau).sum::<f64>() / n, energy)
-    };
-    [mean(&run.readings[..first]), mean(&run.readings[run.readings.len() - last..])]
+/// The slope of a line through points, by least squares.
+fn slope(points: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+    let (count, x, y) = points.clone().fold((0.0, 0.0, 0.0), |(n, x, y), point| (n + 1.0, x + point.0, y + point.1));
+    let (x, y) = (x / count, y / count);
+    let (along, square) = points.fold((0.0, 0.0), |(along, square), point| {
+        (along + (point.0 - x) * (point.1 - y), square + (point.0 - x).powi(2))
+    });
+    along / square
 }

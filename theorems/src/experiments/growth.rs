@@ -32,7 +32,7 @@ const CHANGES: f64 = 0.5;
 /// The most that the late answers of normal directions may add to log e on the finest rung (`energy_law.md`).
 const LATE: f64 = 0.01;
 /// Readings of a period.
-pub const READINGS: usize = 12;
+const READINGS: usize = 12;
 const RUNGS: i32 = 5;
 /// The number of quarter-decade shifts that are tried to bring a ladder within `LATE`; at the last shift its runs are too long.
 const LOWER: i32 = 16;

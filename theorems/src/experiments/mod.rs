@@ -17,9 +17,7 @@ mod starts;
 mod swings;
 
 pub use dynamics::{DYNAMICS_READINGS, DynamicsRecord, OtherDynamics, OtherRun};
-pub use growth::{
-    ENERGIES as GROWTH_ENERGIES, Energy, Growth, GrowthRecord, GrowthRun, READINGS as PERIOD_READINGS, Swung,
-};
+pub use growth::{ENERGIES as GROWTH_ENERGIES, Energy, Growth, GrowthRecord, GrowthRun, Swung};
 pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, RATES, SEEDS, SeedRecord};
 pub use identities::{FloatTrial, Identities, IdentityRecord};
 pub use ladder::{Ladder, LadderRecord, Run, Swing};
