@@ -2,7 +2,7 @@
 
 use crate::common::normal_vector;
 use sharpflow::arithmetic::{Float, dot, norm};
-use sharpflow::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, MOST_DENSE, largest_eigenpairs};
+use sharpflow::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::network::NetworkLoss;
 use sharpflow::network::zoo::find;
@@ -98,12 +98,17 @@ fn what_a_plain_iteration_cannot_bear_has_an_answer() {
         out[3] = if calls == 20 { f64::INFINITY } else { out[3] };
     };
     assert_eq!(largest_eigenpairs(n, later, &OPTIONS, None), Err(KrylovError::NotFinite { product: 20 }));
-    // Few dimensions.
-    for n in [1, 2, 63, 64, 65, MOST_DENSE, MOST_DENSE + 1] {
-        let diagonal: Vec<f64> = (0..n).map(|k| 1.0 - k as f64).collect();
-        let asked = KrylovOptions { pairs: 2.min(n), ..OPTIONS };
-        let found = of_diagonal(&diagonal, &asked, None).unwrap();
-        check(&found, &[1.0, 0.0][..asked.pairs], n as f64);
+    // Few dimensions, by Lanczos' method alone and densely.
+    for n in [1, 2, 3, 5, 31, 32, 33, 63, 64, 65, 128, 129] {
+        for dense_up_to in [0, 128] {
+            let diagonal: Vec<f64> = (0..n).map(|k| 1.0 - k as f64).collect();
+            let asked = KrylovOptions { pairs: 2.min(n), dense_up_to, ..OPTIONS };
+            let found = of_diagonal(&diagonal, &asked, None).unwrap();
+            check(&found, &[1.0, 0.0][..asked.pairs], n as f64);
+            // A dense decomposition asks for every column, and then for one more product a pair.
+            let columns = if n <= dense_up_to { Some(n + asked.pairs) } else { None };
+            assert!(columns.is_none_or(|columns| found.products == columns), "{n}: {} products", found.products);
+        }
     }
     // Sizes whose squares are still numbers.
     for size in [1e-100, 1e100] {
@@ -133,7 +138,6 @@ fn no_convergence_is_no_pass() {
 fn check_network<T: Float>(name: &str, sizes: &[(&str, usize)], tolerance: f64) {
     let network = find(name).unwrap().network(sizes).unwrap();
     let loss = NetworkLoss::<T>::new(&network).unwrap();
-    assert!(loss.dimension() > MOST_DENSE);
     let mut theta: Vec<T> = normal_vector(loss.dimension(), 5).into_iter().map(T::from_f64).collect();
     project(&mut theta);
     let mut derivatives = Derivatives::new(&loss);

@@ -2,6 +2,7 @@
 
 use sharpflow::arithmetic::distance;
 use sharpflow::dense::symmetric_eigen;
+use sharpflow::descent::EdgeConstants;
 use sharpflow::measure::worst;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::project;
@@ -11,7 +12,7 @@ use crate::checks::falls;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
 use crate::experiments::{Ladder, LadderRecord, of_regression};
-use crate::instance::{Instance, Regression, convergence_window};
+use crate::instance::{Instance, LARGEST_ENERGY, Regression, START_ENERGY, convergence_window};
 use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
@@ -36,6 +37,12 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     if !instance.plan.to_convergence {
         let why = format!("{}: its runs are too long to reach the claim's window", instance.name);
         return Err(NotJudged::Because(why));
+    }
+    let finest = instance.plan.intrinsic_lrs[instance.plan.intrinsic_lrs.len() - 1];
+    let grows = EdgeConstants::GRADIENT_DESCENT.energy_rate(&instance.path[0].law) * convergence_window(finest).1;
+    if START_ENERGY * grows.exp() > LARGEST_ENERGY {
+        let why = "the energy law lets swings grow too large before the claim's window ends";
+        return Err(NotJudged::Because(format!("{}: {why}", instance.name)));
     }
     // The sup of ‖θ − target‖ over each run's last window.
     let order = |what: &'static str, target: &[f64]| {

@@ -217,3 +217,51 @@ fn claim_evidence(
         not_judged,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::find;
+
+    fn verdict_on(instances: &[(&str, Verdict)]) -> (Verdict, String) {
+        let source = Source::BuiltIn;
+        let study = Study { claims: vec![], population: Population { seed: 0, regressions: 3, networks: 1, source } };
+        let of = |&(instance, verdict): &(&str, Verdict)| InstanceEvidence {
+            instance: instance.into(),
+            verdict,
+            reason: String::new(),
+            hypotheses: vec![],
+            statements: vec![],
+            twins: vec![],
+            estimates: vec![],
+            sensitivity: vec![],
+        };
+        let names = ["one", "two", "three", "three more"].map(String::from);
+        let judged = (instances.iter().map(of).collect(), vec![]);
+        let found = claim_evidence(&study, Status::Complete, find("heavy_ball").unwrap(), judged, &names);
+        (found.verdict, found.reason)
+    }
+
+    /// Several optimizers on one instance are one instance, and three different ones are needed.
+    #[test]
+    fn three_distinct_instances_are_needed() {
+        let confirmed = |name| (name, Verdict::Confirmed);
+        let variants = ["one", "one, μ = 0.25", "two, μ = 0.25", "two, μ = 0.5"].map(confirmed);
+        assert_eq!(verdict_on(&variants), (Verdict::Inconclusive, "judged on 2 instances, 3 are needed".into()));
+        let distinct = ["one, μ = 0.25", "two", "three more, μ = 0.5"].map(confirmed);
+        assert_eq!(verdict_on(&distinct).0, Verdict::Confirmed);
+    }
+
+    /// A claim whose hypotheses fail on most of what was tried is not confirmed on the rest.
+    #[test]
+    fn hypotheses_must_hold_on_most() {
+        let mut all: Vec<_> = ["one", "two", "three"].map(|name| (name, Verdict::Confirmed)).to_vec();
+        let failed = |k: usize| ["a", "b", "c", "d"][k];
+        all.extend((0..3).map(|k| (failed(k), Verdict::HypothesisFailed)));
+        assert_eq!(verdict_on(&all).0, Verdict::Confirmed);
+        all.push((failed(3), Verdict::HypothesisFailed));
+        let (verdict, reason) = verdict_on(&all);
+        assert_eq!(verdict, Verdict::Inconclusive);
+        assert_eq!(reason, "its hypotheses failed on 4 of 7 instances");
+    }
+}
