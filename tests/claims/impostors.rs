@@ -189,7 +189,8 @@ fn a_stiffness_off_by_2_percent_is_refuted() {
 
 #[test]
 fn a_hidden_momentum_of_0_02_is_refuted() {
-    refuted(Otherwise::Momentum, 1e5, &["pinning", "equilibrium_norm"]);
+    // Momentum adds 32μ/(1−μ)² to κ: long runs end at rounding, and short ones show the law of another optimizer.
+    refuted(Otherwise::Momentum, 1e5, &["mean_square"]);
 }
 
 #[test]

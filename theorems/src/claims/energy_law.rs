@@ -1,5 +1,7 @@
 //! Whether the oscillation at the edge of stability dies out or grows.
 
+use std::f64::consts::PI;
+
 use sharpflow::descent::EdgeConstants;
 use sharpflow::minimizers::EnergyLaw;
 
@@ -112,10 +114,12 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     let mut energies: Vec<f64> = record.rung(0).map(|run| run.start_energy).collect();
     energies.sort_by(f64::total_cmp);
     energies.dedup();
-    // How far R − ∫κ dτ drifts over the window: that of a line through all readings, so that what oscillates within periods averages out.
+    // How far R − ∫κ dτ drifts over the window: that of a line through all readings.
     let drift = |run: &GrowthRun, rate: Rate, coordinate: Coordinate| {
-        let differences =
-            run.readings.iter().map(|swung| (swung.tau, coordinate(swung.energy) - moved(rate, swung.tau)));
+        let differences = run.readings.iter().map(|swung| {
+            let taper = (PI * swung.tau / end).sin().powi(2);
+            [taper, swung.tau, coordinate(swung.energy) - moved(rate, swung.tau)]
+        });
         slope(differences) * end
     };
     let rungs = |energy: f64, of: &dyn Fn(&GrowthRun) -> f64| {
@@ -179,12 +183,13 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     })
 }
 
-/// The slope of a line through points, by least squares.
-fn slope(points: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
-    let (count, x, y) = points.clone().fold((0.0, 0.0, 0.0), |(n, x, y), point| (n + 1.0, x + point.0, y + point.1));
-    let (x, y) = (x / count, y / count);
-    let (along, square) = points.fold((0.0, 0.0), |(along, square), point| {
-        (along + (point.0 - x) * (point.1 - y), square + (point.0 - x).powi(2))
+/// The slope of a line through points (weight, x, y), by least squares. With weights that go to 0 smoothly at both ends, what oscillates
+/// within the n periods of a window moves the slope by n⁻³ of itself, where equal weights would let n⁻¹ through.
+fn slope(points: impl Iterator<Item = [f64; 3]> + Clone) -> f64 {
+    let sums = points.clone().fold([0.0; 3], |[n, x, y], [weight, a, b]| [n + weight, x + weight * a, y + weight * b]);
+    let (x, y) = (sums[1] / sums[0], sums[2] / sums[0]);
+    let (along, square) = points.fold((0.0, 0.0), |(along, square), [weight, a, b]| {
+        (along + weight * (a - x) * (b - y), square + weight * (a - x).powi(2))
     });
     along / square
 }

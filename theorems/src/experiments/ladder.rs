@@ -296,7 +296,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     };
     // |δ| of a swing of energy e is at most √(8ηλe), and the energy law says how far e grows.
     let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
-    let offset = (8.0 * coarsest * START_ENERGY * instance.plan.energy_growth.exp()).sqrt();
+    let offset = (8.0 * coarsest * START_ENERGY * instance.plan.energy_growth.max(0.0).exp()).sqrt();
     vec![
         lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
         largest(
