@@ -10,7 +10,9 @@ use super::starts::{Descents, Sight, gradient_descent, phase, side_by_side, watc
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
-use crate::instance::{Instance, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window};
+use crate::instance::{
+    Instance, LARGEST_ENERGY, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window,
+};
 use crate::population::Population;
 use crate::progress::Progress;
 
@@ -215,7 +217,13 @@ fn runs_of(
     let swing = (slow_period(intrinsic_lr) / instance.reading().of_period) as u64 | 1;
     let due = |step: u64| step <= WATCHED || step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let mut watches: Vec<StepWatch<'_>> = (0..STARTS).map(|_| StepWatch::new(instance, intrinsic_lr)).collect();
-    let kept = |step: u64| step.is_multiple_of(stride) && (step <= flow_end || step >= window_start);
+    // A swing that dies out is largest in its first period, and one that grows in its last: the stride may step over both.
+    let period = EdgeStart::period(intrinsic_lr, LARGEST_ENERGY) as u64;
+    let near_an_end = |step: u64| step <= period || (step <= flow_end && flow_end - step <= period);
+    let kept = |step: u64| {
+        (step.is_multiple_of(stride) && (step <= flow_end || step >= window_start))
+            || (step.is_multiple_of(swing) && near_an_end(step))
+    };
     watch_starts(instance, descent.as_mut(), steps, due, progress, |start, step, seen| {
         let (made, oscillation) = &mut made[start];
         let tau = step as f64 * intrinsic_lr;
