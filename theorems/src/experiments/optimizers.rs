@@ -2,9 +2,7 @@
 
 use std::array;
 
-use sharpflow::arithmetic::dot;
 use sharpflow::descent::{Descent, EdgeDescent, EdgePlace, Momentum, Optimizer, Rmsprop, StepError, WeightDecay};
-use sharpflow::loss::Derivatives;
 
 use super::starts::{Starts, phase};
 use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, STARTS};
@@ -41,13 +39,11 @@ pub(super) fn descend<'a>(
     intrinsic_lr: f64,
     swings: [(f64, f64); STARTS],
 ) -> Result<Box<dyn Descent<Starts> + 'a>, StepError> {
-    let (geometry, mut third) = (&instance.geometry, vec![0.0; instance.start.len()]);
-    Derivatives::new(&instance.loss).third_derivative(&instance.start, &geometry.direction, &mut third);
     let place = EdgePlace {
         point: &instance.start,
-        geometry,
+        geometry: &instance.geometry,
         law: instance.path[0].law,
-        skewness: dot(&third, &geometry.direction) / geometry.sharpness,
+        skewness: instance.skewness(),
         space: &instance.loss.space(),
     };
     optimizer.descend(&instance.loss, &place, intrinsic_lr, swings)

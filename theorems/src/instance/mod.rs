@@ -9,12 +9,12 @@ mod smooth;
 mod unfit;
 
 use serde::{Deserialize, Serialize};
-use sharpflow::arithmetic::distance;
+use sharpflow::arithmetic::{distance, dot};
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::dense::Eigen;
 use sharpflow::descent::StepError;
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
-use sharpflow::loss::LinearRegression;
+use sharpflow::loss::{Derivatives, LinearRegression};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
@@ -386,6 +386,13 @@ impl Instance {
             Some(regression) => Ok(regression.minimizers.normal_eigenpairs(point)),
             None => self.loss.numeric_minimizers(self.rank).normal_eigenpairs(point),
         }
+    }
+
+    /// α = ⟨∇³L[v₁, v₁], v₁⟩/λ₁ at the start: an oscillation along v₁ is one of h + ½αh².
+    pub fn skewness(&self) -> f64 {
+        let (direction, mut third) = (&self.geometry.direction, vec![0.0; self.start.len()]);
+        Derivatives::new(&self.loss).third_derivative(&self.start, direction, &mut third);
+        dot(&third, direction) / self.geometry.sharpness
     }
 
     /// The rank of ∇²L on Γ.
