@@ -1,6 +1,6 @@
 //! Bounds over the whole sphere, by interval arithmetic: of a loss, and of its spherical sharpness.
 //!
-//! For losses of a few weights, smooth on all of S and made of field operations and roots. Derivation: `proofs-notes/descent_lemma.md`.
+//! For losses of a few weights, smooth on all of S and made of field operations and roots. Derivation: `proofs-notes/loss_range.md`.
 //!
 //! ```
 //! use sharpflow::enclosure::SphereBounds;
@@ -106,13 +106,17 @@ pub fn largest_sharpness<L: Loss<Enclosure>>(loss: &L, kind: HessianKind) -> Res
                 }
             }
         }
-        let scaled = Mat::from_fn(dimension, dimension, |i, j| hessian[(i, j)] * square);
-        largest_eigenvalue(&scaled)
+        // Both entries of a pair enclose the same number.
+        let both = |i: usize, j: usize| {
+            let (a, b) = (hessian[(i, j)] * square, hessian[(j, i)] * square);
+            Enclosure::new(a.lower.max(b.lower), a.upper.min(b.upper))
+        };
+        largest_eigenvalue(&Mat::from_fn(dimension, dimension, both))
     })
 }
 
-/// Encloses the largest eigenvalue of every symmetric matrix of the intervals. The eigensolver only proposes vectors V; the rest is interval
-/// arithmetic, which holds in any dimension (`proofs-notes/descent_lemma.md`):
+/// Encloses the largest eigenvalue of every symmetric matrix of the intervals, which are symmetric themselves. The eigensolver only proposes vectors V; the rest is interval
+/// arithmetic, which holds in any dimension (`proofs-notes/loss_range.md`):
 /// * λ₁(M) = max yᵀBy/yᵀCy over y, with B = VᵀMV and C = VᵀV, where M is the middle. Row sums bound B's eigenvalues from above and C's on both sides
 ///   (Gershgorin), if the latter are positive; the first vector's quotient bounds λ₁ from below.
 /// * By Weyl's inequality no matrix of the intervals has an eigenvalue farther from M's than the Frobenius norm of the radii.

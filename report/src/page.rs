@@ -53,7 +53,7 @@ pub(super) fn page(kept: &Kept, figures: &[Drawn], missing: &[String]) -> String
                 }
                 h2 { "Claims" }
                 p.soft {
-                    "A claim is confirmed when its hypotheses, measured along every run, hold, its checks pass, and the same data reject "
+                    "A claim is confirmed when its hypotheses hold, its checks pass, its constants lie in their intervals, and the same data reject "
                     "every wrong twin: the same formula with a constant changed."
                 }
                 @for claim in &kept.claims { (of_claim(claim)) }

@@ -95,9 +95,10 @@ pub struct LadderPoint {
     pub error: f64,
 }
 
-/// The largest part of an oscillation's amplitude by which `count` evenly spaced readings of a period miss its peak: 1 − cos(π/count).
+/// By how much the logarithm of an oscillation's peak may exceed that of the largest of `count` > 2 evenly spaced readings of a period:
+/// −log cos(π/count).
 pub fn missed_peak(count: f64) -> f64 {
-    1.0 - (std::f64::consts::PI / count).cos()
+    -(std::f64::consts::PI / count).cos().ln()
 }
 
 /// Fits the order a of the largest error over all starts, by least squares on log error = log C + a·log parameter + c·√parameter.
@@ -177,11 +178,11 @@ fn fit_rungs(rungs: &[Rung]) -> (Interval, f64) {
 ///
 /// The means over the starts are extrapolated by the term √parameter of their error, from the two finest rungs. The bounds add three parts
 /// (`proofs-notes/README.md`):
-/// * one and a half times what an extrapolation by the next term, from three rungs, would change. If each later term is at most half as large as
-///   the term before it, all later terms together are no larger;
+/// * twice what a second extrapolation, by the next term from three rungs, would change. If each further extrapolation changes the value by at most
+///   half as much as the one before it, all of them together change it by no more;
 /// * what a mean over evenly spaced phases misses: half the difference between the means over every second phase, or the change of the mean if
 ///   one start is left out, whichever is larger. It is at most of the order of the leading term, so that the rung where it is largest
-///   speaks for all;
+///   speaks for all. Fewer than four starts cannot see a second harmonic, which is taken to be half of the leading term at most;
 /// * `error`.
 ///
 /// # Errors
@@ -216,7 +217,9 @@ pub fn limit(rungs: &[Vec<f64>], ratio: f64, error: f64) -> Result<Interval, Sta
     // In units of the finest rung's √parameter.
     let missed = worst([0, 1, 2].map(|k| missed_of(k) * falls.powi(k as i32)));
     let sampling = missed * (1.0 + first + first / falls);
-    Ok(Interval { value: once, half_width: 1.5 * next.abs() + sampling + error })
+    // Fewer than four phases leave the second harmonic where it is.
+    let unseen = if rungs[0].len() < 4 { 0.5 * (once - means[0]).abs() } else { 0.0 };
+    Ok(Interval { value: once, half_width: 2.0 * next.abs() + sampling + unseen + error })
 }
 
 fn check_ladder(points: &[LadderPoint], floor: f64) -> Result<(), StatisticsError> {
@@ -337,8 +340,11 @@ mod tests {
         for (slope, next) in [(3.0, 0.0), (-3.0, 5.0)] {
             let found = limit(&[0, 1, 2].map(|k| rung(k, [slope, next, 2.0])), ratio, 0.0).unwrap();
             assert_relative_eq!(found.value, 2.0 - next * x / r, max_relative = 1e-12);
-            assert_relative_eq!(found.half_width, 1.5 * next * x / r + sampling, max_relative = 1e-8);
+            assert_relative_eq!(found.half_width, 2.0 * next * x / r + sampling, max_relative = 1e-8);
         }
+        // Two starts that agree see no second harmonic: half of the 3√x that is extrapolated.
+        let two = limit(&[0, 1, 2].map(|k| rung(k, [3.0, 0.0, 0.0])[..2].to_vec()), ratio, 0.0).unwrap();
+        assert_relative_eq!(two.half_width, 0.5 * 3.0 * x.sqrt(), max_relative = 1e-9);
         // A limit that is another one is excluded.
         assert!(!limit(&[0, 1, 2].map(|k| rung(k, [3.0, 5.0, 2.0])), ratio, 1e-4).unwrap().contains(2.02));
         assert!(matches!(

@@ -13,7 +13,7 @@ pub struct EnergyLaw {
     /// ‖G‖².
     pub log_gradient_square: f64,
     /// q = ∇⁴L(v₁, v₁, v₁, v₁)/(3λ₁) − Σ_k ⟨∇³L[v₁, v₁], u_k⟩²/(λ₁λ_k) over the normal eigenpairs (λ_k, u_k): an oscillation of
-    /// amplitude h along v₁ centres δ = η̃λ₁ − 2 at −q h².
+    /// amplitude h along v₁ shifts δ = η̃λ₁ − 2 by −q h²; [`EnergyLaw::centre`] has the whole shift.
     pub quartic: f64,
     /// ⟨G, ∇_Γ‖G‖²⟩.
     pub slope_along_gradient: f64,

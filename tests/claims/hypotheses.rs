@@ -250,7 +250,7 @@ fn places_of_the_path_are_held_to_a_simple_sharpness_and_its_value() {
         let mut double = instance.clone();
         double.path[3].geometry.next_sharpness = 0.9995 * double.path[3].geometry.sharpness;
         let (found, place) = measured(&judge(&double).unwrap(), "λ₁ is simple");
-        assert_near(found, 0.9995 / 0.999, "λ₂ over λ₁");
+        assert_near(found, 0.9995 / 0.999, "λ₂ over 0.999λ₁");
         assert_eq!(place, format!("at τ = {:.3}", double.path[3].tau));
 
         let mut wrong = instance.clone();

@@ -155,7 +155,7 @@ fn the_family_shares_its_confidence() {
     assert!((1.0 - level_of_one(146) - 1e-3 / 146.0).abs() < 1e-15);
     let data = Dataset::random(8, 12, 3);
     let instance = Instance::new("random".into(), &data, 1.1, 3).unwrap();
-    // Phases and rungs are no sample: ladders have no Student interval. The digits' seeds are: nine statements and twins, and as many reports.
+    // Phases and rungs are no sample: ladders have no Student interval. Values of drawn seeds have one each.
     assert_eq!(intervals(&measured("sharpness_reduction_flow", 0, &[instance])[0]), 0);
     let drawn = Measurement {
         statements: vec![Statement { what: "s".into(), check: Check::Positive { values: vec![1.0, 2.0] } }],

@@ -67,8 +67,10 @@ impl Assumption {
     /// The hypothesis in a sentence.
     pub fn says(self) -> &'static str {
         match self {
-            GradientDescent => "every step is one of gradient descent with weight decay on the loss",
-            ScaleInvariance => "the loss is scale-invariant",
+            GradientDescent => {
+                "the runs are gradient descent with weight decay on the loss: each of the first 20 steps is"
+            }
+            ScaleInvariance => "the loss is scale-invariant, where Γ lies on the sphere",
             ConstantRank => "the rank of ∇²L is constant along Γ, and λ₁ is the same by another route",
             SimpleSharpness => "λ₁ is simple along the predicted path",
             StartAtTheEdge => "the start is within O(√(ηλ)) of Γ and of the edge, and its energy is bounded",

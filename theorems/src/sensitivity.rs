@@ -21,8 +21,10 @@ const HALVINGS: usize = 9;
 /// with a changed constant. A bound that is only made weaker always passes, so that no change of it is noticed.
 pub(crate) fn noticed(constant: impl Into<Name>, value: f64, check: impl Fn(f64) -> Check) -> Sensitivity {
     let passes = |change: f64| outcome(&check(value * (1.0 + change)), FAMILY_CONFIDENCE) == Outcome::Passes;
+    // What does not pass as it is tells nothing of changes.
+    let is_told = passes(0.0);
     let smallest = |sign: f64| {
-        if passes(sign * LARGEST) {
+        if !is_told || passes(sign * LARGEST) {
             return None;
         }
         let (mut low, mut high) = (SMALLEST, LARGEST);
@@ -47,5 +49,7 @@ mod tests {
         assert!(near(both.up, 0.005) && near(both.down, 0.005), "{both:?}");
         let below = noticed("2", 2.0, |x| Check::bound([1.9 / x]));
         assert!(below.up.is_none() && near(below.down, 0.05), "{below:?}");
+        let undecided = noticed("2", 2.0, |_| Check::bound([]));
+        assert!(undecided.up.is_none() && undecided.down.is_none());
     }
 }

@@ -146,7 +146,7 @@ fn missed(energy: f64) -> f64 {
     let turn = EdgeStart::at_energy(1.0, energy, 0.0).kick;
     let half = 2.0 * turn * EdgeStart::period(1.0, energy) / (2.0 * SWING_READINGS);
     let [near, far] = [half, 3.0 * half].map(|t| -2.0 * t.cosh().ln());
-    1.0 - (near + 0.125 * (near - far)).exp() + missed_peak(SWING_READINGS)
+    -near - 0.125 * (near - far) + missed_peak(SWING_READINGS)
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn judge(instance: &Instance) -> Judged {
             multiplier("multiplier 1.001 - η̃λ₁", &|product| 1.001 - product),
             grows("distance to Γ, threshold at 1.9", 2.0 / 1.9),
             grows("distance to Γ, threshold at 2.1", 2.0 / 2.1),
-            grows("distance to Γ, threshold at 2.002", 2.0 / 2.002),
+            grows("distance to Γ, threshold at 2.02", 2.0 / 2.02),
         ],
         constants: vec![],
         sensitivity: vec![
@@ -145,7 +145,8 @@ impl Aside {
         // no error grow by more than this.
         let grows = (1.0 - product).abs().max(1.0).powi(STEPS as i32);
         let neglected = effective * norm(&third) + (1.0 + product) * ASIDE * ASIDE;
-        let rounding = 2.0 * dense_rounding::<f64>(dimension) * (1.0 + product);
+        let rounding = 2.0 * dense_rounding::<f64>(dimension) * (1.0 + product)
+            + product * instance.loss.curvature_rounding(place);
         let bound = STEPS as f64 * grows * grows * (2.0 * neglected + rounding);
         let products = normal.values.iter().map(|value| effective * value).collect();
         Ok(Self { distance, bound, part, products })

@@ -121,7 +121,7 @@ impl<'a> Pooled<'a> {
             if wider(worst.1.estimate.half_width, one.1.estimate.half_width) { one } else { worst }
         })?;
         // An exact estimate, of half-width 0, would have all the weight there is.
-        let weight = |interval: &Interval| 1.0 / interval.half_width.max(f64::MIN_POSITIVE.sqrt()).powi(2);
+        let weight = |interval: &Interval| 1.0 / interval.half_width.max(1e-100).powi(2);
         let sum = |of: &dyn Fn(&Interval) -> f64| kind.iter().map(|(_, one)| of(&one.estimate)).sum::<f64>();
         let total = sum(&weight);
         let value = sum(&|one| weight(one) * one.value) / total;

@@ -196,6 +196,11 @@ pub struct Constant {
 pub enum Values {
     /// A constant of the theory: the limit of values on a ladder. `apart` is the distance of its nearest twin.
     Limit { values: Rungs, theory: f64, apart: f64 },
+    /// A plain report: a number that follows from what was done, and has no error.
+    Computed {
+        #[serde(deserialize_with = "null_is_nan")]
+        value: f64,
+    },
     /// A plain report: values of independent draws.
     Drawn {
         #[serde(deserialize_with = "nulls_are_nan")]
@@ -266,7 +271,7 @@ pub struct Estimate {
 impl Estimate {
     /// The relative changes of the theory's value that the interval would exclude.
     pub fn sensitivity(&self) -> Option<Sensitivity> {
-        let theory = self.theory().filter(|theory| *theory != 0.0)?;
+        let theory = self.theory().filter(|theory| *theory != 0.0 && self.estimate.contains(*theory))?;
         let excluded = |away: f64| (away.is_finite()).then_some(away / theory.abs());
         let (above, below) = (self.estimate.upper() - theory, theory - self.estimate.lower());
         // A relative change upwards moves a negative value down.
@@ -278,7 +283,7 @@ impl Estimate {
     pub fn theory(&self) -> Option<f64> {
         match self.values {
             Values::Limit { theory, .. } => Some(theory),
-            Values::Drawn { .. } => None,
+            Values::Drawn { .. } | Values::Computed { .. } => None,
         }
     }
 }

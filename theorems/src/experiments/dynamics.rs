@@ -8,7 +8,7 @@ use sharpflow::sphere::Space;
 
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, largest, rank_hypothesis};
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on, swings_of_energy};
-use super::starts::{Sight, Starts, watch_starts};
+use super::starts::{Sight, Starts, odd_stride, watch_starts};
 use super::swings::watch;
 use super::{ENERGIES, ShortRun, SwingRecord, of_rung};
 use crate::assumption::Assumption;
@@ -248,7 +248,7 @@ fn observe(
     // A swing that dies out is largest in its first period, and a swing that grows in its last period. The stride may miss both
     // periods, or be as long as one.
     let period = period as u64;
-    let swing = (period / DYNAMICS_READINGS as u64) | 1;
+    let swing = odd_stride(period as f64 / DYNAMICS_READINGS);
     let near_an_end = |step: u64| step.min(steps.saturating_sub(step)) <= period;
     // The first step shows whether momentum starts in phase.
     let due = |step: u64| step == 1 || step.is_multiple_of(stride) || (step.is_multiple_of(swing) && near_an_end(step));

@@ -308,7 +308,7 @@ fn energy(path: &[Place], (constants, intrinsic_lr): (EdgeConstants, f64), tau: 
     offset * offset / (8.0 * intrinsic_lr) + 0.5 * (ratio - 1.0 - ratio.ln())
 }
 
-/// Runs over which the energy of small swings changes.
+/// Runs over which the energy of swings changes.
 pub struct Growth;
 
 impl Experiment for Growth {

@@ -210,7 +210,8 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
         constants: match record.fields {
             Ok(_) => {
                 let what = "log₂ of the chance that a false identity holds";
-                vec![Constant { what: what.into(), values: Values::Drawn { values: accidents } }]
+                let value = worst(accidents);
+                vec![Constant { what: what.into(), values: Values::Computed { value } }]
             }
             Err(_) => vec![],
         },

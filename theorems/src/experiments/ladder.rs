@@ -1,17 +1,17 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Quad, Real, dense_rounding, distance, dot, norm};
-use sharpflow::descent::{EdgeStart, StepError};
+use sharpflow::descent::{EdgeConstants, EdgeStart, StepError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
-use sharpflow::minimizers::MinimizersError;
+use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 
 use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis, simple_sharpness};
-use super::starts::{Descents, Sight, gradient_descent, phase, side_by_side, watch_starts};
+use super::starts::{Descents, Sight, gradient_descent, odd_stride, phase, side_by_side, watch_starts};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{
-    Instance, LARGEST_ENERGY, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window,
+    Instance, LARGEST_ENERGY, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window, integral,
 };
 use crate::population::Population;
 use crate::progress::Progress;
@@ -214,7 +214,7 @@ fn runs_of(
     let flow_end = (instance.plan.horizon / intrinsic_lr).ceil() as u64;
     let window_start = (convergence_window(intrinsic_lr).0 / intrinsic_lr) as u64;
     // The oscillation is read often enough along the whole run. Readings that claims compare are kept at the stride, in their windows.
-    let swing = (slow_period(intrinsic_lr) / instance.reading().of_period) as u64 | 1;
+    let swing = odd_stride(slow_period(intrinsic_lr) / instance.reading().of_period);
     let due = |step: u64| step <= WATCHED || step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let mut watches: Vec<StepWatch<'_>> = (0..STARTS).map(|_| StepWatch::new(instance, intrinsic_lr)).collect();
     // A swing that dies out is largest in its first period, and one that grows in its last: the stride may step over both.
@@ -304,7 +304,9 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     };
     // |δ| of a swing of energy e is at most √(8ηλe), and the energy law says how far e grows.
     let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
-    let offset = (8.0 * coarsest * START_ENERGY * instance.plan.energy_growth.max(0.0).exp()).sqrt();
+    let rate = |law: &EnergyLaw| EdgeConstants::GRADIENT_DESCENT.energy_rate(law);
+    let grown = worst(instance.path.iter().map(|place| integral(&instance.path, place.tau, rate)));
+    let offset = (8.0 * coarsest * START_ENERGY * grown.max(0.0).exp()).sqrt();
     vec![
         lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
         largest(

@@ -1,10 +1,13 @@
-use super::hypotheses::{invariance_hypothesis, rank_hypothesis};
+use super::hypotheses::{invariance_hypothesis, largest, rank_hypothesis};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
-use crate::instance::Instance;
+use crate::instance::{Instance, Place};
 use crate::population::Population;
 use crate::progress::Progress;
+
+/// The largest λ₂/λ₁ at which λ₁ counts as simple.
+const LARGEST: f64 = 0.999;
 
 /// Points of an instance's Γ.
 pub struct Points;
@@ -36,21 +39,16 @@ impl Experiment for Points {
 
 /// The hypotheses of a claim about points of Γ.
 pub(crate) fn of_points(instance: &Instance) -> Vec<Hypothesis> {
-    let (mut ratio, mut place) = (0.0, String::new());
-    for point in &instance.path {
-        let here = 1.0 - point.geometry.relative_gap();
-        if here > ratio {
-            (ratio, place) = (here, format!("at τ = {:.3}", point.tau));
-        }
-    }
+    let at = |place: &Place| format!("at τ = {:.3}", place.tau);
+    let second = |place: &Place| (1.0 - place.geometry.relative_gap()) / LARGEST;
     vec![
-        Hypothesis {
-            of: Assumption::SimpleSharpness,
-            what: "λ₁ is simple: λ₂ over λ₁".into(),
-            measured: ratio,
-            bound: 0.999,
-            place,
-        },
+        largest(
+            Assumption::SimpleSharpness,
+            "λ₁ is simple: λ₂ over 0.999λ₁, on the predicted path",
+            &instance.path,
+            second,
+            at,
+        ),
         invariance_hypothesis(instance),
         rank_hypothesis(instance),
     ]

@@ -30,6 +30,11 @@ pub(super) struct Sight<'a> {
     pub point: &'a [f64],
 }
 
+/// The largest odd stride, of 1 at least, that is no longer than this.
+pub(super) fn odd_stride(longest: f64) -> u64 {
+    (longest as u64).saturating_sub(1) | 1
+}
+
 /// The phase of a start on the slow oscillation: evenly spaced.
 pub(super) fn phase(start: usize) -> f64 {
     evenly_spaced(start, STARTS)

@@ -7,7 +7,7 @@ use sharpflow::minimizers::{EnergyLaw, Geometry};
 
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
 use super::short_run::ShortRun;
-use super::starts::{Descents, Sight, Starts, gradient_descent, phase, side_by_side, watch_starts};
+use super::starts::{Descents, Sight, Starts, gradient_descent, odd_stride, phase, side_by_side, watch_starts};
 use crate::evidence::{HALF_DECADE, Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Instance, LEARNING_RATE, Precise, Rejected, STARTS};
@@ -256,7 +256,7 @@ pub(super) fn watch(
 
 /// Steps and what is read of a run, by its period.
 fn length(period: f64) -> (u64, impl Fn(u64) -> bool) {
-    let stride = (period / READINGS) as u64 | 1;
+    let stride = odd_stride(period / READINGS);
     ((PERIODS * period).ceil() as u64, every(stride))
 }
 
