@@ -176,13 +176,14 @@ fn fit_rungs(rungs: &[Rung]) -> (Interval, f64) {
 /// The limit of values of a constant as the parameter of a ladder goes to 0, with deterministic bounds. `rungs` holds the values of each
 /// start, rungs finest first, three of them at least; the parameter of each is `ratio` times the one before it. Values are known up to `error`.
 ///
-/// The means over the starts are extrapolated by the term √parameter of their error, from the two finest rungs. The bounds add three parts
+/// The mean over the starts errs by the order ½, or by more where its leading term averages out. So the limit lies between the finest rung's
+/// mean and what the two finest rungs extrapolate to by the term √parameter; the value is halfway. The bounds add to half of this distance
 /// (`proofs-notes/README.md`):
 /// * twice what a second extrapolation, by the next term from three rungs, would change. If each further extrapolation changes the value by at most
 ///   half as much as the one before it, all of them together change it by no more;
 /// * what a mean over evenly spaced phases misses: half the difference between the means over every second phase, or the change of the mean if
 ///   one start is left out, whichever is larger. It is at most of the order of the leading term, so that the rung where it is largest
-///   speaks for all. Fewer than four starts cannot see a second harmonic, which is taken to be half of the leading term at most;
+///   speaks for all;
 /// * `error`.
 ///
 /// # Errors
@@ -217,9 +218,8 @@ pub fn limit(rungs: &[Vec<f64>], ratio: f64, error: f64) -> Result<Interval, Sta
     // In units of the finest rung's √parameter.
     let missed = worst([0, 1, 2].map(|k| missed_of(k) * falls.powi(k as i32)));
     let sampling = missed * (1.0 + first + first / falls);
-    // Fewer than four phases leave the second harmonic where it is.
-    let unseen = if rungs[0].len() < 4 { 0.5 * (once - means[0]).abs() } else { 0.0 };
-    Ok(Interval { value: once, half_width: 2.0 * next.abs() + sampling + unseen + error })
+    let between = 0.5 * (once - means[0]);
+    Ok(Interval { value: means[0] + between, half_width: between.abs() + 2.0 * next.abs() + sampling + error })
 }
 
 fn check_ladder(points: &[LadderPoint], floor: f64) -> Result<(), StatisticsError> {
@@ -332,21 +332,25 @@ mod tests {
             let phase = |start: u32| (f64::from(start) + 0.5) * std::f64::consts::TAU / 8.0;
             (0..8).map(|start| 2.0 + root * (slope + next * root + wave * phase(start).sin())).collect()
         };
-        // By hand, with r = 10^−¼: the extrapolation leaves −t·x/r of t·x, which the next one takes away; and one of eight starts that is left out
-        // moves the mean by 2 sin(3π/8)√x/7, which is as large in √x on every rung.
+        // By hand, with r = 10^−¼: the extrapolation takes s√x away and leaves −t·x/r of t·x, which the next one takes away; and one of eight
+        // starts that is left out moves the mean by 2 sin(3π/8)√x/7, which is as large in √x on every rung.
         let (x, r) = (1e-4f64, 10f64.powf(-0.25));
         let missed = 2.0 * (1.5 * std::f64::consts::FRAC_PI_4).sin() * x.sqrt() / 7.0;
         let sampling = missed * (1.0 + r / (1.0 - r) + 1.0 / (1.0 - r));
         for (slope, next) in [(3.0, 0.0), (-3.0, 5.0)] {
             let found = limit(&[0, 1, 2].map(|k| rung(k, [slope, next, 2.0])), ratio, 0.0).unwrap();
-            assert_relative_eq!(found.value, 2.0 - next * x / r, max_relative = 1e-12);
-            assert_relative_eq!(found.half_width, 2.0 * next * x / r + sampling, max_relative = 1e-8);
+            let (finest, once) = (slope * x.sqrt() + next * x, -next * x / r);
+            assert_relative_eq!(found.value, 2.0 + 0.5 * (finest + once), max_relative = 1e-12);
+            let half_width = 0.5 * (finest - once).abs() + 2.0 * next * x / r + sampling;
+            assert_relative_eq!(found.half_width, half_width, max_relative = 1e-8);
         }
-        // Two starts that agree see no second harmonic: half of the 3√x that is extrapolated.
-        let two = limit(&[0, 1, 2].map(|k| rung(k, [3.0, 0.0, 0.0])[..2].to_vec()), ratio, 0.0).unwrap();
-        assert_relative_eq!(two.half_width, 0.5 * 3.0 * x.sqrt(), max_relative = 1e-9);
+        // An error of the order 1 alone, or of ¾, is held as well.
+        for order in [0.5, 0.75, 1.0] {
+            let rungs = [0, 1, 2].map(|k| vec![2.0 + 0.1 * ratio.powf(order * f64::from(k)); 8]);
+            assert!(limit(&rungs, ratio, 1e-12).unwrap().contains(2.0), "{order}");
+        }
         // A limit that is another one is excluded.
-        assert!(!limit(&[0, 1, 2].map(|k| rung(k, [3.0, 5.0, 2.0])), ratio, 1e-4).unwrap().contains(2.02));
+        assert!(!limit(&[0, 1, 2].map(|k| rung(k, [3.0, 5.0, 2.0])), ratio, 1e-4).unwrap().contains(2.06));
         assert!(matches!(
             limit(&[vec![1.0], vec![1.0]], ratio, 0.0),
             Err(StatisticsError::TooFew { found: 2, needed: 3 })

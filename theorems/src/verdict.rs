@@ -227,7 +227,7 @@ mod tests {
                 "{value} ± {half_width}"
             );
         }
-        // Rungs whose means differ by 0.025 have the limit 0.032 below.
+        // Rungs whose means differ by 0.025 have their limit at most 0.032 below.
         let constant = |middle: f64| Constant {
             what: "b".into(),
             values: Values::Limit {
