@@ -161,7 +161,8 @@ fn largest_eigenvalue_by(matrix: &Mat<Enclosure>, middle: &Mat<f64>, vectors: Ma
         let radius = exactly(magnitude(matrix[at] - exactly(middle[at])));
         sum + radius * radius
     });
-    let away = magnitude(away.sqrt());
+    // Rounded outwards, a sum of zeros begins below 0.
+    let away = exactly(away.upper).sqrt().upper;
     Enclosure::new((lower - exactly(away)).lower, (upper + exactly(away)).upper)
 }
 

@@ -174,7 +174,8 @@ fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
     let (mut kept, mut confirmed) = (0, pairs == 1);
     for _ in 0..=options.restarts {
         let ritz = space.extend(kept, operator, options, &mut random)?;
-        let done = ritz.converged && confirmed;
+        // A space of all dimensions holds every eigenvector.
+        let done = (ritz.converged && confirmed) || ritz.eigen.values.len() == dimension;
         kept = if done { pairs } else { usize::midpoint(ritz.eigen.values.len(), pairs) };
         space.restart(&ritz.eigen, kept);
         if done {
