@@ -97,7 +97,7 @@ fn a_growth_that_is_hardly_known_confirms_nothing() {
     let mut record = GrowthRecord::new(&instance, OPTIMIZERS[GRADIENT_DESCENT], &Progress::default()).unwrap();
     let judge = judging::of::<Growth>("energy_law");
     let finest = record.runs.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
-    let verdicts = [0.0, 0.02, 0.02, 0.02].map(|more: f64| {
+    let verdicts = [0.0, 0.02, 0.02, 0.08].map(|more: f64| {
         for (k, run) in record.runs.iter_mut().filter(|run| run.intrinsic_lr == finest).enumerate() {
             // Of the two starts of each energy, one goes up and the other down.
             let scatter = if k < 4 { more } else { -more };
@@ -107,8 +107,9 @@ fn a_growth_that_is_hardly_known_confirms_nothing() {
         let evidence = judging::decided(judge((&instance, &record)).unwrap());
         let first = &evidence.statements[0];
         let (Check::Limit { apart, .. }, Some(mean)) = (&first.check, &first.mean) else { panic!("no limit") };
-        assert_eq!(evidence.verdict == Verdict::Confirmed, mean.half_width < 0.15, "{mean:?}: {}", evidence.reason);
-        assert!(mean.contains(0.0) && *apart == 0.15, "{mean:?}");
+        let is_known = mean.value.abs() + mean.half_width < 0.3;
+        assert_eq!(evidence.verdict == Verdict::Confirmed, is_known, "{mean:?}: {}", evidence.reason);
+        assert!(mean.contains(0.0) && *apart == 0.3, "{mean:?}");
         evidence.verdict
     });
     assert_eq!((verdicts[0], verdicts[3]), (Verdict::Confirmed, Verdict::Inconclusive));

@@ -85,9 +85,6 @@ const TWINS: [(&str, Rate); 16] = [
 
 /// A twin is tried where its predicted change of R differs from the law's by at least this, which is known before the runs.
 const TELLS: f64 = 0.3;
-/// How well the gain must be known: to half of `TELLS`, so that an interval cannot hold both the law's gain and the gain of a
-/// twin.
-const KNOWN: f64 = 0.5 * TELLS;
 
 /// The coordinate of energies in which a law of large swings is one of small ones.
 type Coordinate = fn(f64) -> f64;
@@ -132,7 +129,7 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     };
     let follows = |what: Name, energy: f64, rate: Rate, coordinate: Coordinate| {
         let values = rungs(energy, &|run| drift(run, rate, coordinate));
-        Statement { what, check: Check::Limit { values, expected: 0.0, apart: KNOWN } }
+        Statement { what, check: Check::Limit { values, expected: 0.0, apart: TELLS } }
     };
     let is_told = |rate: Rate| tells((moved(rate, end) - predicted).abs(), TELLS);
     let told: Vec<_> = TWINS.iter().filter(|(_, rate)| is_told(*rate)).collect();
@@ -162,7 +159,7 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
         statements: energies.iter().map(statement).collect(),
         twins,
         constants: if predicted.abs() >= TELLS {
-            let (values, apart) = (rungs(least, &ratio).known_to(error / predicted.abs()), KNOWN / predicted.abs());
+            let (values, apart) = (rungs(least, &ratio).known_to(error / predicted.abs()), TELLS / predicted.abs());
             let what = "growth of small swings, measured over predicted".into();
             vec![Constant { what, values: Values::Limit { values, theory: 1.0, apart } }]
         } else {
