@@ -192,6 +192,7 @@ fn claim_evidence(
             (Verdict::Inconclusive, format!("its hypotheses failed on {failed} of {tried} instances"))
         }
         Some(_) if distinct >= least => (Verdict::Confirmed, String::new()),
+        Some(_) if status == Status::Partial => (Verdict::Inconclusive, "interrupted before it was judged".into()),
         Some(_) => (Verdict::Inconclusive, format!("judged on {distinct} instances, {least} are needed")),
         None => match failed.first() {
             Some(first) => (Verdict::HypothesisFailed, said(first)),
