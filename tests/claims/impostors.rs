@@ -74,7 +74,7 @@ impl Descent<Starts> for Impostor<'_> {
         match self.otherwise {
             Otherwise::Edge => gradient.iter_mut().for_each(|g| *g = *g * lanes(2.0 / 1.98)),
             Otherwise::Drift => decay *= 0.97,
-            Otherwise::Decay if self.steps % 10 == 0 => decay = 1.0 - (1.0 - decay).powi(2),
+            Otherwise::Decay if self.steps.is_multiple_of(10) => decay = 1.0 - (1.0 - decay).powi(2),
             Otherwise::Noise => {
                 // Uniform numbers have the variance ⅓.
                 let size = lanes(1e-3 * (3.0 / gradient.len() as f64).sqrt()) * length.sqrt();
