@@ -27,8 +27,6 @@ const PLACES: usize = 33;
 const MOVES: f64 = 3.0;
 /// Slow periods of the coarsest run of a window.
 const PERIODS: f64 = 4.0;
-/// Periods of its own energy that a swing has in the window at least, on the three finest rungs.
-const LEAST_PERIODS: f64 = 5.0;
 /// How far κ may move log e in one slow period.
 const CHANGES: f64 = 0.5;
 /// The most that the late answers of normal directions may add to log e on the finest rung (`energy_law.md`).
@@ -137,10 +135,7 @@ impl Plan {
         };
         let stays = |energy: &f64| {
             let largest = Energy::of(*energy).after(ahead);
-            // The coarsest of the three rungs that are read must average over several periods.
-            let rung = intrinsic_lrs[intrinsic_lrs.len() - 3];
-            let period = constants.swing_factor() * EdgeStart::period(rung, largest.max(*energy));
-            largest <= LARGEST && is_simple(largest) && window >= LEAST_PERIODS * rung * period
+            largest <= LARGEST && is_simple(largest)
         };
         let energies: Vec<f64> = ENERGIES.into_iter().filter(stays).collect();
         let is_short = window / intrinsic_lrs[intrinsic_lrs.len() - 1] <= longest;
