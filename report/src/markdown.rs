@@ -1,6 +1,6 @@
 //! The claims as a table in Markdown, for a README, and their constants as comma-separated values, for plotting elsewhere.
 
-use sharpflow_theorems::evidence::{ClaimEvidence, Kept, Sensitivity};
+use sharpflow_theorems::evidence::{ClaimEvidence, Kept, Sensitivity, significant};
 
 /// A line a claim: what it is, its verdict, and the first thing measured.
 pub fn claims(kept: &Kept) -> String {
@@ -19,10 +19,17 @@ pub fn claims(kept: &Kept) -> String {
 /// A line for each claim that has constants: the smallest relative change of each, up and down, that the study would notice.
 pub fn sensitivity(kept: &Kept) -> String {
     let mut text = String::from("| claim | smallest change of a constant that is noticed |\n| --- | --- |\n");
-    let percent = |change: Option<f64>| change.map_or("none".into(), |change| format!("{:.1e} %", 100.0 * change));
+    let percent = |sign: char, change: f64| format!("{sign}{:.1e} %", 100.0 * change);
     for claim in &kept.claims {
-        let constants = claim.sensitivity().into_iter().map(|Sensitivity { constant, up, down, .. }| {
-            format!("{}: +{}, −{}", constant.replace('|', "\\|"), percent(up), percent(down))
+        let all = claim.sensitivity();
+        let constants = all.iter().map(|Sensitivity { constant, value, up, down }| {
+            let changes = [up.map(|change| percent('+', change)), down.map(|change| percent('−', change))];
+            let changes: Vec<String> = changes.into_iter().flatten().collect();
+            let changes = if changes.is_empty() { "no change".into() } else { changes.join(", ") };
+            // A name that stands for several values is told with each.
+            let is_one = all.iter().filter(|other| other.constant == *constant).count() == 1;
+            let of = if is_one { String::new() } else { format!(" of {}", significant(*value, 0.0)) };
+            format!("{}{of}: {changes}", constant.replace('|', "\\|"))
         });
         let constants: Vec<String> = constants.collect();
         if !constants.is_empty() {

@@ -110,7 +110,7 @@ pub fn missed_peak(count: f64) -> f64 {
 /// * what the largest error misses between the phases of the starts, and between readings in time, by `missed` of itself at most.
 ///
 /// Coarse parameters may lie outside the range of the expansion. So the ladders of the four finest parameters or more are all fitted, and the
-/// narrowest bounds are taken.
+/// narrowest bounds are taken, or all together where two do not meet.
 ///
 /// Errors must stand above `floor`, the size of an error that comes from rounding alone.
 ///
@@ -127,9 +127,18 @@ pub fn fit_order(points: &[LadderPoint], missed: f64, floor: f64) -> Result<Orde
     }
     let rungs: Vec<Rung> = parameters.iter().map(|&parameter| Rung::of(points, parameter, missed)).collect();
     let fits = (NEEDED..=rungs.len()).map(|count| fit_rungs(&rungs[rungs.len() - count..]));
-    let narrowest = fits.min_by(|a, b| a.0.half_width.total_cmp(&b.0.half_width));
+    let both = |a: (Interval, f64), b: (Interval, f64)| {
+        let (narrow, wide) = if a.0.half_width <= b.0.half_width { (a, b) } else { (b, a) };
+        let (lower, upper) = (narrow.0.lower().max(wide.0.lower()), narrow.0.upper().min(wide.0.upper()));
+        if lower <= upper {
+            return narrow;
+        }
+        // Bounds that do not meet contradict what they assume: only both together bound anything.
+        let half_width = 0.5 * (narrow.0.upper().max(wide.0.upper()) - narrow.0.lower().min(wide.0.lower()));
+        (Interval { value: narrow.0.lower().min(wide.0.lower()) + half_width, half_width }, narrow.1)
+    };
     let nothing = (Interval { value: f64::NAN, half_width: f64::NAN }, f64::NAN);
-    let (order, constant) = narrowest.unwrap_or(nothing);
+    let (order, constant) = fits.reduce(both).unwrap_or(nothing);
     let local = rungs.windows(2).map(|pair| (pair[0].error - pair[1].error) / (pair[0].log - pair[1].log)).collect();
     Ok(OrderFit { order, constant, local })
 }

@@ -19,7 +19,7 @@ fn confirmed_without_the_sphere() {
         // The constants fitted to a confirmed run's points are the flow's.
         for one in evidence.iter().filter(|e| e.instance.ends_with(decay) && e.verdict == Verdict::Confirmed) {
             // Those that its path can tell.
-            assert!(!one.estimates.is_empty(), "{}", one.instance);
+            assert!(one.estimates.iter().any(|constant| constant.what == "numerator a"), "{}", one.instance);
             for constant in &one.estimates {
                 assert!(constant.estimate.contains(constant.theory().unwrap()), "{}: {constant:?}", one.instance);
             }

@@ -22,10 +22,7 @@ pub enum Assumption {
     Fitted,
 }
 
-use Assumption::{
-    AboveRounding, BoundedSharpness, ConstantRank, Fitted, GradientDescent, Kernel, MomentumInPhase, NearestPoint,
-    ScaleInvariance, SimpleSharpness, StartAtTheEdge,
-};
+use Assumption::*;
 
 /// The hypotheses of the sharpness-reduction flow, and of everything that is read on its runs.
 pub const OF_LADDERS: &[Assumption] =

@@ -9,8 +9,8 @@ use crate::checks::falls;
 use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
-use crate::instance::{Instance, LEARNING_RATE};
-use crate::sensitivity::noticed;
+use crate::instance::{APART, Instance, LEARNING_RATE};
+use crate::sensitivity::{noticed, tells};
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -54,15 +54,26 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, predicted)),
         Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.0.clone() } },
     };
-    let follows = |what: &'static str, (constant, flow): Law| match flow == LAW {
-        true => compared(what, constant, &along_law),
-        false => compared(what, constant, &along(instance.twin_flow(flow, instance.plan.horizon))),
+    // A wrong flow is told where it ends at another λ₁, by several times what δ makes of the norm on the finest rung.
+    let follows = |what: &'static str, (constant, flow): Law| {
+        if flow == LAW {
+            return Some(compared(what, constant, &along_law));
+        }
+        let twin = along(instance.twin_flow(flow, instance.plan.horizon));
+        let is_told = match (&along_law, &twin) {
+            (Ok(law), Ok(twin)) => {
+                let apart = (twin.sharpness(twin.end) / law.sharpness(twin.end)).ln().abs();
+                tells(apart, APART * instance.finest_offset())
+            }
+            _ => true,
+        };
+        is_told.then(|| compared(what, constant, &twin))
     };
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
-        statements: vec![follows("‖w‖² against ηλ₁(ζ)/2", (0.5, LAW))],
-        twins: TWINS.map(|(what, law)| follows(what, law)).into(),
+        statements: vec![compared("‖w‖² against ηλ₁(ζ)/2", 0.5, &along_law)],
+        twins: TWINS.into_iter().filter_map(|(what, law)| follows(what, law)).collect(),
         constants: vec![],
         sensitivity: vec![noticed("½ of ηλ₁/2", 0.5, |half| compared("", half, &along_law).check)],
     })

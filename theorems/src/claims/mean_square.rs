@@ -8,7 +8,7 @@ use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{ENERGIES, ShortRun, SwingRecord, Swings, of_swings};
 use crate::instance::Instance;
-use crate::sensitivity::noticed;
+use crate::sensitivity::{noticed, tells};
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -39,8 +39,22 @@ const LAW: Law = Law { a: 2.0, b: 4.0, c: 1.0 };
 /// The nearest twin has 2.2 for 2.
 const APART: f64 = 0.2;
 
+const SMALL: f64 = ENERGIES[0];
+const LARGE: f64 = ENERGIES[1];
+
+const TWINS: [(&str, f64, Law); 8] = [
+    ("ηλ", SMALL, Law { a: 1.0, ..LAW }),
+    ("4ηλ", SMALL, Law { a: 4.0, ..LAW }),
+    ("2.2ηλ", SMALL, Law { a: 2.2, ..LAW }),
+    ("K = 2 + ‖G‖²", SMALL, Law { b: 2.0, ..LAW }),
+    ("K = 8 + ‖G‖²", SMALL, Law { b: 8.0, ..LAW }),
+    ("K = 4 + 2‖G‖²", SMALL, Law { c: 2.0, ..LAW }),
+    ("K = 4", SMALL, Law { c: 0.0, ..LAW }),
+    ("ηλ, large swings", LARGE, Law { a: 1.0, ..LAW }),
+];
+
 fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
-    let [small, large] = ENERGIES;
+    let (small, large) = (SMALL, LARGE);
     let within = |what: &'static str, energy: f64, law: Law| Statement {
         what: what.into(),
         check: Check::bound(record.of_energy(energy).map(|run| deviation(run, law))),
@@ -48,6 +62,14 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
     let constant = |what: &'static str, energy: f64| {
         swing_constant(what, (LAW.a, APART), (record, energy), LAW.a * QUADRATURE, |run| ratio(run, LAW))
     };
+    // A twin's ratio is off by what its constants make of K h² = 2ηλ, on the finest rung by twice the bound at least.
+    let square = instance.geometry.log_gradient_square();
+    let finest = record.of_energy(small).map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
+    let is_told = |energy: f64, law: Law| {
+        let off = (law.b + law.c * square) / (LAW.b + LAW.c * square) * LAW.a / law.a - 1.0;
+        tells(off.abs(), 2.0 * bound(finest, energy))
+    };
+    let told = TWINS.into_iter().filter(|&(_, energy, law)| is_told(energy, law));
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_swings(instance, record),
@@ -55,16 +77,7 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
             within("⟨K h²⟩ against 2ηλ, small swings", small, LAW),
             within("⟨K h²⟩ against 2ηλ, large swings", large, LAW),
         ],
-        twins: vec![
-            within("ηλ", small, Law { a: 1.0, ..LAW }),
-            within("4ηλ", small, Law { a: 4.0, ..LAW }),
-            within("2.2ηλ", small, Law { a: 2.2, ..LAW }),
-            within("K = 2 + ‖G‖²", small, Law { b: 2.0, ..LAW }),
-            within("K = 8 + ‖G‖²", small, Law { b: 8.0, ..LAW }),
-            within("K = 4 + 2‖G‖²", small, Law { c: 2.0, ..LAW }),
-            within("K = 4", small, Law { c: 0.0, ..LAW }),
-            within("ηλ, large swings", large, Law { a: 1.0, ..LAW }),
-        ],
+        twins: told.map(|(what, energy, law)| within(what, energy, law)).collect(),
         constants: vec![constant("⟨K h²⟩/(ηλ), small swings", small), constant("⟨K h²⟩/(ηλ), large swings", large)],
         sensitivity: vec![
             noticed("4 of K", 4.0, |b| within("", small, Law { b, ..LAW }).check),
@@ -75,8 +88,11 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
 
 /// |⟨(b + c‖G‖²)h²⟩/(aηλ) − 1| over its bound: twice the largest |δ| of the swing, and the quadrature's error.
 fn deviation(run: &ShortRun, law: Law) -> f64 {
-    let bound = 2.0 * (8.0 * run.intrinsic_lr * run.energy).sqrt() + QUADRATURE;
-    (ratio(run, law) / law.a - 1.0).abs() / bound
+    (ratio(run, law) / law.a - 1.0).abs() / bound(run.intrinsic_lr, run.energy)
+}
+
+fn bound(intrinsic_lr: f64, energy: f64) -> f64 {
+    2.0 * (8.0 * intrinsic_lr * energy).sqrt() + QUADRATURE
 }
 
 fn ratio(run: &ShortRun, law: Law) -> f64 {

@@ -38,8 +38,8 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let why = format!("{}: its runs are too long to reach the claim's window", instance.name);
         return Err(NotJudged::Because(why));
     }
-    let finest = instance.plan.intrinsic_lrs[instance.plan.intrinsic_lrs.len() - 1];
-    let grows = EdgeConstants::GRADIENT_DESCENT.energy_rate(&instance.path[0].law) * convergence_window(finest).1;
+    let grows =
+        EdgeConstants::GRADIENT_DESCENT.energy_rate(&instance.path[0].law) * convergence_window(instance.finest()).1;
     if START_ENERGY * grows.exp() > LARGEST_ENERGY {
         let why = "the energy law lets swings grow too large before the claim's window ends";
         return Err(NotJudged::Because(format!("{}: {why}", instance.name)));

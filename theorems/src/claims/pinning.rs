@@ -7,7 +7,8 @@ use crate::checks::{constant, falls};
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, Swing, of_ladder};
-use crate::instance::Instance;
+use crate::instance::{APART, Instance, Place};
+use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -38,6 +39,9 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let of = |swing: &Swing| 0.5 * edge(swing) / swing.reading.sharpness * instance.geometry.sharpness - 1.0;
         worst(run.swings_within(horizon).map(|swing| of(swing).abs()))
     });
+    // λ₁ must be predicted to move by several times what δ swings on the finest rung.
+    let moved = |place: &Place| (place.geometry.sharpness / instance.geometry.sharpness).ln().abs();
+    let falls_far = tells(worst(instance.path.iter().map(moved)), APART * instance.finest_offset());
     let mean = |run: &Run| {
         let (sum, count) = run.swings_within(horizon).fold((0.0, 0.0), |(s, n), swing| (s + edge(swing), n + 1.0));
         sum / count
@@ -46,7 +50,10 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![deviation("|η̃λ₁/2 - 1|", 2.0)],
-        twins: vec![deviation("edge at 1", 1.0), deviation("edge at 4", 4.0), deviation("edge at 2.1", 2.1), to_start],
+        twins: [deviation("edge at 1", 1.0), deviation("edge at 4", 4.0), deviation("edge at 2.1", 2.1)]
+            .into_iter()
+            .chain(falls_far.then_some(to_start))
+            .collect(),
         constants: vec![constant("η̃λ₁, its mean", (2.0, 0.1), (instance, record), mean)],
         sensitivity: vec![],
     })

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 
 use sharpflow::measure::worst;
+use sharpflow::minimizers::EnergyLaw;
 
 use crate::assumption::OF_LADDERS;
 use crate::checks::{constant, falls};
 use crate::evidence::{Measurement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, Swing, of_ladder};
-use crate::instance::Instance;
+use crate::instance::{APART, Instance, Place, integral};
+use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -29,30 +31,53 @@ const FLOOR: f64 = 1e-11;
 /// Parts of the window over which the run's own rate is compared.
 const PARTS: f64 = 4.0;
 
+/// −d log λ₁/dτ for ‖G‖².
+type Rate = fn(f64) -> f64;
+
+const LAW: Rate = |g| 2.0 * g / (4.0 + g);
+
+const TWINS: [(&str, Rate); 6] = [
+    ("2‖G‖²/(2 + ‖G‖²)", |g| 2.0 * g / (2.0 + g)),
+    ("2‖G‖²/(8 + ‖G‖²)", |g| 2.0 * g / (8.0 + g)),
+    ("2‖G‖²/(4 + 2‖G‖²)", |g| 2.0 * g / (4.0 + 2.0 * g)),
+    ("‖G‖²/(4 + ‖G‖²)", |g| g / (4.0 + g)),
+    ("4‖G‖²/(4 + ‖G‖²)", |g| 4.0 * g / (4.0 + g)),
+    ("it rises", |g| -2.0 * g / (4.0 + g)),
+];
+
+const OF_QUARTERS: [(&str, Rate); 2] = [
+    ("over any quarter, 2.2‖G‖²/(4 + ‖G‖²)", |g| 2.2 * g / (4.0 + g)),
+    ("over any quarter, 3‖G‖²/(4 + ‖G‖²)", |g| 3.0 * g / (4.0 + g)),
+];
+
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
-    let rate = |what: &'static str, rate: fn(f64) -> f64| {
+    let rate = |what: &'static str, rate: Rate| {
         falls(what, (instance, record), FLOOR, move |run: &Run| deviation(run, horizon, rate))
     };
-    let parts = |what: &'static str, rate: fn(f64) -> f64| {
+    let parts = |what: &'static str, rate: Rate| {
         falls(what, (instance, record), FLOOR, move |run: &Run| deviation_of_parts(run, horizon, rate))
     };
+    // Σh² swings about its mean by δ/K, and log λ₁ by ‖G‖²/K of that.
+    let part = |place: &Place| place.law.log_gradient_square / (4.0 + place.law.log_gradient_square);
+    let swing = 2.0 * instance.finest_offset() * worst(instance.path.iter().map(part));
+    let apart = |twin: Rate| {
+        let difference = |law: &EnergyLaw| twin(law.log_gradient_square) - LAW(law.log_gradient_square);
+        integral(&instance.path, horizon, difference).abs()
+    };
+    let told = TWINS.into_iter().filter(|&(_, twin)| tells(apart(twin), APART * swing));
+    let of_quarters = OF_QUARTERS.into_iter().filter(|&(_, twin)| tells(apart(twin) / PARTS, APART * swing));
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
         statements: vec![
-            rate("log λ₁ against ∫2‖G‖²/(4 + ‖G‖²)dτ", |g| 2.0 * g / (4.0 + g)),
-            parts("the run's rate over any quarter of the window", |g| 2.0 * g / (4.0 + g)),
+            rate("log λ₁ against ∫2‖G‖²/(4 + ‖G‖²)dτ", LAW),
+            parts("the run's rate over any quarter of the window", LAW),
         ],
-        twins: vec![
-            rate("2‖G‖²/(2 + ‖G‖²)", |g| 2.0 * g / (2.0 + g)),
-            rate("2‖G‖²/(8 + ‖G‖²)", |g| 2.0 * g / (8.0 + g)),
-            rate("2‖G‖²/(4 + 2‖G‖²)", |g| 2.0 * g / (4.0 + 2.0 * g)),
-            rate("‖G‖²/(4 + ‖G‖²)", |g| g / (4.0 + g)),
-            rate("4‖G‖²/(4 + ‖G‖²)", |g| 4.0 * g / (4.0 + g)),
-            rate("it rises", |g| -2.0 * g / (4.0 + g)),
-            parts("over any quarter, 2.2‖G‖²/(4 + ‖G‖²)", |g| 2.2 * g / (4.0 + g)),
-        ],
+        twins: told
+            .map(|(what, twin)| rate(what, twin))
+            .chain(of_quarters.map(|(what, twin)| parts(what, twin)))
+            .collect(),
         constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", (2.0, 1.0), (instance, record), |run| {
             numerator(run, horizon)
         })],
@@ -61,13 +86,13 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
 }
 
 /// sup |log(λ₁(τ)/λ₁(0)) + ∫rate dτ| over a run.
-fn deviation(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> f64 {
+fn deviation(run: &Run, horizon: f64, rate: Rate) -> f64 {
     worst(fallen(run, horizon, rate).into_iter().map(|(gained, integral)| (gained + integral).abs()))
 }
 
 /// The largest change of log λ₁ + ∫rate dτ within any quarter of the window, over its length. Readings a whole number of slow periods apart
 /// would hide what happens between them, so that all pairs of readings within a quarter count.
-fn deviation_of_parts(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> f64 {
+fn deviation_of_parts(run: &Run, horizon: f64, rate: Rate) -> f64 {
     let lasts = horizon / PARTS;
     let changes = fallen(run, horizon, rate).into_iter().map(|(gained, integral)| gained + integral);
     let times = run.swings_within(horizon).map(|swing| swing.step as f64 * run.intrinsic_lr);
@@ -94,7 +119,7 @@ fn numerator(run: &Run, horizon: f64) -> f64 {
 }
 
 /// log(λ₁(τ)/λ₁(0)) and ∫rate dτ at the readings of a run, the integral by the trapezoid rule over them.
-fn fallen(run: &Run, horizon: f64, rate: fn(f64) -> f64) -> Vec<(f64, f64)> {
+fn fallen(run: &Run, horizon: f64, rate: Rate) -> Vec<(f64, f64)> {
     let mut integral = 0.0;
     let mut before: Option<(f64, f64)> = None;
     let mut first = f64::NAN;

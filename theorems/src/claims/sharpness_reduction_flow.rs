@@ -1,7 +1,6 @@
 //! The sharpness-reduction flow.
 
 use sharpflow::arithmetic::distance;
-use sharpflow::descent::EdgeConstants;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::measure::worst;
 
@@ -11,7 +10,8 @@ use crate::evidence::{Check, Constant, Measurement, Statement, Strength};
 use crate::experiment::{Judged, On};
 use crate::experiments::{Ladder, LadderRecord, Run, of_ladder};
 use crate::fit::{Apart, fitted};
-use crate::instance::{FLOW_TOLERANCE, Instance};
+use crate::instance::{APART, FLOW_TOLERANCE, Instance};
+use crate::sensitivity::tells;
 use crate::theorem::{Concerns, PAPER, Theorem};
 
 pub(crate) static THEOREM: Theorem = Theorem {
@@ -47,9 +47,13 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
     let statements = vec![order("raw iterate", &flow, Run::theta), order("projected on Γ", &flow, Run::point)];
-    let twins = TWINS.iter().map(|&(what, constants)| {
-        let flow = instance.twin_flow(constants, instance.plan.horizon);
-        order(what, &flow, Run::point)
+    let twins = TWINS.iter().filter_map(|&(what, constants)| {
+        let twin = instance.twin_flow(constants, instance.plan.horizon);
+        let is_told = match (&flow, &twin) {
+            (Ok(law), Ok(twin)) => tells(instance.apart(law, twin), APART * instance.finest_swing()),
+            _ => true,
+        };
+        is_told.then(|| order(what, &twin, Run::point))
     });
     Ok(Measurement {
         instance: instance.name.clone(),
@@ -78,9 +82,7 @@ fn constants(instance: &Instance, record: &LadderRecord) -> Vec<Constant> {
     let paths = |k| record.rung(instance, k).map(|run| run.path(instance.plan.horizon)).collect();
     // The nearest twins: numerator 1, denominator 3 or 5, the slope left out.
     let apart = Apart { numerator: 1.0, offset: 1.0, slope: 1.0 };
-    let finest = instance.plan.intrinsic_lrs[instance.plan.intrinsic_lrs.len() - 1];
-    let swing = EdgeConstants::GRADIENT_DESCENT.swing(finest, instance.geometry.log_gradient_square());
-    fitted(instance, (LAW, apart), instance.plan.horizon, swing, paths)
+    fitted(instance, (LAW, apart), instance.plan.horizon, instance.finest_swing(), paths)
 }
 
 #[cfg(test)]

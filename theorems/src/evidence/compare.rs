@@ -147,7 +147,12 @@ impl Comparison {
         }
         let unit = a.mean.map_or(1.0, |mean| mean.half_width);
         match (&a.check, &b.check) {
-            (Check::Order { points, order, .. }, Check::Order { points: points_b, order: order_b, .. }) => {
+            (
+                Check::Order { points, order, missed, floor },
+                Check::Order { points: points_b, order: order_b, missed: missed_b, floor: floor_b },
+            ) => {
+                self.relative(&format!("{at}, what is missed"), *missed, *missed_b);
+                self.relative(&format!("{at}, floor"), *floor, *floor_b);
                 self.relative(&format!("{at}, stated order"), *order, *order_b);
                 self.count(&format!("{at}, points"), points.len(), points_b.len());
                 for (a, b) in points.iter().zip(points_b) {
@@ -166,7 +171,12 @@ impl Comparison {
             (Check::Positive { values }, Check::Positive { values: values_b }) => {
                 self.all(&format!("{at}, value"), values, values_b, |_| unit);
             }
-            (Check::Limit { values, expected, .. }, Check::Limit { values: values_b, expected: expected_b, .. }) => {
+            (
+                Check::Limit { values, expected, apart },
+                Check::Limit { values: values_b, expected: expected_b, apart: apart_b },
+            ) => {
+                self.relative(&format!("{at}, distance of the twin"), *apart, *apart_b);
+                self.relative(&format!("{at}, error of a value"), values.error, values_b.error);
                 self.relative(&format!("{at}, expected"), *expected, *expected_b);
                 let all = |rungs: &[Vec<f64>]| rungs.concat();
                 self.all(&format!("{at}, value"), &all(&values.rungs), &all(&values_b.rungs), |_| unit);

@@ -185,16 +185,7 @@ mod tests {
     /// 2.0 ± 0.1 and 2.3 ± 0.2: weights 100 and 25, so 2.06 ± 0.12; the second is the worst, and a NaN is worse than all.
     #[test]
     fn constants_are_pooled_and_the_worst_is_named() {
-        let instance = InstanceEvidence {
-            instance: "one".into(),
-            verdict: Verdict::Confirmed,
-            reason: String::new(),
-            hypotheses: vec![],
-            statements: vec![],
-            twins: vec![],
-            estimates: vec![],
-            sensitivity: vec![],
-        };
+        let instance = InstanceEvidence::bare("one", Verdict::Confirmed);
         let estimate = |value, half_width| Estimate {
             what: "a".into(),
             values: Values::Limit { values: Rungs::finest(|_| vec![]), theory: 2.0, apart: 1.0 },

@@ -311,6 +311,23 @@ pub struct InstanceEvidence {
     pub sensitivity: Vec<Sensitivity>,
 }
 
+#[cfg(test)]
+impl InstanceEvidence {
+    /// A verdict alone, for tests.
+    pub(crate) fn bare(instance: &str, verdict: Verdict) -> Self {
+        Self {
+            instance: instance.into(),
+            verdict,
+            reason: String::new(),
+            hypotheses: vec![],
+            statements: vec![],
+            twins: vec![],
+            estimates: vec![],
+            sensitivity: vec![],
+        }
+    }
+}
+
 /// One claim over all its instances.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClaimEvidence {

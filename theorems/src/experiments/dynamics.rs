@@ -25,8 +25,8 @@ const READINGS: f64 = 64.0;
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
-/// The longest run, in steps: there are four times as many runs as in a ladder.
-const LONGEST_RUN: f64 = 2e5;
+/// The longest run, in steps, on a regression and on a network: there are four times as many runs as in a ladder.
+const LONGEST_RUN: [f64; 2] = [6e5, 2e5];
 /// The least and the largest energy of starts under momentum, which makes swings grow. The least is still above the energy that a
 /// start gets from its own errors of order ε.
 const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
@@ -63,7 +63,7 @@ impl Extent {
         let first = usize::from(constants.momentum > 0.0);
         ladders.into_iter().skip(first).find_map(|intrinsic_lrs| {
             let &finest = intrinsic_lrs.last()?;
-            let horizon = reach.min(LONGEST_RUN * finest);
+            let horizon = reach.min(LONGEST_RUN[usize::from(instance.loss.regression().is_none())] * finest);
             (horizon >= LEAST_HORIZON && tells(optimizer, instance, horizon, finest)).then_some(Self {
                 intrinsic_lrs,
                 horizon,

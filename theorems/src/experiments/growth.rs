@@ -1,4 +1,5 @@
 use std::array;
+use std::f64::consts::TAU;
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
@@ -10,7 +11,7 @@ use sharpflow::minimizers::{EnergyLaw, MinimizersError};
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
 use super::of_rung;
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend};
-use super::starts::{Sight, Starts, evenly_spaced, watch_starts};
+use super::starts::{Sight, Starts, watch_starts};
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Answer, Instance, Place, Rejected, STARTS, integral};
@@ -79,12 +80,15 @@ struct Plan {
 }
 
 impl Plan {
-    /// The energies and phases of all starts. Starts of one energy are evenly spaced in their phases.
+    /// The energies and phases of all starts. Starts of one energy are evenly spaced in their phases, from phase 0 on.
+    ///
+    /// Over a swing h² falls short of its mean by what δ gains, so that p goes on from a place that lies G·δ₀/(2K) off the start, where κ is
+    /// another one: log e moves by a part √ε that is odd in δ₀. Two starts at the phases 0 and π have δ₀ = 0.
     fn swings(&self) -> [(f64, f64); STARTS] {
         let count = self.energies.len();
         array::from_fn(|start| {
             let of_energy = STARTS / count + usize::from(start % count < STARTS % count);
-            (self.energies[start % count], evenly_spaced(start / count, of_energy))
+            (self.energies[start % count], TAU * (start / count) as f64 / of_energy as f64)
         })
     }
 
@@ -348,7 +352,11 @@ pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypot
         failure: run.failure,
     };
     let runs: Vec<Watched> = record.runs.iter().map(watched).collect();
-    let largest = worst(record.runs.iter().map(|run| run.start_energy));
+    // The largest energy that the law predicts.
+    let optimizer = record.optimizer.constants();
+    let moved = |place: &Place| integral(&record.path, place.tau, |law| optimizer.energy_rate(law));
+    let ahead = record.path.iter().map(moved).fold(0.0, f64::max);
+    let largest = Energy::of(worst(record.runs.iter().map(|run| run.start_energy))).after(ahead);
     let mut hypotheses = along("", instance, &runs, Window::of_energy(largest).of(record.optimizer.constants()));
     hypotheses.extend([invariance_hypothesis(instance), rank_hypothesis(instance)]);
     hypotheses

@@ -1,9 +1,9 @@
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Quad, Real, dense_rounding, distance, dot, norm};
-use sharpflow::descent::{EdgeConstants, EdgeStart, StepError};
+use sharpflow::descent::{EdgeStart, StepError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
-use sharpflow::minimizers::{EnergyLaw, MinimizersError};
+use sharpflow::minimizers::MinimizersError;
 
 use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis, simple_sharpness};
 use super::starts::{Descents, Sight, gradient_descent, odd_stride, phase, side_by_side, watch_starts};
@@ -11,7 +11,7 @@ use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{
-    Instance, LARGEST_ENERGY, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window, integral,
+    Instance, LARGEST_ENERGY, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window,
 };
 use crate::population::Population;
 use crate::progress::Progress;
@@ -304,9 +304,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     };
     // |δ| of a swing of energy e is at most √(8ηλe), and the energy law says how far e grows.
     let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
-    let rate = |law: &EnergyLaw| EdgeConstants::GRADIENT_DESCENT.energy_rate(law);
-    let grown = worst(instance.path.iter().map(|place| integral(&instance.path, place.tau, rate)));
-    let offset = (8.0 * coarsest * START_ENERGY * grown.max(0.0).exp()).sqrt();
+    let offset = (8.0 * coarsest * instance.largest_energy()).sqrt();
     vec![
         lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
         largest(

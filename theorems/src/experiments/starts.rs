@@ -37,12 +37,7 @@ pub(super) fn odd_stride(longest: f64) -> u64 {
 
 /// The phase of a start on the slow oscillation: evenly spaced.
 pub(super) fn phase(start: usize) -> f64 {
-    evenly_spaced(start, STARTS)
-}
-
-/// The `k`-th of some phases that are evenly spaced.
-pub(super) fn evenly_spaced(k: usize, count: usize) -> f64 {
-    (k as f64 + 0.5) * std::f64::consts::TAU / count as f64
+    (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64
 }
 
 /// Vectors, one of each start, side by side.

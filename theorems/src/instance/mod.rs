@@ -1,5 +1,6 @@
 //! Instances of losses, admitted by what is measured before they run.
 
+mod flows;
 mod loss;
 mod memory;
 mod network;
@@ -9,11 +10,11 @@ mod smooth;
 mod unfit;
 
 use serde::{Deserialize, Serialize};
-use sharpflow::arithmetic::{distance, dot};
+use sharpflow::arithmetic::dot;
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::dense::Eigen;
 use sharpflow::descent::StepError;
-use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
+use sharpflow::flow::FlowError;
 use sharpflow::loss::{Derivatives, LinearRegression};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
 use sharpflow::network::NetworkError;
@@ -21,7 +22,6 @@ use sharpflow::network::file::FileError;
 use sharpflow::sphere::Space;
 use thiserror::Error;
 
-use crate::sensitivity::tells;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family};
 pub use regression::{Prepared, digits, random};
@@ -29,7 +29,7 @@ pub use smooth::smooth_losses;
 pub use unfit::{Unfit, point_of};
 
 pub use path::{convergence_window, integral};
-use path::{place, places, plan, worst_quartic};
+use path::{place, plan, worst_quartic};
 
 /// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
 pub const LEARNING_RATE: f64 = 0.1;
@@ -48,7 +48,7 @@ const LEAST_HORIZON: f64 = 0.25;
 /// The largest K: 2 or 8 in place of its 4 must change it by a twentieth.
 const LARGEST_STIFFNESS: f64 = 41.0;
 /// How far the flows of wrong constants must end from the law's, in swings of the finest runs.
-const APART: f64 = 5.0;
+pub(crate) const APART: f64 = 5.0;
 /// Places of the predicted path at which hypotheses are measured beforehand.
 const PLACES: usize = 17;
 /// Local error of the flows that are integrated, far below any distance measured (the smallest are near 10⁻⁵).
@@ -328,42 +328,6 @@ impl Instance {
         self.loss.minimizers(self.rank)
     }
 
-    /// Whether runs that swing by `swing` tell the flow of another dynamics from wrong ones, with twice the margin that gradient
-    /// descent's own must have: they are read less often.
-    pub fn tells(&self, law: FlowConstants, twins: &[FlowConstants], horizon: f64, swing: f64) -> bool {
-        let Ok(flow) = self.flow_over(law, horizon) else { return false };
-        let (mut end, mut other) = (vec![0.0; self.start.len()], vec![0.0; self.start.len()]);
-        twins.iter().all(|&twin| {
-            self.twin_flow(twin, horizon).is_ok_and(|wrong| {
-                wrong.at(wrong.end(), &mut other);
-                flow.at(wrong.end(), &mut end);
-                tells(distance(&end, &other), 2.0 * APART * swing)
-            })
-        })
-    }
-
-    /// The flow of wrong constants over a horizon, or as far as it can be followed. This flow may meet a crossing of eigenvalues that
-    /// the law's flow does not reach, and every comparison with it ends there.
-    ///
-    /// # Errors
-    /// The flow can be followed to none of the tried parts of the way to its crossing.
-    pub fn twin_flow(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
-        // The integrator looks ahead, so it fails at a place somewhat beyond the crossing. If the gap closes only slowly, v₁ turns fast,
-        // and the integrator gives up on such short steps before it meets the crossing.
-        const BEFORE: [f64; 3] = [0.9, 0.5, 0.25];
-        let whole = self.flow_over(constants, horizon);
-        let Some(tau) = whole.as_ref().err().and_then(FlowError::reached) else { return whole };
-        BEFORE.into_iter().fold(whole, |flow, part| flow.or_else(|_| self.flow_over(constants, part * tau)))
-    }
-
-    /// The path that a flow predicts up to a time, at evenly spaced places.
-    ///
-    /// # Errors
-    /// A flow that cannot be followed.
-    pub fn places(&self, law: FlowConstants, horizon: f64, count: usize) -> Result<Vec<Place>, Rejected> {
-        places(&self.loss, self.rank, &self.flow_over(law, horizon)?, horizon, count)
-    }
-
     /// How often its runs are read.
     pub fn reading(&self) -> Reading {
         match self.loss {
@@ -398,21 +362,5 @@ impl Instance {
     /// The rank of ∇²L on Γ.
     pub fn rank(&self) -> usize {
         self.rank
-    }
-
-    /// The flow of these constants from the start over the horizon.
-    ///
-    /// # Errors
-    /// See [`integrate`].
-    pub fn flow(&self, constants: FlowConstants) -> Result<Flow<f64>, FlowError> {
-        self.flow_over(constants, self.plan.horizon)
-    }
-
-    /// The same over another horizon.
-    ///
-    /// # Errors
-    /// See [`integrate`].
-    pub fn flow_over(&self, constants: FlowConstants, horizon: f64) -> Result<Flow<f64>, FlowError> {
-        integrate(&mut self.minimizers(), constants, &self.start, horizon, FLOW_TOLERANCE)
     }
 }

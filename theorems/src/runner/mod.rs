@@ -227,16 +227,7 @@ mod tests {
     fn verdict_on(instances: &[(&str, Verdict)]) -> (Verdict, String) {
         let source = Source::BuiltIn;
         let study = Study { claims: vec![], population: Population { seed: 0, regressions: 3, networks: 1, source } };
-        let of = |&(instance, verdict): &(&str, Verdict)| InstanceEvidence {
-            instance: instance.into(),
-            verdict,
-            reason: String::new(),
-            hypotheses: vec![],
-            statements: vec![],
-            twins: vec![],
-            estimates: vec![],
-            sensitivity: vec![],
-        };
+        let of = |&(instance, verdict): &(&str, Verdict)| InstanceEvidence::bare(instance, verdict);
         let names = ["one", "two", "three", "three more"].map(String::from);
         let judged = (instances.iter().map(of).collect(), vec![]);
         let found = claim_evidence(&study, Status::Complete, find("heavy_ball").unwrap(), judged, &names);
