@@ -26,7 +26,7 @@ const LARGEST: f64 = 12.0;
 const PLACES: usize = 33;
 /// How far log e is predicted to move over a window, where the path is that long.
 const MOVES: f64 = 3.0;
-/// Slow periods of the coarsest run of a window.
+/// Slow periods of a window at the largest ε that is allowed.
 const PERIODS: f64 = 4.0;
 /// How far κ may move log e in one slow period.
 const CHANGES: f64 = 0.5;
@@ -34,7 +34,9 @@ const CHANGES: f64 = 0.5;
 const LATE: f64 = 0.01;
 /// Readings of a period.
 const READINGS: usize = 12;
-const RUNGS: i32 = 5;
+/// The rungs of a ladder, and how many half decades its finest rung lies below the largest ε that is allowed.
+const RUNGS: i32 = 3;
+const DEPTH: i32 = 4;
 /// The number of quarter-decade shifts that are tried to bring a ladder within `LATE`; at the last shift its runs are too long.
 const LOWER: i32 = 16;
 /// The longest run, in steps: on a regression, on a network.
@@ -125,7 +127,7 @@ impl Plan {
         .into_iter()
         .fold(f64::INFINITY, f64::min);
         let added = |intrinsic_lr: f64| window * worst(of_window().map(|place| late(constants, place, intrinsic_lr)));
-        let finest = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
+        let finest = top * 10f64.powf(-0.5 * f64::from(DEPTH));
         let mut lower = (0..LOWER).map(|k| finest * 10f64.powf(-0.25 * f64::from(k)));
         let finest = lower.find(|&intrinsic_lr| added(intrinsic_lr) <= LATE)?;
         let intrinsic_lrs: Vec<f64> = (0..RUNGS).rev().map(|k| finest * 10f64.powf(0.5 * f64::from(k))).collect();
