@@ -65,7 +65,7 @@ impl Assumption {
     pub fn says(self) -> &'static str {
         match self {
             GradientDescent => {
-                "the runs are gradient descent with weight decay on the loss: each of the first 20 steps is"
+                "each of the first 20 steps of a run is one of gradient descent with weight decay on the loss"
             }
             ScaleInvariance => "the loss is scale-invariant, where Γ lies on the sphere",
             ConstantRank => "the rank of ∇²L is constant along Γ, and λ₁ is the same by another route",

@@ -4,7 +4,7 @@ use sharpflow::measure::{Interval, OrderFit, fit_order, limit, mean};
 
 use crate::evidence::{
     Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Rungs, Statement,
-    Values, Verdict,
+    Values, Verdict, measured,
 };
 
 /// The confidence of all Student intervals of a run together.
@@ -83,7 +83,6 @@ pub fn outcome(check: &Check, level: f64) -> Outcome {
 }
 
 fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
-    let shown = |mean: &Interval| format!("{:.4} ± {:.4}", mean.value, mean.half_width);
     let (mut fitted, mut found) = (None, None);
     let (outcome, shows) = match &check {
         Check::Order { points, order, missed, floor } => match fit_order(points, *missed, *floor) {
@@ -111,14 +110,14 @@ fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
         Check::Limit { values, expected, apart } => match limit_of(values) {
             Ok(limit) => {
                 found = Some(limit);
-                (limit_outcome(&limit, *expected, *apart), shown(&limit))
+                (limit_outcome(&limit, *expected, *apart), measured(&limit))
             }
             Err(error) => (Outcome::Undecided, error),
         },
         Check::Positive { values } => match mean(values, level) {
             Ok(mean) => {
                 found = Some(mean);
-                (sign_outcome(&mean), shown(&mean))
+                (sign_outcome(&mean), measured(&mean))
             }
             Err(error) => (Outcome::Undecided, error.to_string()),
         },

@@ -158,7 +158,8 @@ impl Estimate {
     }
 }
 
-fn measured(Interval { value, half_width }: &Interval) -> String {
+/// A value and its half-width, to the second digit of the latter.
+pub fn measured(Interval { value, half_width }: &Interval) -> String {
     format!("{} ± {}", significant(*value, *half_width), significant(*half_width, *half_width))
 }
 

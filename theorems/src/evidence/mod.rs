@@ -15,7 +15,7 @@ use crate::assumption::Assumption;
 
 pub use compare::{Comparison, Difference};
 pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
-pub use headlines::{Pooled, significant};
+pub use headlines::{Pooled, measured, significant};
 pub use study::{
     Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
 };
@@ -121,7 +121,7 @@ pub enum Check {
         #[serde(skip)]
         ratios: Vec<f64>,
     },
-    /// The limit of values must be `expected`, and must be known better than to `apart`, the distance of the nearest twin.
+    /// The limit of values must be `expected`, and its interval must not reach as far as `apart`, the distance of the nearest twin.
     Limit {
         values: Rungs,
         #[serde(deserialize_with = "null_is_nan")]
@@ -263,7 +263,7 @@ pub struct Estimate {
     pub what: Name,
     pub values: Values,
     pub estimate: Interval,
-    /// Whether the interval holds the theory's value and is narrower than the distance of the nearest twin.
+    /// Whether the interval holds the theory's value and does not reach the nearest twin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
 }
