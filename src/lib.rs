@@ -28,6 +28,7 @@ pub mod data;
 pub mod dense;
 pub mod descent;
 pub mod enclosure;
+pub mod exact;
 mod error;
 pub mod flow;
 pub mod identities;

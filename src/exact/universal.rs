@@ -1,0 +1,138 @@
+//! A loss that stands for all losses of a dimension and a rank.
+
+use rand::Rng;
+
+use super::matrix::product;
+use crate::arithmetic::{Field, Scalar, dot};
+use crate::loss::Loss;
+use faer::Mat;
+
+/// L(w) = ½f(w)ᵀM f(w), each of the r functions fᵢ a random quartic form over ‖w‖⁴ that vanishes at one point w₀, and M a random symmetric matrix.
+///
+/// At a point of a nondegenerate manifold of minimizers any loss that is smooth and scale-invariant has, up to fourth order, the Taylor polynomial of such a loss (the lemma of Morse
+/// and Bott; `proofs-notes/exact_limit.md`). What holds of a random one, then, holds of all losses of that dimension and rank.
+#[derive(Clone, Debug)]
+pub struct UniversalLoss<F> {
+    dimension: usize,
+    /// The weights of each monomial.
+    monomials: Vec<[usize; 4]>,
+    /// The coefficients of f₁, …, f_r, one form after another.
+    forms: Vec<F>,
+    /// M, r×r.
+    metric: Mat<F>,
+    /// w₀, length D.
+    minimum: Vec<F>,
+}
+
+impl<F: Field> UniversalLoss<F> {
+    /// A random loss of D weights and of rank r, and a value that ∇²L(w₀) has as an eigenvalue `copies` times. `None` where what is drawn does not do.
+    pub fn draw(dimension: usize, rank: usize, copies: usize, random: &mut impl Rng) -> Option<(Self, F)> {
+        let mut element = || F::from_integer(random.next_u64());
+        let minimum: Vec<F> = (0..dimension).map(|_| element()).collect();
+        let axes = 0..dimension;
+        let pairs = axes.clone().flat_map(|i| (i..dimension).map(move |j| (i, j)));
+        let monomials: Vec<[usize; 4]> = pairs
+            .flat_map(|(i, j)| (j..dimension).flat_map(move |k| (k..dimension).map(move |l| [i, j, k, l])))
+            .collect();
+        let mut forms: Vec<F> = (0..rank * monomials.len()).map(|_| element()).collect();
+        // The coefficient of the first monomial makes the form vanish at w₀.
+        for form in forms.chunks_exact_mut(monomials.len()) {
+            let terms = monomials.iter().zip(&*form).skip(1);
+            let rest = terms.fold(F::constant(0.0), |sum, (m, &c)| sum + c * m.iter().fold(F::constant(1.0), |p, &i| p * minimum[i]));
+            form[0] = -(rest / monomials[0].iter().fold(F::constant(1.0), |p, &i| p * minimum[i]));
+        }
+        let upper: Vec<F> = (0..rank * rank).map(|_| element()).collect();
+        let metric = Mat::from_fn(rank, rank, |i, j| upper[i.min(j) * rank + i.max(j)]);
+        let value = element();
+        let vectors: Vec<Vec<F>> = (0..copies).map(|_| (0..rank).map(|_| element()).collect()).collect();
+        let mut loss = Self { dimension, monomials, forms, metric, minimum };
+        loss.prescribe(value, &vectors)?;
+        Some((loss, value))
+    }
+
+    /// w₀.
+    pub fn minimum(&self) -> &[F] {
+        &self.minimum
+    }
+
+    /// f and its Jacobian r×D at w.
+    fn forms<S: Scalar<Base = F>>(&self, w: &[S], values: &mut [S], jacobian: &mut [S]) {
+        let one = S::constant(1.0);
+        let inverse = one / dot(w, w);
+        let fourth = inverse * inverse;
+        let forms = self.forms.chunks_exact(self.monomials.len());
+        for ((form, value), row) in forms.zip(values).zip(jacobian.chunks_exact_mut(self.dimension)) {
+            *value = S::constant(0.0);
+            row.fill(S::constant(0.0));
+            for (m, &c) in self.monomials.iter().zip(form) {
+                let c = S::from_base(c);
+                let [a, b] = [w[m[0]] * w[m[1]], w[m[2]] * w[m[3]]];
+                let [a, b] = [c * a, c * b];
+                *value = *value + a * (w[m[2]] * w[m[3]]);
+                row[m[0]] = row[m[0]] + b * w[m[1]];
+                row[m[1]] = row[m[1]] + b * w[m[0]];
+                row[m[2]] = row[m[2]] + a * w[m[3]];
+                row[m[3]] = row[m[3]] + a * w[m[2]];
+            }
+            // ∇(f/‖w‖⁴) = ∇f/‖w‖⁴ − 4 f w/‖w‖⁶.
+            *value = *value * fourth;
+            let radial = S::constant(4.0) * *value * inverse;
+            row.iter_mut().zip(w).for_each(|(g, &w)| *g = *g * fourth - radial * w);
+        }
+    }
+
+    /// Changes M so that JᵀMJ has the eigenvectors Jᵀu for the vectors u, J = ∇f(w₀), each with `value`: M JJᵀu = value·u. With g = JJᵀu and e = value·u − M g, adding
+    /// x gᵀ + g xᵀ with x = e/⟨g, g⟩ − ½g⟨g, e⟩/⟨g, g⟩² does it for one u; for several, g is first made orthogonal to those before.
+    fn prescribe(&mut self, value: F, vectors: &[Vec<F>]) -> Option<()> {
+        let rank = self.metric.nrows();
+        let mut jacobian = vec![F::constant(0.0); rank * self.dimension];
+        let mut values = vec![F::constant(0.0); rank];
+        self.forms::<F>(&self.minimum, &mut values, &mut jacobian);
+        let jacobian = Mat::from_fn(rank, self.dimension, |i, j| jacobian[i * self.dimension + j]);
+        let gram = product(jacobian.as_ref(), jacobian.transpose());
+        let mut done: Vec<Vec<F>> = Vec::new();
+        for vector in vectors {
+            // Gram–Schmidt on g, with the same combination of the vectors u.
+            let image = |u: &[F]| super::minimum::times(&gram, u);
+            let mut u = vector.clone();
+            for before in &done {
+                let g = image(before);
+                let factor = dot(&image(&u), &g) / dot(&g, &g);
+                crate::arithmetic::add_scaled(&mut u, -factor, before);
+            }
+            let g = image(&u);
+            let square = dot(&g, &g);
+            let applied = super::minimum::times(&self.metric, &g);
+            let rest: Vec<F> = u.iter().zip(&applied).map(|(&u, &m)| value * u - m).collect();
+            let along = dot(&g, &rest) / (F::constant(2.0) * square * square);
+            let x: Vec<F> = rest.iter().zip(&g).map(|(&e, &g)| e / square - along * g).collect();
+            self.metric = Mat::from_fn(rank, rank, |i, j| self.metric[(i, j)] + x[i] * g[j] + g[i] * x[j]);
+            done.push(u);
+        }
+        (0..rank).all(|i| (0..rank).all(|j| self.metric[(i, j)].is_defined())).then_some(())
+    }
+}
+
+impl<F: Field> Loss<F> for UniversalLoss<F> {
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn scratch(&self) -> usize {
+        let rank = self.metric.nrows();
+        rank * (self.dimension + 2)
+    }
+
+    fn evaluate<S: Scalar<Base = F>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
+        let rank = self.metric.nrows();
+        let (values, rest) = scratch.split_at_mut(rank);
+        let (images, jacobian) = rest.split_at_mut(rank);
+        self.forms(w, values, jacobian);
+        crate::arithmetic::apply(self.metric.as_ref(), values, images);
+        gradient.fill(S::constant(0.0));
+        for (image, row) in images.iter().zip(jacobian.chunks_exact(self.dimension)) {
+            crate::arithmetic::add_scaled(gradient, *image, row);
+        }
+        dot(values, images) / S::constant(2.0)
+    }
+}
