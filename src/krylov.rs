@@ -19,6 +19,8 @@
 //! # Ok::<(), sharpflow::krylov::KrylovError>(())
 //! ```
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use faer::{Mat, MatRef};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -32,8 +34,9 @@ use crate::sphere::project;
 const LARGEST_SPACE: usize = 32;
 /// The number of products between two checks of convergence.
 const STRIDE: usize = 2;
-/// A remainder below this part of the image is orthogonalized twice (Rutishauser's tenth). Larger ones are orthogonal to about 10u.
-const CANCELLATION: f64 = 0.1;
+/// A remainder below this part of the image is orthogonalized twice (Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30, 1976). With a tenth in its place the
+/// basis lost its orthogonality over restarts, and estimated residuals of 10⁻⁹ were of no pairs at all.
+const CANCELLATION: f64 = FRAC_1_SQRT_2;
 /// Rows that are combined at a time: what they need beside the basis stays in the cache.
 const ROWS: usize = 512;
 
@@ -176,7 +179,8 @@ fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
         let ritz = space.extend(kept, operator, options, &mut random)?;
         // A space of all dimensions holds every eigenvector.
         let done = (ritz.converged && confirmed) || ritz.eigen.values.len() == dimension;
-        kept = if done { pairs } else { usize::midpoint(ritz.eigen.values.len(), pairs) };
+        // What another start takes the place of couples the Ritz vectors that have not converged to the rest, and no estimate sees that: none of them is kept.
+        kept = if ritz.converged || done { pairs } else { usize::midpoint(ritz.eigen.values.len(), pairs) };
         space.restart(&ritz.eigen, kept);
         if done {
             break;

@@ -201,7 +201,8 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
             .times("p₂ − p₀ = −3h²G", 1.5)
             .times("p₂ − p₀ = 2h²G", -1.0);
 
-        let gains = |lasts: f64, offset: F, slope: f64| of(lasts) * sigma - of(4.0) * gain * h * (offset + of(slope) * g);
+        let gains =
+            |lasts: f64, offset: F, slope: f64| of(lasts) * sigma - of(4.0) * gain * h * (offset + of(slope) * g);
         let offset = of(2.0) * decay;
         let one = of(1.0);
         let change = steps.offsets[1].0[2] - steps.offsets[0].0[2];
@@ -232,7 +233,8 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
             let squares = steps.offsets.map(|offset| offset * offset);
             let change = (squares[1] - squares[0]).0[3];
             let grown = after.displacement_square - before.displacement_square;
-            gain * of(kinetic) * change - of(logarithm) * sigma * swung.0[1] + of(potential) * gain * stiffness * grown.0[3]
+            gain * of(kinetic) * change - of(logarithm) * sigma * swung.0[1]
+                + of(potential) * gain * stiffness * grown.0[3]
         };
         let conserved = Law::new("½δ² − 4ηλ log|h| + Kh² does not change", vec![of(0.0)], vec![energy(0.5, 4.0, 1.0)])
             .twin("δ² for ½δ²", vec![energy(1.0, 4.0, 1.0)])
@@ -256,7 +258,8 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
             let line = Mat::from_fn(w.len(), w.len(), |i, j| Jet([hessian[(i, j)], moved[(i, j)]]));
             let coefficients: Vec<Jet<F, 2>> = characteristic_polynomial(line.as_ref());
             // χ(Λ(t); t) = 0 differentiated: the jet of Λ that keeps the value of χ at 0.
-            let at = |x: Jet<F, 2>| coefficients.iter().rev().fold(Jet::constant(0.0), |sum: Jet<F, 2>, &c| sum * x + c);
+            let at =
+                |x: Jet<F, 2>| coefficients.iter().rev().fold(Jet::constant(0.0), |sum: Jet<F, 2>, &c| sum * x + c);
             let still = at(Jet::from_base(self.pair.value)).0[1];
             let moving = at(Jet::line(self.pair.value, F::constant(1.0))).0[1] - still;
             -(still / moving)
@@ -287,46 +290,42 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
             let factor = Series::constant(1.0) + skewed;
             factor * factor
         };
-        let grown = |share: f64| {
-            half_logarithm(ratio(after, before) * (amplitude(after, share) / amplitude(before, share)))
-        };
+        let grown =
+            |share: f64| half_logarithm(ratio(after, before) * (amplitude(after, share) / amplitude(before, share)));
         let states = |lasts: f64, quartic: F, square: f64| {
             let second = of(lasts) * sigma - of(2.0) * stiffness * h - of(square) * d * d + quartic * h;
             vec![of(2.0) * d, second]
         };
         let found = grown(0.5);
         let two_q = of(2.0) * q;
-        let swing = Law::new(
-            "log(φ₂/φ₀) = 2δ + 4ηλ − 2Kh² − δ² + 2qh²",
-            vec![found.0[1], found.0[2]],
-            states(4.0, two_q, 1.0),
-        )
-        .twin("q left out", states(4.0, of(0.0), 1.0))
-        .twin("qh² for 2qh²", states(4.0, q, 1.0))
-        .twin("4qh² for 2qh²", states(4.0, of(4.0) * q, 1.0))
-        .twin("δ² left out", states(4.0, two_q, 0.0))
-        .twin("2ηλ for 4ηλ", states(2.0, two_q, 1.0));
+        let swing =
+            Law::new("log(φ₂/φ₀) = 2δ + 4ηλ − 2Kh² − δ² + 2qh²", vec![found.0[1], found.0[2]], states(4.0, two_q, 1.0))
+                .twin("q left out", states(4.0, of(0.0), 1.0))
+                .twin("qh² for 2qh²", states(4.0, q, 1.0))
+                .twin("4qh² for 2qh²", states(4.0, of(4.0) * q, 1.0))
+                .twin("δ² left out", states(4.0, two_q, 0.0))
+                .twin("2ηλ for 4ηλ", states(2.0, two_q, 1.0));
 
         let moved = |order: usize| steps.offsets[1].0[order] - steps.offsets[0].0[order];
         let gains = |lasts: f64, constant: f64, slope: f64| {
             let first = of(8.0) * sigma - of(4.0) * stiffness * h;
             vec![first, d * (of(lasts) * sigma - (of(constant) + of(slope) * g) * h)]
         };
-        let offsets = Law::new(
-            "δ₂ − δ₀ = 8ηλ − 4Kh² + δ(4ηλ − (40 + 8‖G‖²)h²)",
-            vec![moved(2), moved(3)],
-            gains(4.0, 40.0, 8.0),
-        )
-        .twin("8ηλδ for 4ηλδ", gains(8.0, 40.0, 8.0))
-        .twin("36 for 40", gains(4.0, 36.0, 8.0))
-        .twin("44 for 40", gains(4.0, 44.0, 8.0))
-        .twin("7 for 8", gains(4.0, 40.0, 7.0))
-        .twin("9 for 8", gains(4.0, 40.0, 9.0));
+        let offsets =
+            Law::new("δ₂ − δ₀ = 8ηλ − 4Kh² + δ(4ηλ − (40 + 8‖G‖²)h²)", vec![moved(2), moved(3)], gains(4.0, 40.0, 8.0))
+                .twin("8ηλδ for 4ηλδ", gains(8.0, 40.0, 8.0))
+                .twin("36 for 40", gains(4.0, 36.0, 8.0))
+                .twin("44 for 40", gains(4.0, 44.0, 8.0))
+                .twin("7 for 8", gains(4.0, 40.0, 7.0))
+                .twin("9 for 8", gains(4.0, 40.0, 9.0));
 
         let norm = self.norm(&Space::Sphere);
         let drift = |second: f64| {
             let factors = [of(-2.0) * h * norm, of(-second) * d * h * norm];
-            factors.iter().flat_map(|&factor| quantities.log_gradient.iter().map(move |&g| factor * g)).collect::<Vec<_>>()
+            factors
+                .iter()
+                .flat_map(|&factor| quantities.log_gradient.iter().map(move |&g| factor * g))
+                .collect::<Vec<_>>()
         };
         let found = [difference(&steps.points, 2), difference(&steps.points, 3)].concat();
         let drift = Law::new("p₂ − p₀ = −2h²G − 3δh²G", found, drift(3.0))
@@ -379,29 +378,24 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
             sum / stiffness - of(of_slope) * s / (stiffness * stiffness) + of_momentum
         };
         let one = of(1.0);
-        let memory = |factor: f64, k: usize| {
-            (0..k).fold(of(factor) * momentum, |sum, _| sum / (one - momentum))
-        };
+        let memory = |factor: f64, k: usize| (0..k).fold(of(factor) * momentum, |sum, _| sum / (one - momentum));
         let own = memory(32.0, 2);
         let states = |kappa: F| vec![one, of(0.0), of(2.0) * lasts * kappa];
         let right = |c: [f64; 4]| states(kappa(c[0], c[1], c[2], c[3], stiffness, own));
         let with = |stiffness: F| states(kappa(16.0, 6.0, 4.0, 2.0, stiffness, own));
-        let mut law = Law::new(
-            "det ∂(x₂, δ₂)/∂(x₀, δ₀) = 1 + 2κ ηλ",
-            determinant.0[..3].to_vec(),
-            right([16.0, 6.0, 4.0, 2.0]),
-        )
-        .twin("4C_b for 8C_b", right([8.0, 6.0, 4.0, 2.0]))
-        .twin("12C_b for 8C_b", right([24.0, 6.0, 4.0, 2.0]))
-        .twin("3‖G‖² for 6‖G‖²", right([16.0, 3.0, 4.0, 2.0]))
-        .twin("q left out", right([16.0, 6.0, 0.0, 2.0]))
-        .twin("3q for 4q", right([16.0, 6.0, 3.0, 2.0]))
-        .twin("⟨G, ∇‖G‖²⟩ left out", right([16.0, 6.0, 4.0, 0.0]))
-        .twin("+2⟨G, ∇‖G‖²⟩/K²", right([16.0, 6.0, 4.0, -2.0]))
-        .twin("K = C_b + ‖G‖²", with(decay + g))
-        .twin("K = 4C_b + ‖G‖²", with(offset + offset + g))
-        .twin("-κ", states(-kappa(16.0, 6.0, 4.0, 2.0, stiffness, own)))
-        .twin("2κ", states(of(2.0) * kappa(16.0, 6.0, 4.0, 2.0, stiffness, own)));
+        let mut law =
+            Law::new("det ∂(x₂, δ₂)/∂(x₀, δ₀) = 1 + 2κ ηλ", determinant.0[..3].to_vec(), right([16.0, 6.0, 4.0, 2.0]))
+                .twin("4C_b for 8C_b", right([8.0, 6.0, 4.0, 2.0]))
+                .twin("12C_b for 8C_b", right([24.0, 6.0, 4.0, 2.0]))
+                .twin("3‖G‖² for 6‖G‖²", right([16.0, 3.0, 4.0, 2.0]))
+                .twin("q left out", right([16.0, 6.0, 0.0, 2.0]))
+                .twin("3q for 4q", right([16.0, 6.0, 3.0, 2.0]))
+                .twin("⟨G, ∇‖G‖²⟩ left out", right([16.0, 6.0, 4.0, 0.0]))
+                .twin("+2⟨G, ∇‖G‖²⟩/K²", right([16.0, 6.0, 4.0, -2.0]))
+                .twin("K = C_b + ‖G‖²", with(decay + g))
+                .twin("K = 4C_b + ‖G‖²", with(offset + offset + g))
+                .twin("-κ", states(-kappa(16.0, 6.0, 4.0, 2.0, stiffness, own)))
+                .twin("2κ", states(of(2.0) * kappa(16.0, 6.0, 4.0, 2.0, stiffness, own)));
         if momentum != none {
             let with = |memory: F| states(kappa(16.0, 6.0, 4.0, 2.0, stiffness, memory));
             law = law
@@ -430,9 +424,11 @@ fn half_logarithm<F: Field>(f: Series<F>) -> Series<F> {
         if k + 1 < ORDERS { F::constant((k + 1) as f64) * f.0[k + 1] } else { F::constant(0.0) }
     }));
     let quotient = derivative / f;
-    Jet(std::array::from_fn(|k| {
-        if k == 0 { F::constant(0.0) } else { quotient.0[k - 1] / F::constant(2.0 * k as f64) }
-    }))
+    Jet(std::array::from_fn(
+        |k| {
+            if k == 0 { F::constant(0.0) } else { quotient.0[k - 1] / F::constant(2.0 * k as f64) }
+        },
+    ))
 }
 
 /// The series of one slope.

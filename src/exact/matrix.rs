@@ -23,7 +23,8 @@ pub(crate) fn outer<F: Field>(x: &[F], s: F) -> Mat<F> {
 /// Brings `[a | b]` to reduced row echelon form by elimination, and returns it with the columns of its pivots. Columns of `b` have no pivots.
 fn reduced<F: Field>(a: MatRef<'_, F>, b: MatRef<'_, F>) -> (Mat<F>, Vec<usize>) {
     let (rows, columns) = (a.nrows(), a.ncols());
-    let mut m = Mat::from_fn(rows, columns + b.ncols(), |i, j| if j < columns { a[(i, j)] } else { b[(i, j - columns)] });
+    let mut m =
+        Mat::from_fn(rows, columns + b.ncols(), |i, j| if j < columns { a[(i, j)] } else { b[(i, j - columns)] });
     let zero = F::constant(0.0);
     let mut pivots = Vec::new();
     for column in 0..columns {
@@ -118,7 +119,8 @@ mod tests {
     fn determinant(a: MatRef<'_, Small>) -> Small {
         let places = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2], [2, 1, 0]];
         let term = |p: [usize; 3]| a[(0, p[0])] * a[(1, p[1])] * a[(2, p[2])];
-        let [even, odd] = [&places[..3], &places[3..]].map(|half| half.iter().fold(Small::new(0), |sum, &p| sum + term(p)));
+        let [even, odd] =
+            [&places[..3], &places[3..]].map(|half| half.iter().fold(Small::new(0), |sum, &p| sum + term(p)));
         even - odd
     }
 

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::matrix::{characteristic_polynomial, inverse, kernel, outer, product, shifted};
 use super::polynomial::Polynomial;
-use crate::arithmetic::{Field, Fan, Jet, Scalar, add_scaled, apply, dot};
+use crate::arithmetic::{Fan, Field, Jet, Scalar, add_scaled, apply, dot};
 use crate::loss::{Derivatives, Evaluator, Loss};
 use crate::sphere::Space;
 

@@ -38,7 +38,9 @@ impl<F: Field> UniversalLoss<F> {
         // The coefficient of the first monomial makes the form vanish at w₀.
         for form in forms.chunks_exact_mut(monomials.len()) {
             let terms = monomials.iter().zip(&*form).skip(1);
-            let rest = terms.fold(F::constant(0.0), |sum, (m, &c)| sum + c * m.iter().fold(F::constant(1.0), |p, &i| p * minimum[i]));
+            let rest = terms.fold(F::constant(0.0), |sum, (m, &c)| {
+                sum + c * m.iter().fold(F::constant(1.0), |p, &i| p * minimum[i])
+            });
             form[0] = -(rest / monomials[0].iter().fold(F::constant(1.0), |p, &i| p * minimum[i]));
         }
         let upper: Vec<F> = (0..rank * rank).map(|_| element()).collect();

@@ -66,6 +66,18 @@ fn a_multiple_eigenvalue_is_found_as_often_as_asked() {
     check(&of_diagonal(&diagonal, &four, None).unwrap(), &[3.0, 2.0, 2.0, 2.0], 3.0);
 }
 
+/// A wide spectrum without a gap, to the last digits that are asked: the basis has to stay orthogonal over restarts.
+#[test]
+fn every_start_converges_on_a_wide_spectrum() {
+    for n in [33, 200, 1000] {
+        let diagonal: Vec<f64> = (0..n).map(|k| 1.0 - k as f64).collect();
+        for (seed, pairs) in (0..6).flat_map(|seed| [1, 2, 4].map(|pairs| (seed, pairs))) {
+            let found = of_diagonal(&diagonal, &KrylovOptions { seed, pairs, ..OPTIONS }, None).unwrap();
+            check(&found, &diagonal[..pairs], n as f64);
+        }
+    }
+}
+
 /// Operators whose Krylov space closes at once, or whose products are no numbers.
 #[test]
 fn what_a_plain_iteration_cannot_bear_has_an_answer() {
