@@ -259,13 +259,19 @@ fn over<T: Base>(vector: &[T], length: T) -> Vec<T> {
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ExactError {
     #[error(
-        "{roots} square roots are taken; a random point has them all with probability 2^−{roots}, and {MOST_ROOTS} is the most that is tried (identities do not depend on sizes: take smaller ones)"
+        "{roots} square roots are taken; a random point has them all with probability 2^−{roots}, so that one point takes 2^{roots} draws, and {most} roots are the most that is tried (identities do not depend on sizes: take smaller ones)"
     )]
-    TooManyRoots { roots: usize },
+    TooManyRoots { roots: usize, most: usize },
     #[error(
         "none of {draws} random points has all {roots} roots: one is taken of a non-square, or 0 divides, whatever the point"
     )]
     NoPoint { draws: usize, roots: usize },
+    #[error(
+        "no point of Γ is known exactly: ∇L vanishes neither where the targets are the network's outputs nor where one group of weights is 0 (let the loss be the mean_squared_error of an output and of a constant that enters nothing else)"
+    )]
+    NoMinimum,
+    #[error("Γ is a point, or there is none: ∇²L has rank {rank} of {dimension} weights, so that nothing moves along Γ (take more weights, or fewer samples)")]
+    Isolated { rank: usize, dimension: usize },
     #[error(transparent)]
     Network(#[from] NetworkError),
 }
@@ -311,7 +317,7 @@ pub fn try_exactly<F: Field>(network: &Network, points: usize, seed: u64) -> Res
     let complexity = network.complexity();
     let roots = complexity.roots + 2;
     if roots > MOST_ROOTS {
-        return Err(ExactError::TooManyRoots { roots });
+        return Err(ExactError::TooManyRoots { roots, most: MOST_ROOTS });
     }
     NetworkLoss::<F>::new(network)?;
     let mut random = generator(seed, Stream::Test);
@@ -348,7 +354,7 @@ pub fn try_exactly<F: Field>(network: &Network, points: usize, seed: u64) -> Res
     Ok(Trials { prime: F::ORDER, points, drawn, roots, log2_accident, trials })
 }
 
-fn element<F: Field>(random: &mut ChaCha12Rng) -> F {
+pub(crate) fn element<F: Field>(random: &mut ChaCha12Rng) -> F {
     F::from_integer(random.next_u64())
 }
 

@@ -139,6 +139,9 @@ pub trait Field: Base {
     /// `n` times one.
     fn from_integer(n: u64) -> Self;
 
+    /// The number below the order of which this is the image; no number of the field where this is undefined.
+    fn to_integer(self) -> u64;
+
     /// Whether no operation on the way here was undefined.
     fn is_defined(self) -> bool;
 

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::{Base, Field, Scalar};
 
-/// An element of F(P) for a prime P < 2⁶¹ with P ≡ 3 (mod 4), or *undefined*, which absorbs every operation as NaN does.
+/// An element of F(P) for a prime P, below 2⁶⁰ or within 2³⁰ below 2⁶¹, with P ≡ 3 (mod 4), or *undefined*, which absorbs every operation as NaN does.
 ///
 /// Squares play the positive numbers: −1 is no square, and the canonical root a^((P+1)/4) of a square is itself a square,
 /// so that √(ab) = √a·√b. Undefined are quotients by 0, roots of non-squares and every transcendental function.
@@ -37,6 +37,22 @@ impl<const P: u64> PrimeField<P> {
         power
     }
 
+    /// x modulo P for x < 2¹²². A prime just below 2⁶¹ needs no division: 2⁶¹ = 2⁶¹ − P modulo P.
+    #[inline(always)]
+    const fn reduce(x: u128) -> u64 {
+        const BITS: u32 = 61;
+        const LOW: u128 = (1 << BITS) - 1;
+        let rest = (1u64 << BITS).wrapping_sub(P);
+        if P < 1 << 60 {
+            return (x % P as u128) as u64;
+        }
+        // Each fold takes `rest` times what stands above 2⁶¹: it leaves less than 2⁶¹·(1 + rest) at first, and less than 2P at last.
+        let x = (x >> BITS) * rest as u128 + (x & LOW);
+        let x = (x >> BITS) as u64 * rest + (x & LOW) as u64;
+        if x >= P { x - P } else { x }
+    }
+
+    #[inline(always)]
     fn defined(self, other: Self, value: impl FnOnce(u64, u64) -> u64) -> Self {
         if self.is_defined() && other.is_defined() { Self(value(self.0, other.0)) } else { Self(UNDEFINED) }
     }
@@ -66,7 +82,7 @@ impl<const P: u64> Add for PrimeField<P> {
     type Output = Self;
     #[inline]
     fn add(self, other: Self) -> Self {
-        self.defined(other, |a, b| (a + b) % P)
+        self.defined(other, |a, b| if a + b >= P { a + b - P } else { a + b })
     }
 }
 
@@ -74,7 +90,7 @@ impl<const P: u64> Sub for PrimeField<P> {
     type Output = Self;
     #[inline]
     fn sub(self, other: Self) -> Self {
-        self.defined(other, |a, b| (a + (P - b)) % P)
+        self.defined(other, |a, b| if a >= b { a - b } else { a + (P - b) })
     }
 }
 
@@ -82,7 +98,7 @@ impl<const P: u64> Mul for PrimeField<P> {
     type Output = Self;
     #[inline]
     fn mul(self, other: Self) -> Self {
-        self.defined(other, |a, b| (u128::from(a) * u128::from(b) % u128::from(P)) as u64)
+        self.defined(other, |a, b| Self::reduce(u128::from(a) * u128::from(b)))
     }
 }
 
@@ -127,7 +143,10 @@ impl<const P: u64> Base for PrimeField<P> {
 
     /// Exact: a finite `f64` is an integer times a power of two.
     fn from_f64(x: f64) -> Self {
-        const { assert!(P < 1 << 61 && P % 4 == 3, "roots are canonical for these primes alone") };
+        const {
+            assert!(P < 1 << 61 && P % 4 == 3, "roots are canonical for these primes alone");
+            assert!(P < 1 << 60 || (1 << 61) - P < 1 << 30, "products are reduced for these primes alone");
+        }
         if !x.is_finite() {
             return Self(UNDEFINED);
         }
@@ -155,6 +174,10 @@ impl<const P: u64> Field for PrimeField<P> {
 
     fn from_integer(n: u64) -> Self {
         Self::new(n)
+    }
+
+    fn to_integer(self) -> u64 {
+        self.0
     }
 
     fn is_defined(self) -> bool {

@@ -58,6 +58,8 @@ pub enum Stream {
     Test,
     /// Starts of descents in the stable regime.
     Stable,
+    /// Points of prime fields at which laws are tried.
+    Exact,
 }
 
 /// The generator for one use of a seed.

@@ -14,18 +14,23 @@ use crate::sphere::Space;
 /// A law at one point: what was found, what the law states, and what each wrong twin states instead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Law<F> {
-    pub what: &'static str,
+    pub what: String,
     pub found: Vec<F>,
     pub stated: Vec<F>,
     pub twins: Vec<(&'static str, Vec<F>)>,
 }
 
 impl<F: Field> Law<F> {
-    fn new(what: &'static str, found: Vec<F>, stated: Vec<F>) -> Self {
-        Self { what, found, stated, twins: vec![] }
+    pub(super) fn new(what: &'static str, found: Vec<F>, stated: Vec<F>) -> Self {
+        Self { what: what.into(), found, stated, twins: vec![] }
     }
 
-    fn twin(mut self, what: &'static str, stated: Vec<F>) -> Self {
+    /// The law with a word about where it was tried.
+    pub(super) fn at(self, place: &str) -> Self {
+        Self { what: format!("{}, {place}", self.what), ..self }
+    }
+
+    pub(super) fn twin(mut self, what: &'static str, stated: Vec<F>) -> Self {
         self.twins.push((what, stated));
         self
     }

@@ -114,6 +114,41 @@ pub fn lowered<T: Scalar>(x: Series<T>) -> Series<T> {
     Jet(std::array::from_fn(|k| if k + 1 < ORDERS { x.0[k + 1] } else { T::constant(0.0) }))
 }
 
+/// ∇L(x) and ∇²L(x)u.
+fn hessian_vector<S: Scalar, L: Loss<S::Base>>(
+    evaluator: &mut Evaluator<L, Jet<S, 2>>,
+    x: &[S],
+    u: &[S],
+) -> (Vec<S>, Vec<S>) {
+    let line: Vec<_> = x.iter().zip(u).map(|(&x, &u)| Jet::line(x, u)).collect();
+    let gradient = evaluator.evaluate(&line).1;
+    (gradient.iter().map(|g| g.0[0]).collect(), gradient.iter().map(|g| g.0[1]).collect())
+}
+
+/// The point x of Γ nearest to y: ∇L(x) = 0 and y − x = ∇²L(x)u for some u. At ε = 0 the equations read HΔx = −∇L(x) and Δx + HΔu = r with
+/// r = y − x − ∇²L(x)u, so that Δx = −H⁺∇L(x) + P r and Δu = H⁺(r + H⁺∇L(x)), P the projection on ker H.
+///
+/// On the sphere Γ is a cone, and the direction of x is the point nearest to that of y.
+pub(super) fn nearest<F: Field, T: Scalar<Base = F>, L: Loss<F>>(
+    evaluator: &mut Evaluator<L, Jet<Series<T>, 2>>,
+    minimum: &Minimum<F>,
+    y: &[Series<T>],
+) -> Vec<Series<T>> {
+    let one = Series::<T>::constant(1.0);
+    let mut x = constant(&minimum.weights);
+    let mut u = vec![Series::constant(0.0); y.len()];
+    for _ in 0..ORDERS {
+        let (gradient, image) = hessian_vector(evaluator, &x, &u);
+        let rest: Vec<_> = (0..y.len()).map(|i| y[i] - x[i] - image[i]).collect();
+        let back = times(&minimum.pseudo_inverse, &gradient);
+        add_scaled(&mut x, -one, &back);
+        add_scaled(&mut x, one, &times(&minimum.onto_kernel, &rest));
+        let shifted: Vec<_> = rest.iter().zip(&back).map(|(&r, &b)| r + b).collect();
+        add_scaled(&mut u, one, &times(&minimum.pseudo_inverse, &shifted));
+    }
+    x
+}
+
 /// Series around a point of Γ: all that is asked about an iterate near it. Each equation between series is solved one order at a time, by the
 /// inverse that it has at ε = 0.
 pub struct Surroundings<'a, F: Field, T: Scalar<Base = F>, L> {
@@ -179,9 +214,7 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
 
     /// ∇L(x) and ∇²L(x)u.
     fn hessian_vector(&mut self, x: &[Series<T>], u: &[Series<T>]) -> (Vec<Series<T>>, Vec<Series<T>>) {
-        let line: Vec<_> = x.iter().zip(u).map(|(&x, &u)| Jet::line(x, u)).collect();
-        let gradient = self.second.evaluate(&line).1;
-        (gradient.iter().map(|g| g.0[0]).collect(), gradient.iter().map(|g| g.0[1]).collect())
+        hessian_vector(&mut self.second, x, u)
     }
 
     /// ∇³L(x)[v, v].
@@ -190,24 +223,9 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
         self.third.evaluate(&line).1.iter().map(|g| g.0[2] + g.0[2]).collect()
     }
 
-    /// The point x of Γ nearest to y: ∇L(x) = 0 and y − x = ∇²L(x)u for some u. At ε = 0 the equations read HΔx = −∇L(x) and Δx + HΔu = r with
-    /// r = y − x − ∇²L(x)u, so that Δx = −H⁺∇L(x) + P r and Δu = H⁺(r + H⁺∇L(x)), P the projection on ker H.
-    ///
-    /// On the sphere Γ is a cone, and the direction of x is the point nearest to that of y.
+    /// The point of Γ nearest to y.
     pub fn nearest(&mut self, y: &[Series<T>]) -> Vec<Series<T>> {
-        let one = Series::<T>::constant(1.0);
-        let mut x = constant(&self.minimum.weights);
-        let mut u = vec![Series::constant(0.0); y.len()];
-        for _ in 0..ORDERS {
-            let (gradient, image) = self.hessian_vector(&x, &u);
-            let rest: Vec<_> = (0..y.len()).map(|i| y[i] - x[i] - image[i]).collect();
-            let back = times(&self.minimum.pseudo_inverse, &gradient);
-            add_scaled(&mut x, -one, &back);
-            add_scaled(&mut x, one, &times(&self.minimum.onto_kernel, &rest));
-            let shifted: Vec<_> = rest.iter().zip(&back).map(|(&r, &b)| r + b).collect();
-            add_scaled(&mut u, one, &times(&self.minimum.pseudo_inverse, &shifted));
-        }
-        x
+        nearest(&mut self.second, self.minimum, y)
     }
 
     /// The eigenpair of ∇²L(x) that is (Λ, v) at ε = 0: with ρ = (∇²L(x) − Λ)v, Λ gains ⟨v₀, ρ⟩/ν and v loses Rρ, R the resolvent.

@@ -1,17 +1,24 @@
 //! The laws of the edge of stability, proved as identities between power series over prime fields.
 
+mod count;
+mod crossing;
 mod laws;
 mod matrix;
 mod minimum;
+mod points;
 mod polynomial;
 mod rules;
+mod trials;
 mod universal;
 
+pub use crossing::{Eigenplane, two_eigenvalues};
 pub use laws::{Draw, Law, Quantities, Site};
 pub use matrix::{characteristic_polynomial, inverse, kernel, rank, solve};
 pub use minimum::{Eigenpair, Minimum};
+pub use points::MinimumSource;
 pub use polynomial::Polynomial;
 pub use rules::{Edge, GradientDescent, HeavyBall, Rule, ScalarRmsprop};
+pub use trials::{LawTrial, LawTrials, Theme, all_losses, try_all_losses, try_network};
 pub use universal::UniversalLoss;
 
 #[cfg(test)]

@@ -162,4 +162,35 @@ impl Network {
         }
         network
     }
+
+    /// The same network with a weight of its own for the square of every residual, where the loss is the mean squared error of two arrays; and the
+    /// constant that holds these weights.
+    pub(crate) fn with_weighted_residuals(&self) -> Option<(Self, NodeId)> {
+        let last = self.node(self.output());
+        if !matches!(last.op, Op::MeanSquaredError(_)) {
+            return None;
+        }
+        let (residuals, inputs) = (self.node(last.inputs[0]).shape.clone(), last.inputs.clone());
+        let flat = Shape::new(&[residuals.count()])?;
+        let mut network = self.clone();
+        network.nodes.pop();
+        let mut add = |name: &str, op: Op, inputs: &[NodeId], shape: &Shape| {
+            let node = Node { name: format!("residuals.{name}"), op, inputs: inputs.to_vec(), shape: shape.clone() };
+            network.nodes.push(node);
+            NodeId(network.nodes.len() - 1)
+        };
+        let ones = Constant {
+            shape: flat.clone(),
+            values: vec![1.0; flat.count()],
+            origin: Origin::Given,
+            standardized: false,
+        };
+        let weights = add("weights", ones.into(), &[], &flat);
+        let difference = add("difference", ops::Subtract.into(), &inputs, &residuals);
+        let column = add("column", ops::Reshape { shape: flat.clone() }.into(), &[difference], &flat);
+        let squares = add("squares", ops::Multiply.into(), &[column, column], &flat);
+        let weighted = add("weighted", ops::Multiply.into(), &[squares, weights], &flat);
+        add("sum", ops::Sum { axes: vec![0] }.into(), &[weighted], &Shape::number());
+        Some((network, weights))
+    }
 }

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use super::error::{Fault, NetworkError, PointFault};
 use super::ops::{Before, Inputs, Kernel, Op, Source};
-use super::{Network, Node};
+use super::{Network, Node, NodeId};
 use crate::arithmetic::{Base, Scalar};
 use crate::loss::Loss;
 
@@ -20,8 +20,10 @@ pub struct NetworkLoss<T> {
     extras: usize,
     /// The values that depend on no weight, and that some step reads.
     fixed: Vec<T>,
-    /// The nodes behind it, by their places in the network.
+    /// The nodes behind it that were computed, by their places in the network.
     fixed_nodes: Vec<(usize, Range<usize>)>,
+    /// Where the values of each node are.
+    sources: Vec<Source>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,8 +84,8 @@ impl<T: Base> NetworkLoss<T> {
             extras: 0,
             fixed: Vec::new(),
             fixed_nodes: Vec::new(),
+            sources: Vec::with_capacity(network.nodes().len()),
         };
-        let mut sources: Vec<Source> = Vec::with_capacity(network.nodes().len());
         let mut weights = 0;
         for (place, node) in network.nodes().iter().enumerate() {
             let source = match &node.op {
@@ -92,20 +94,20 @@ impl<T: Base> NetworkLoss<T> {
                     Source::Weight(weights - weight.shape.count()..weights)
                 }
                 Op::Constant(constant) => loss.fix(constant.values.iter().map(|&x| of(x))),
-                _ => loss.step(network, (place, node), &sources),
+                _ => loss.step(network, (place, node)),
             };
             if let Source::Active(range) = &source {
                 loss.output = range.start;
             }
-            sources.push(source);
+            loss.sources.push(source);
         }
         loss.mark_reached();
         Ok(loss)
     }
 
     /// Appends the step of a node, or computes it where no weight enters.
-    fn step(&mut self, network: &Network, (place, node): (usize, &Node), sources: &[Source]) -> Source {
-        let inputs: Vec<Source> = node.inputs.iter().map(|input| sources[input.index()].clone()).collect();
+    fn step(&mut self, network: &Network, (place, node): (usize, &Node)) -> Source {
+        let inputs: Vec<Source> = node.inputs.iter().map(|input| self.sources[input.index()].clone()).collect();
         let shapes: Vec<_> = node.inputs.iter().map(|&input| &network.node(input).shape).collect();
         let kernel = node.op.kernel(&shapes, &node.shape);
         if matches!(kernel, Kernel::Same(_)) {
@@ -130,6 +132,31 @@ impl<T: Base> NetworkLoss<T> {
         let reached = vec![Reached::Later; inputs.len()];
         self.steps.push(Step { node: place, kernel, inputs, reached, out: out.clone(), extra });
         Source::Active(out)
+    }
+
+    /// Whether a node depends on the weights.
+    pub(crate) fn is_active(&self, node: NodeId) -> bool {
+        !matches!(self.sources[node.index()], Source::Fixed(_))
+    }
+
+    /// The values of a node at w, of length D.
+    pub(crate) fn values_at(&self, node: NodeId, w: &[T]) -> Vec<T> {
+        let zero = T::from_f64(0.0);
+        let (mut gradient, mut scratch) = (vec![zero; self.dimension], vec![zero; self.scratch()]);
+        self.prepare(&mut scratch);
+        self.evaluate(w, &mut gradient, &mut scratch);
+        match &self.sources[node.index()] {
+            Source::Weight(range) => w[range.clone()].to_vec(),
+            Source::Active(range) => scratch[range.clone()].to_vec(),
+            Source::Fixed(range) => self.fixed[range.clone()].to_vec(),
+        }
+    }
+
+    /// Puts other numbers in place of a node that depends on no weight. Nodes that were computed from it keep the values they have.
+    pub(crate) fn replace(&mut self, node: NodeId, values: &[T]) {
+        if let Source::Fixed(range) = &self.sources[node.index()] {
+            self.fixed[range.clone()].copy_from_slice(values);
+        }
     }
 
     /// Marks the last use of every input, which is the first on the way back, and says whether that use is the only one.

@@ -1,0 +1,122 @@
+//! Random points of Γ on a network, exactly.
+
+use rand::rngs::ChaCha12Rng;
+
+use super::minimum::{Eigenpair, Minimum};
+use crate::arithmetic::Field;
+use crate::data::{Stream, generator};
+use crate::identities::{ExactError, element};
+use crate::loss::{Evaluator, Loss};
+use crate::network::{Network, NetworkError, NetworkLoss, NodeId, Op};
+
+/// The most square roots for which points are drawn: half of all points lack each of them.
+pub const MOST_ROOTS: usize = 10;
+
+/// How a network's weights are made a point of Γ.
+#[derive(Clone, Debug, PartialEq)]
+enum Way {
+    /// Targets become the outputs that they are compared with: pairs of outputs and targets.
+    Targets(Vec<[NodeId; 2]>),
+    /// A group of weights becomes 0.
+    Zero { group: std::ops::Range<usize> },
+}
+
+/// A network on which points of Γ are drawn.
+#[derive(Clone, Debug)]
+pub struct MinimumSource<'a> {
+    network: &'a Network,
+    way: Way,
+    /// How many square roots a point must have.
+    pub roots: usize,
+}
+
+/// A drawn point: the loss with the data that were drawn, and w.
+pub(crate) type Drawn<F> = (NetworkLoss<F>, Vec<F>);
+
+impl<'a> MinimumSource<'a> {
+    /// Finds out how points of Γ are made on a network of algebraic functions.
+    ///
+    /// # Errors
+    /// Too many roots, with how many draws a point would take; a function that a field has not; a loss with no point of Γ that is known.
+    pub fn new<F: Field>(network: &'a Network, seed: u64) -> Result<Self, ExactError> {
+        let roots = network.complexity().roots;
+        if roots > MOST_ROOTS {
+            return Err(ExactError::TooManyRoots { roots, most: MOST_ROOTS });
+        }
+        let random = &mut generator(seed, Stream::Exact);
+        for _ in 0..most_draws(roots) {
+            let Some((loss, weights)) = draw::<F>(network, random)? else { continue };
+            let way = ways(network, &loss).into_iter().find(|way| vanishes(way, loss.clone(), weights.clone()));
+            return way.map(|way| Self { network, way, roots }).ok_or(ExactError::NoMinimum);
+        }
+        Err(ExactError::NoPoint { draws: most_draws(roots), roots })
+    }
+
+    /// A random point of Γ; `None` where what was drawn lacks a root.
+    pub(crate) fn draw<F: Field>(&self, random: &mut ChaCha12Rng) -> Result<Option<Drawn<F>>, NetworkError> {
+        let drawn = draw(self.network, random)?;
+        Ok(drawn.map(|(loss, weights)| made(&self.way, loss, weights)))
+    }
+}
+
+/// How many draws a point takes at most, unless it is impossible: a chance of 2⁻ʳ is missed 64·2ʳ times in a row with probability e⁻⁶⁴.
+pub(crate) fn most_draws(roots: usize) -> usize {
+    64 << roots
+}
+
+/// Random data and weights, where the loss has a value.
+fn draw<F: Field>(network: &Network, random: &mut ChaCha12Rng) -> Result<Option<Drawn<F>>, NetworkError> {
+    let loss = NetworkLoss::<F>::with_constants(network, |_| element(random))?;
+    let weights: Vec<F> = (0..loss.dimension()).map(|_| element(random)).collect();
+    let is_defined = Evaluator::<_, F>::new(&loss).evaluate(&weights).0.is_defined();
+    Ok(is_defined.then_some((loss, weights)))
+}
+
+/// What may make weights a point of Γ: all arrays that are compared with one of no weights, or one of these pairs alone, the last first; then a group of weights.
+fn ways<F: Field>(network: &Network, loss: &NetworkLoss<F>) -> Vec<Way> {
+    let compared =
+        network.nodes().iter().rev().filter(|node| matches!(node.op, Op::MeanSquaredError(_) | Op::Subtract(_)));
+    let pairs: Vec<[NodeId; 2]> = compared
+        .filter_map(|node| {
+            let &[left, right] = node.inputs.as_slice() else { return None };
+            let same = network.node(left).shape == network.node(right).shape;
+            match [loss.is_active(left), loss.is_active(right)] {
+                [true, false] if same => Some([left, right]),
+                [false, true] if same => Some([right, left]),
+                _ => None,
+            }
+        })
+        .collect();
+    let alone = pairs.iter().map(|&pair| Way::Targets(vec![pair]));
+    let groups = network.groups().map(|group| Way::Zero { group: group.range });
+    [Way::Targets(pairs.clone())].into_iter().chain(alone).chain(groups).collect()
+}
+
+fn made<F: Field>(way: &Way, mut loss: NetworkLoss<F>, mut weights: Vec<F>) -> Drawn<F> {
+    match way {
+        Way::Targets(pairs) => {
+            for &[outputs, targets] in pairs {
+                let values = loss.values_at(outputs, &weights);
+                loss.replace(targets, &values);
+            }
+        }
+        Way::Zero { group } => weights[group.clone()].fill(F::constant(0.0)),
+    }
+    (loss, weights)
+}
+
+/// Whether ∇L vanishes where `way` leads, and L is not constant around.
+fn vanishes<F: Field>(way: &Way, loss: NetworkLoss<F>, weights: Vec<F>) -> bool {
+    let (loss, weights) = made(way, loss, weights);
+    Minimum::new(&loss, weights).is_some_and(|minimum| minimum.rank > 0)
+}
+
+/// A point of Γ with one of its eigenvalues at random; `None` where no eigenvalue is in the field.
+pub(crate) fn eigenpair<F: Field>(minimum: &Minimum<F>, random: &mut ChaCha12Rng) -> Option<Eigenpair<F>> {
+    let polynomial = minimum.characteristic_polynomial();
+    let mut roots = polynomial.roots(random);
+    // The order in which roots are found is no order of the field: the one that is taken is drawn.
+    let count = roots.len() as u64;
+    let chosen = (count > 0).then(|| rand::Rng::next_u64(random) % count)?;
+    minimum.eigenpair(roots.swap_remove(chosen as usize))
+}

@@ -1,0 +1,448 @@
+//! Laws, tried at random points of a prime field, and the chance that a false one holds there by accident.
+
+use rand::rngs::ChaCha12Rng;
+
+use super::count::{Atoms, Size, of_laws};
+use super::crossing::{Eigenplane, make_double, two_eigenvalues};
+use super::laws::{Draw, Law, Quantities, Site};
+use super::minimum::{Eigenpair, Minimum};
+use super::points::{MinimumSource, eigenpair, most_draws};
+use super::rules::{GradientDescent, HeavyBall, ScalarRmsprop};
+use super::universal::UniversalLoss;
+use crate::arithmetic::Field;
+use crate::data::{Stream, generator};
+use crate::identities::{ExactError, element};
+use crate::loss::Loss;
+use crate::network::{Network, NetworkLoss, NodeId};
+use crate::sphere::Space;
+
+/// What a group of laws is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// Two steps to leading order.
+    Map,
+    /// G by two routes.
+    GradientOfSharpness,
+    /// Two steps to second order.
+    SecondOrder,
+    /// κ.
+    EnergyRate,
+    /// Two steps and κ of scalar RMSprop, on the sphere and without it.
+    ScalarRmsprop,
+    /// Two steps and κ under heavy-ball momentum.
+    HeavyBall,
+    /// Two equal eigenvalues.
+    TwoEigenvalues,
+}
+
+impl Theme {
+    /// Those of one eigenvalue at the edge.
+    const OF_ONE: [Self; 6] = [
+        Self::Map,
+        Self::GradientOfSharpness,
+        Self::SecondOrder,
+        Self::EnergyRate,
+        Self::ScalarRmsprop,
+        Self::HeavyBall,
+    ];
+
+    /// The laws at a point.
+    fn laws<F: Field, L: Loss<F>>(self, point: &Point<F, L>, numbers: &Numbers<F>) -> Vec<Law<F>> {
+        let Numbers { draw, second_swing, .. } = numbers;
+        match &point.edge {
+            Edge::One(pair) => {
+                self.laws_of_one(Site { loss: &point.loss, minimum: &point.minimum, pair }, numbers)
+            }
+            Edge::Two(plane) => two_eigenvalues(&point.loss, &point.minimum, plane, (draw, *second_swing)),
+        }
+    }
+
+    /// The laws at a point with one eigenvalue at the edge.
+    fn laws_of_one<F: Field, L: Loss<F>>(self, site: Site<'_, F, L>, drawn: &Numbers<F>) -> Vec<Law<F>> {
+        let Numbers { draw, decay, momentum, .. } = drawn;
+        let of = |space: &Space| Quantities::new(site.loss, site.minimum, site.pair, space);
+        match self {
+            Self::Map => site.leading_map(&GradientDescent, &of(&Space::Sphere), draw),
+            Self::GradientOfSharpness => vec![site.gradient_of_sharpness(&of(&Space::Sphere), &draw.normal)],
+            Self::SecondOrder => site.second_order(&of(&Space::Sphere), draw),
+            Self::EnergyRate => {
+                let quantities = of(&Space::Sphere);
+                let law = site.energy_rate(&GradientDescent, &quantities, (draw, true));
+                let control = site.energy_rate(&GradientDescent, &quantities, (draw, false));
+                vec![law.twin("normal coordinates that do not follow h", control.found)]
+            }
+            Self::ScalarRmsprop => {
+                let on = |on_sphere: bool| {
+                    let rule = ScalarRmsprop { decay: *decay, on_sphere };
+                    let quantities = of(if on_sphere { &Space::Sphere } else { &Space::Euclidean });
+                    let mut laws = site.leading_map(&rule, &quantities, draw);
+                    laws.push(site.energy_rate(&rule, &quantities, (draw, true)));
+                    laws
+                };
+                let place = |laws: Vec<Law<F>>, place| laws.into_iter().map(move |law| law.at(place));
+                place(on(true), "on the sphere").chain(place(on(false), "without the sphere")).collect()
+            }
+            Self::HeavyBall => {
+                let quantities = of(&Space::Sphere);
+                let rule = HeavyBall { momentum: *momentum, quartic: quantities.quartic, is_slaved: true };
+                let mut laws = site.leading_map(&rule, &quantities, draw);
+                let unprepared = HeavyBall { is_slaved: false, ..rule };
+                // The oscillation itself starts alike.
+                let controls = site.leading_map(&unprepared, &quantities, draw);
+                laws = laws
+                    .into_iter()
+                    .zip(controls)
+                    .enumerate()
+                    .map(|(k, (law, control))| if k < 2 { law.twin("m₀ along v₁ alone", control.found) } else { law })
+                    .collect();
+                laws.push(site.energy_rate(&rule, &quantities, (draw, true)));
+                laws
+            }
+            Self::TwoEigenvalues => vec![],
+        }
+    }
+
+    /// The size of the laws' coefficients, for D weights.
+    fn size(self, dimension: usize) -> f64 {
+        let numbers = Numbers {
+            draw: Draw {
+                swing: Size::ATOM,
+                offset: Size::ATOM,
+                lasts: Size::ATOM,
+                normal: vec![Size::ATOM],
+            },
+            decay: Size::ATOM,
+            momentum: Size::ATOM,
+            second_swing: Size::ATOM,
+        };
+        let (minimum, pair) = (Minimum::atoms(), Eigenpair::atoms());
+        let site = Site { loss: &Atoms, minimum: &minimum, pair: &pair };
+        match self {
+            // The characteristic polynomial has products of D entries, each times a power of Λ, above the line and below it.
+            Self::GradientOfSharpness => 4.0 * (dimension as f64 + 1.0) + 8.0,
+            // The same steps as with one eigenvalue, with the inverse of a 2×2 matrix where that has a quotient.
+            Self::TwoEigenvalues => 2.0 * Self::Map.size(dimension),
+            _ => of_laws(&self.laws_of_one(site, &numbers)),
+        }
+    }
+}
+
+/// The numbers drawn at a point.
+struct Numbers<F> {
+    draw: Draw<F>,
+    /// C_b.
+    decay: F,
+    /// μ.
+    momentum: F,
+    second_swing: F,
+}
+
+impl<F: Field> Numbers<F> {
+    fn draw(dimension: usize, random: &mut ChaCha12Rng) -> Self {
+        let mut element = || element::<F>(random);
+        let (swing, offset, lasts) = (element(), element(), element());
+        let normal = (0..dimension).map(|_| element()).collect();
+        Self {
+            draw: Draw { swing, offset, lasts, normal },
+            decay: element(),
+            momentum: element(),
+            second_swing: element(),
+        }
+    }
+}
+
+/// A law, tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LawTrial {
+    pub what: String,
+    /// At how many points it held.
+    pub held: usize,
+    /// For each twin, at how many points it failed.
+    pub twins: Vec<(String, usize)>,
+}
+
+/// The laws of one theme, tried at random points of one prime field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LawTrials {
+    pub theme: Theme,
+    pub prime: u64,
+    pub points: usize,
+    /// How many points were drawn until enough of them had all roots.
+    pub drawn: usize,
+    /// The square roots that a point must have.
+    pub roots: usize,
+    /// The rank of ∇²L.
+    pub rank: usize,
+    /// log₂ of a bound on the probability that a false law holds at all points.
+    pub log2_accident: f64,
+    /// The first coefficient that the first law compares at the first point, by which anyone can see that the same point was drawn.
+    pub first: u64,
+    pub laws: Vec<LawTrial>,
+}
+
+impl LawTrials {
+    /// Whether every law held at every point, and every twin failed at every point.
+    pub fn confirm(&self) -> bool {
+        let all = |count: usize| count == self.points;
+        self.laws.iter().all(|law| all(law.held) && law.twins.iter().all(|(_, failed)| all(*failed)))
+    }
+}
+
+/// How small the chance of an accident is made in each of two fields, as log₂: in both together 2⁻¹⁰⁰.
+const TARGET: f64 = -50.0;
+/// The most points in a field, whatever chance is left.
+const MOST_POINTS: usize = 16;
+
+/// What the probability of an accident depends on.
+#[derive(Clone, Copy, Debug)]
+struct Degrees {
+    dimension: usize,
+    /// A bound on the degrees of the derivatives of L up to the fourth, denominators cleared.
+    derivatives: f64,
+    roots: usize,
+    /// How many values may be taken for Λ, each the root of one polynomial: the rank. 1 where Λ itself is drawn.
+    conjugates: usize,
+}
+
+impl Degrees {
+    /// log₂ of a bound on the probability that a false law holds at one point. Derivation: `proofs-notes/exact_limit.md`.
+    fn log2_accident<F: Field>(&self, theme: Theme) -> f64 {
+        /// Different denominators that are no atoms' own: powers of ‖w‖², ν, Λ, K, 1−μ, 1+μ, C_b and of the first coefficient of ∂x₀/∂ξ.
+        const DENOMINATORS: f64 = 8.0;
+        let (dimension, conjugates) = (self.dimension as f64, self.conjugates as f64);
+        // Two residuals' weights are made of a resolvent.
+        let derivatives = match theme {
+            Theme::TwoEigenvalues => 4.0 * (dimension + 1.0) * (self.derivatives + 1.0),
+            _ => self.derivatives + 1.0,
+        };
+        let atoms = 2.0 * (1.0 + DENOMINATORS) * theme.size(self.dimension);
+        let degree = atoms * 2.0 * (dimension + 1.0) * derivatives;
+        let degree_in_value = atoms * 2.0 * dimension;
+        let of_conjugates = if self.conjugates == 1 { 0.0 } else { degree_in_value * dimension * derivatives };
+        let zeros = conjugates * (conjugates * degree + of_conjugates);
+        (2.0 * self.roots as f64 + zeros.log2() - (F::ORDER as f64).log2()).min(0.0)
+    }
+}
+
+/// How many points bring all of these chances below the target.
+fn points_for(chances: impl Iterator<Item = f64>) -> usize {
+    let worst = chances.fold(f64::NEG_INFINITY, f64::max);
+    // A chance of 1 stays 1 at any number of points.
+    ((TARGET / worst).ceil() as usize).clamp(1, MOST_POINTS)
+}
+
+/// The random numbers of one point: each point has a stretch of the stream of its own, so that it can be drawn again alone.
+fn numbers_of(seed: u64, point: usize) -> ChaCha12Rng {
+    let mut random = generator(seed, Stream::Exact);
+    random.set_word_pos((point as u128 + 1) << 40);
+    random
+}
+
+/// Counts for each law at how many points it held.
+#[derive(Default)]
+struct Tally {
+    laws: Vec<LawTrial>,
+    first: u64,
+}
+
+impl Tally {
+    fn add<F: Field>(&mut self, laws: &[Law<F>]) {
+        if self.laws.is_empty() {
+            let trial = |law: &Law<F>| LawTrial {
+                what: law.what.clone(),
+                held: 0,
+                twins: law.twins.iter().map(|(what, _)| ((*what).into(), 0)).collect(),
+            };
+            self.laws = laws.iter().map(trial).collect();
+            self.first = laws.first().and_then(|law| law.found.first()).map_or(0, |found| found.to_integer());
+        }
+        for (trial, law) in self.laws.iter_mut().zip(laws) {
+            trial.held += usize::from(law.holds());
+            for ((_, failed), (_, stated)) in trial.twins.iter_mut().zip(&law.twins) {
+                *failed += usize::from(*stated != law.found);
+            }
+        }
+    }
+}
+
+/// A random point of Γ on a loss, with what stands at the edge there.
+struct Point<F, L> {
+    loss: L,
+    minimum: Minimum<F>,
+    edge: Edge<F>,
+}
+
+enum Edge<F> {
+    One(Eigenpair<F>),
+    Two(Eigenplane<F>),
+}
+
+/// What points are drawn on.
+trait Source<F: Field> {
+    type Loss: Loss<F>;
+
+    /// The square roots that a point must have.
+    fn roots(&self) -> usize;
+
+    /// What an accident depends on, where ∇²L has this rank.
+    fn degrees(&self, rank: usize) -> Degrees;
+
+    /// A random point; `None` where what was drawn does not do.
+    fn draw(&self, random: &mut ChaCha12Rng) -> Result<Option<Point<F, Self::Loss>>, ExactError>;
+}
+
+/// A network, with random data.
+struct OfNetwork<'a> {
+    network: &'a Network,
+    source: MinimumSource<'a>,
+    /// Where λ₁ = λ₂ is wanted: the weights of the squares of residuals.
+    weighted: Option<NodeId>,
+}
+
+impl<F: Field> Source<F> for OfNetwork<'_> {
+    type Loss = NetworkLoss<F>;
+
+    fn roots(&self) -> usize {
+        self.source.roots
+    }
+
+    fn degrees(&self, rank: usize) -> Degrees {
+        Degrees {
+            dimension: self.network.dimension(),
+            derivatives: self.network.complexity().derivative_degree(4),
+            roots: self.source.roots,
+            conjugates: rank,
+        }
+    }
+
+    fn draw(&self, random: &mut ChaCha12Rng) -> Result<Option<Point<F, NetworkLoss<F>>>, ExactError> {
+        let Some((mut loss, weights)) = self.source.draw::<F>(random)? else { return Ok(None) };
+        let double = match self.weighted {
+            Some(node) => {
+                let count = self.network.node(node).shape.count();
+                let Some(value) = make_double(&mut loss, (node, count), &weights, random) else { return Ok(None) };
+                Some(value)
+            }
+            None => None,
+        };
+        let Some(minimum) = Minimum::new(&loss, weights) else { return Ok(None) };
+        if minimum.kernel.ncols() < 2 {
+            return Err(ExactError::Isolated { rank: minimum.rank, dimension: self.network.dimension() });
+        }
+        let edge = match double {
+            Some(value) => minimum.eigenplane(value).map(Edge::Two),
+            None => eigenpair(&minimum, random).map(Edge::One),
+        };
+        Ok(edge.map(|edge| Point { loss, minimum, edge }))
+    }
+}
+
+/// The universal loss of D weights and of a rank, with an eigenvalue of this multiplicity.
+struct OfAllLosses {
+    dimension: usize,
+    rank: usize,
+    copies: usize,
+}
+
+impl<F: Field> Source<F> for OfAllLosses {
+    type Loss = UniversalLoss<F>;
+
+    fn roots(&self) -> usize {
+        0
+    }
+
+    fn degrees(&self, _: usize) -> Degrees {
+        // Of f, its Jacobian and M, the largest is M with two vectors prescribed: its entries have degree 400 at most.
+        Degrees { dimension: self.dimension, derivatives: 1000.0, roots: 0, conjugates: 1 }
+    }
+
+    fn draw(&self, random: &mut ChaCha12Rng) -> Result<Option<Point<F, UniversalLoss<F>>>, ExactError> {
+        let drawn = UniversalLoss::draw(self.dimension, self.rank, self.copies, random);
+        Ok(drawn.and_then(|(loss, value)| {
+            let minimum = Minimum::new(&loss, loss.minimum().to_vec())?;
+            let edge = match self.copies {
+                1 => Edge::One(minimum.eigenpair(value)?),
+                _ => Edge::Two(minimum.eigenplane(value)?),
+            };
+            Some(Point { loss, minimum, edge })
+        }))
+    }
+}
+
+/// Tries the laws of some themes at as many points as the chance of an accident asks for.
+fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Result<Vec<LawTrials>, ExactError> {
+    let mut tallies: Vec<Tally> = themes.iter().map(|_| Tally::default()).collect();
+    let mut degrees = source.degrees(1);
+    let (mut points, mut found, mut drawn, mut rank) = (1, 0, 0, 0);
+    while found < points {
+        let random = &mut numbers_of(seed, found);
+        let point = loop {
+            drawn += 1;
+            // An eigenvalue is in the field with a chance of its own.
+            if drawn > (found + 1) * most_draws(source.roots() + 2) {
+                return Err(ExactError::NoPoint { draws: drawn, roots: source.roots() });
+            }
+            if let Some(point) = source.draw(random)? {
+                break point;
+            }
+        };
+        if found == 0 {
+            rank = point.minimum.rank;
+            degrees = source.degrees(rank);
+            points = points_for(themes.iter().map(|&theme| degrees.log2_accident::<F>(theme)));
+        }
+        let numbers = Numbers::draw(point.minimum.weights.len(), random);
+        for (theme, tally) in themes.iter().zip(&mut tallies) {
+            tally.add(&theme.laws(&point, &numbers));
+        }
+        found += 1;
+    }
+    let trials = themes.iter().zip(tallies).map(|(&theme, tally)| LawTrials {
+        theme,
+        prime: F::ORDER,
+        points,
+        drawn,
+        roots: source.roots(),
+        rank,
+        log2_accident: points as f64 * degrees.log2_accident::<F>(theme),
+        first: tally.first,
+        laws: tally.laws,
+    });
+    Ok(trials.collect())
+}
+
+/// Tries all laws at random points of Γ of a network, in a field. Its constants are random numbers of the field too. Two equal eigenvalues are tried where the loss is a mean squared error and
+/// ∇²L has rank 2 at least: on the network that weighs the squares of residuals differently.
+///
+/// # Errors
+/// A network on which no point of Γ can be drawn.
+pub fn try_network<F: Field>(network: &Network, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
+    let source = OfNetwork { network, source: MinimumSource::new::<F>(network, seed)?, weighted: None };
+    let mut trials = tried::<F, _>(&source, &Theme::OF_ONE, seed)?;
+    let rank = trials.first().map_or(0, |trial| trial.rank);
+    if rank >= 2
+        && let Some((network, node)) = network.with_weighted_residuals()
+    {
+        let source = MinimumSource::new::<F>(&network, seed)?;
+        let source = OfNetwork { network: &network, source, weighted: Some(node) };
+        trials.extend(tried::<F, _>(&source, &[Theme::TwoEigenvalues], seed)?);
+    }
+    Ok(trials)
+}
+
+/// Tries all laws on the universal loss of D weights and of a rank: what holds there holds of all losses of that dimension and rank.
+///
+/// # Errors
+/// There is none, if the rank is from 1 to D − 2.
+pub fn try_all_losses<F: Field>(dimension: usize, rank: usize, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
+    let mut trials = tried::<F, _>(&OfAllLosses { dimension, rank, copies: 1 }, &Theme::OF_ONE, seed)?;
+    if rank >= 2 {
+        trials.extend(tried::<F, _>(&OfAllLosses { dimension, rank, copies: 2 }, &[Theme::TwoEigenvalues], seed)?);
+    }
+    Ok(trials)
+}
+
+/// The dimensions and ranks of the universal loss: D from 3 to 7, rank from 1 to 4, with at least one dimension left for Γ.
+pub fn all_losses() -> impl Iterator<Item = (usize, usize)> {
+    (3..=7).flat_map(|dimension| (1..=4.min(dimension - 2)).map(move |rank| (dimension, rank)))
+}
