@@ -267,10 +267,16 @@ pub enum ExactError {
     )]
     NoPoint { draws: usize, roots: usize },
     #[error(
+        "{weights} weights are more than the {most} on which the laws of the edge are tried exactly (they do not depend on sizes: take smaller ones)"
+    )]
+    TooManyWeights { weights: usize, most: usize },
+    #[error(
         "no point of Γ is known exactly: ∇L vanishes neither where the targets are the network's outputs nor where one group of weights is 0 (let the loss be the mean_squared_error of an output and of a constant that enters nothing else)"
     )]
     NoMinimum,
-    #[error("Γ is a point, or there is none: ∇²L has rank {rank} of {dimension} weights, so that nothing moves along Γ (take more weights, or fewer samples)")]
+    #[error(
+        "Γ is a point, or there is none: ∇²L has rank {rank} of {dimension} weights, so that nothing moves along Γ (take more weights, or fewer samples)"
+    )]
     Isolated { rank: usize, dimension: usize },
     #[error(transparent)]
     Network(#[from] NetworkError),

@@ -129,6 +129,7 @@ impl Base for Ball {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = true;
     const HAS_TRANSCENDENTALS: bool = true;
+    const IS_EXACT: bool = false;
 
     fn from_f64(x: f64) -> Self {
         Self { center: x, radius: 0.0 }

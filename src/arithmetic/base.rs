@@ -70,6 +70,7 @@ impl Base for f32 {
     const VECTORIZED: bool = true;
     const HAS_SIGNS: bool = true;
     const HAS_TRANSCENDENTALS: bool = true;
+    const IS_EXACT: bool = false;
 
     #[inline]
     fn from_f64(x: f64) -> Self {
@@ -90,6 +91,7 @@ impl Base for f64 {
     const VECTORIZED: bool = true;
     const HAS_SIGNS: bool = true;
     const HAS_TRANSCENDENTALS: bool = true;
+    const IS_EXACT: bool = false;
 
     #[inline]
     fn from_f64(x: f64) -> Self {
@@ -112,6 +114,7 @@ impl Base for Quad {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = true;
     const HAS_TRANSCENDENTALS: bool = true;
+    const IS_EXACT: bool = false;
 
     #[inline]
     fn from_f64(x: f64) -> Self {

@@ -117,6 +117,7 @@ impl Base for Enclosure {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = false;
     const HAS_TRANSCENDENTALS: bool = false;
+    const IS_EXACT: bool = false;
 
     #[inline]
     fn from_f64(x: f64) -> Self {

@@ -5,6 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use bytemuck::TransparentWrapper;
 
+use super::jet::divider;
 use super::{Scalar, Transcendental};
 
 /// A value, and after it its derivatives in N − 1 directions: c₀ + Σ cₖεₖ where all products εᵢεₖ vanish.
@@ -65,8 +66,9 @@ impl<T: Scalar, const N: usize> Div for Fan<T, N> {
     #[allow(clippy::suspicious_arithmetic_impl, reason = "slopes of a quotient are made of products and differences")]
     #[inline(always)]
     fn div(self, other: Self) -> Self {
-        let quotient = self.0[0] / other.0[0];
-        Self::of(quotient, |k| (self.0[k] - quotient * other.0[k]) / other.0[0])
+        let divide = divider(other.0[0]);
+        let quotient = divide(self.0[0]);
+        Self::of(quotient, |k| divide(self.0[k] - quotient * other.0[k]))
     }
 }
 
@@ -83,7 +85,8 @@ impl<T: Scalar, const N: usize> Scalar for Fan<T, N> {
     #[inline(always)]
     fn sqrt(self) -> Self {
         let root = self.0[0].sqrt();
-        Self::of(root, |k| self.0[k] / (root + root))
+        let divide = divider(root + root);
+        Self::of(root, |k| divide(self.0[k]))
     }
 
     #[inline]

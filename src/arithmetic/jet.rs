@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use bytemuck::TransparentWrapper;
 
-use super::{Scalar, Transcendental};
+use super::{Base, Scalar, Transcendental};
 
 /// c₀ + c₁ε + … with N coefficients, modulo εᴺ.
 ///
@@ -24,6 +24,13 @@ impl<T: Scalar, const N: usize> Jet<T, N> {
             _ => T::constant(0.0),
         }))
     }
+}
+
+/// Division by a number, for many dividends.
+#[inline(always)]
+pub(super) fn divider<T: Scalar>(divisor: T) -> impl Fn(T) -> T {
+    let reciprocal = if const { T::Base::IS_EXACT } { T::constant(1.0) / divisor } else { divisor };
+    move |x| if const { T::Base::IS_EXACT } { x * reciprocal } else { x / divisor }
 }
 
 impl<T: Scalar, const N: usize> Neg for Jet<T, N> {
@@ -64,10 +71,11 @@ impl<T: Scalar, const N: usize> Div for Jet<T, N> {
     #[allow(clippy::suspicious_arithmetic_impl, reason = "division of series is made of products and differences")]
     #[inline]
     fn div(self, other: Self) -> Self {
+        let divide = divider(other.0[0]);
         let mut quotient = [T::constant(0.0); N];
         for k in 0..N {
             let known = (0..k).fold(self.0[k], |sum, i| sum - quotient[i] * other.0[k - i]);
-            quotient[k] = known / other.0[0];
+            quotient[k] = divide(known);
         }
         Jet(quotient)
     }
@@ -88,9 +96,10 @@ impl<T: Scalar, const N: usize> Scalar for Jet<T, N> {
     fn sqrt(self) -> Self {
         let mut root = [T::constant(0.0); N];
         root[0] = self.0[0].sqrt();
+        let divide = divider(root[0] + root[0]);
         for k in 1..N {
             let known = (1..k).fold(self.0[k], |sum, i| sum - root[i] * root[k - i]);
-            root[k] = known / (root[0] + root[0]);
+            root[k] = divide(known);
         }
         Jet(root)
     }

@@ -119,6 +119,9 @@ pub trait Base: Scalar<Base = Self> {
     /// Whether [`Scalar::transcendental`] has values here.
     const HAS_TRANSCENDENTALS: bool;
 
+    /// Whether results are exact, so that one reciprocal serves many quotients.
+    const IS_EXACT: bool;
+
     /// The nearest representable number.
     fn from_f64(x: f64) -> Self;
 

@@ -140,6 +140,7 @@ impl<const P: u64> Base for PrimeField<P> {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = true;
     const HAS_TRANSCENDENTALS: bool = false;
+    const IS_EXACT: bool = true;
 
     /// Exact: a finite `f64` is an integer times a power of two.
     fn from_f64(x: f64) -> Self {

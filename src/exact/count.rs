@@ -85,6 +85,7 @@ impl Base for Size {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = true;
     const HAS_TRANSCENDENTALS: bool = false;
+    const IS_EXACT: bool = true;
 
     fn from_f64(x: f64) -> Self {
         if x == 0.0 { Self::ZERO } else { Self::NUMBER }

@@ -5,7 +5,7 @@ use rand::rngs::ChaCha12Rng;
 
 use super::laws::{Draw, Law};
 use super::matrix::{inverse, kernel, product, shifted};
-use super::minimum::{Minimum, ORDERS, Series, constant, power, times};
+use super::minimum::{Minimum, ORDERS, Series, constant, power, term, times};
 use super::polynomial::Polynomial;
 use crate::arithmetic::{Field, Jet, Scalar, add_scaled, dot};
 use crate::loss::{Derivatives, Evaluator, Loss};
@@ -167,7 +167,9 @@ pub fn two_eigenvalues<F: Field, L: Loss<F>>(
 
     let found: Vec<F> = (0..2).map(|k| after.along[k].0[2] - before.along[k].0[2]).collect();
     let swings = |c: f64| swing.iter().map(|&h| of(c) * d * h).collect::<Vec<F>>();
-    let swings = Law::new("h₂ − h₀ = 2Dh", found, swings(2.0)).twin("h₂ − h₀ = Dh", swings(1.0)).twin("h₂ − h₀ = 4Dh", swings(4.0));
+    let swings = Law::new("h₂ − h₀ = 2Dh", found, swings(2.0))
+        .twin("h₂ − h₀ = Dh", swings(1.0))
+        .twin("h₂ − h₀ = 4Dh", swings(4.0));
 
     let offsets = |effective: Series<F>, place: &Plane<F>| -> [F; 4] {
         std::array::from_fn(|k| (effective * place.square * place.block[k]).0[2])
@@ -197,14 +199,15 @@ pub fn two_eigenvalues<F: Field, L: Loss<F>>(
         .twin("4ηλ for 8ηλ", matrix(4.0, 16.0, [4.0; 4]))
         .twin("2 for 4 before 𝒦", matrix(8.0, 16.0, [2.0; 4]))
         .twin("𝒦 left out", matrix(8.0, 16.0, [0.0; 4]))
-        .twin("𝒦 without its mixed entries", matrix(8.0, 16.0, [4.0, 0.0, 0.0, 4.0]));
+        .twin("the sign before 𝒦", matrix(8.0, 16.0, [-4.0; 4]));
     vec![drift, swings, offsets]
 }
 
 impl<F: Field> Eigenplane<F> {
     /// The coordinates of the part of x in the plane.
     fn coordinates(&self, x: &[F]) -> Vec<F> {
-        let along: Vec<F> = (0..2).map(|k| self.basis.col(k).iter().zip(x).fold(F::constant(0.0), |s, (&v, &x)| s + v * x)).collect();
+        let along: Vec<F> =
+            (0..2).map(|k| self.basis.col(k).iter().zip(x).fold(F::constant(0.0), |s, (&v, &x)| s + v * x)).collect();
         times(&self.gram_inverse, &along)
     }
 }
@@ -245,7 +248,7 @@ impl<'a, F: Field, L: Loss<F>> Around<'a, F, L> {
         let gram = &self.plane.gram_inverse;
         let mut basis = start.clone();
         let mut block = [of(self.plane.value), of(F::constant(0.0)), of(F::constant(0.0)), of(self.plane.value)];
-        for _ in 0..ORDERS {
+        for k in 1..ORDERS {
             let mut change = block;
             let mut next = basis.clone();
             for j in 0..2 {
@@ -253,8 +256,10 @@ impl<'a, F: Field, L: Loss<F>> Around<'a, F, L> {
                 for i in 0..2 {
                     add_scaled(&mut rest, -block[2 * i + j], &basis[i]);
                 }
+                rest.iter_mut().for_each(|r| *r = term(*r, k));
                 for i in 0..2 {
-                    change[2 * i + j] = (0..2).fold(change[2 * i + j], |sum, l| sum + of(gram[(i, l)]) * dot(&start[l], &rest));
+                    change[2 * i + j] =
+                        (0..2).fold(change[2 * i + j], |sum, l| sum + of(gram[(i, l)]) * dot(&start[l], &rest));
                 }
                 add_scaled(&mut next[j], Series::constant(-1.0), &times(&self.plane.resolvent, &rest));
             }

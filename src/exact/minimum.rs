@@ -109,6 +109,11 @@ pub fn power<T: Scalar>(c: T, k: usize) -> Series<T> {
     Jet(std::array::from_fn(|i| if i == k { c } else { T::constant(0.0) }))
 }
 
+/// The term of εᵏ alone.
+pub fn term<T: Scalar>(x: Series<T>, k: usize) -> Series<T> {
+    power(x.0[k], k)
+}
+
 /// A series that begins with ε, divided by ε. The coefficient of ε³ is not known, and a 0 stands for it.
 pub fn lowered<T: Scalar>(x: Series<T>) -> Series<T> {
     Jet(std::array::from_fn(|k| if k + 1 < ORDERS { x.0[k + 1] } else { T::constant(0.0) }))
@@ -137,10 +142,10 @@ pub(super) fn nearest<F: Field, T: Scalar<Base = F>, L: Loss<F>>(
     let one = Series::<T>::constant(1.0);
     let mut x = constant(&minimum.weights);
     let mut u = vec![Series::constant(0.0); y.len()];
-    for _ in 0..ORDERS {
+    for k in 1..ORDERS {
         let (gradient, image) = hessian_vector(evaluator, &x, &u);
-        let rest: Vec<_> = (0..y.len()).map(|i| y[i] - x[i] - image[i]).collect();
-        let back = times(&minimum.pseudo_inverse, &gradient);
+        let rest: Vec<_> = (0..y.len()).map(|i| term(y[i] - x[i] - image[i], k)).collect();
+        let back: Vec<_> = times(&minimum.pseudo_inverse, &gradient).into_iter().map(|b| term(b, k)).collect();
         add_scaled(&mut x, -one, &back);
         add_scaled(&mut x, one, &times(&minimum.onto_kernel, &rest));
         let shifted: Vec<_> = rest.iter().zip(&back).map(|(&r, &b)| r + b).collect();
@@ -233,9 +238,10 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
         let start: Vec<Series<T>> = constant(&self.pair.vector);
         let square = Series::from_base(self.pair.square);
         let (mut value, mut vector) = (Series::from_base(self.pair.value), start.clone());
-        for _ in 0..ORDERS {
+        for k in 1..ORDERS {
             let mut rest = self.hessian_vector(x, &vector).1;
             add_scaled(&mut rest, -value, &vector);
+            rest.iter_mut().for_each(|r| *r = term(*r, k));
             value = value + dot(&start, &rest) / square;
             add_scaled(&mut vector, Series::constant(-1.0), &times(&self.pair.resolvent, &rest));
         }
@@ -245,8 +251,9 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
     /// The part of b in ker ∇²L(x) for x on Γ: b − ∇²L(x)u with ∇²L(x)(b − ∇²L(x)u) = 0.
     fn onto_kernel(&mut self, x: &[Series<T>], b: Vec<Series<T>>) -> Vec<Series<T>> {
         let mut rest = b;
-        for _ in 0..ORDERS {
+        for k in 0..ORDERS {
             let (_, image) = self.hessian_vector(x, &rest);
+            let image: Vec<_> = image.into_iter().map(|i| term(i, k)).collect();
             let step = times(&self.minimum.pseudo_inverse, &times(&self.minimum.pseudo_inverse, &image));
             let (_, change) = self.hessian_vector(x, &step);
             add_scaled(&mut rest, Series::constant(-1.0), &change);

@@ -15,10 +15,10 @@ pub use crossing::{Eigenplane, two_eigenvalues};
 pub use laws::{Draw, Law, Quantities, Site};
 pub use matrix::{characteristic_polynomial, inverse, kernel, rank, solve};
 pub use minimum::{Eigenpair, Minimum};
-pub use points::MinimumSource;
+pub use points::MOST_ROOTS;
 pub use polynomial::Polynomial;
 pub use rules::{Edge, GradientDescent, HeavyBall, Rule, ScalarRmsprop};
-pub use trials::{LawTrial, LawTrials, Theme, all_losses, try_all_losses, try_network};
+pub use trials::{LawTrial, LawTrials, MOST_WEIGHTS, Theme, all_losses, try_all_losses, try_network};
 pub use universal::UniversalLoss;
 
 #[cfg(test)]

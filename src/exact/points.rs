@@ -12,6 +12,9 @@ use crate::network::{Network, NetworkError, NetworkLoss, NodeId, Op};
 /// The most square roots for which points are drawn: half of all points lack each of them.
 pub const MOST_ROOTS: usize = 10;
 
+/// At how many points a way to Γ is looked for.
+const TRIES: usize = 64;
+
 /// How a network's weights are made a point of Γ.
 #[derive(Clone, Debug, PartialEq)]
 enum Way {
@@ -23,7 +26,7 @@ enum Way {
 
 /// A network on which points of Γ are drawn.
 #[derive(Clone, Debug)]
-pub struct MinimumSource<'a> {
+pub(super) struct MinimumSource<'a> {
     network: &'a Network,
     way: Way,
     /// How many square roots a point must have.
@@ -38,16 +41,24 @@ impl<'a> MinimumSource<'a> {
     ///
     /// # Errors
     /// Too many roots, with how many draws a point would take; a function that a field has not; a loss with no point of Γ that is known.
-    pub fn new<F: Field>(network: &'a Network, seed: u64) -> Result<Self, ExactError> {
+    pub(super) fn new<F: Field>(network: &'a Network, seed: u64) -> Result<Self, ExactError> {
         let roots = network.complexity().roots;
         if roots > MOST_ROOTS {
             return Err(ExactError::TooManyRoots { roots, most: MOST_ROOTS });
         }
         let random = &mut generator(seed, Stream::Exact);
+        let mut met = 0;
         for _ in 0..most_draws(roots) {
             let Some((loss, weights)) = draw::<F>(network, random)? else { continue };
             let way = ways(network, &loss).into_iter().find(|way| vanishes(way, loss.clone(), weights.clone()));
-            return way.map(|way| Self { network, way, roots }).ok_or(ExactError::NoMinimum);
+            if let Some(way) = way {
+                return Ok(Self { network, way, roots });
+            }
+            // Where weights become 0 other roots are taken, which a point has by chance.
+            met += 1;
+            if met > TRIES {
+                return Err(ExactError::NoMinimum);
+            }
         }
         Err(ExactError::NoPoint { draws: most_draws(roots), roots })
     }

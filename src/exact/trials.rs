@@ -50,9 +50,7 @@ impl Theme {
     fn laws<F: Field, L: Loss<F>>(self, point: &Point<F, L>, numbers: &Numbers<F>) -> Vec<Law<F>> {
         let Numbers { draw, second_swing, .. } = numbers;
         match &point.edge {
-            Edge::One(pair) => {
-                self.laws_of_one(Site { loss: &point.loss, minimum: &point.minimum, pair }, numbers)
-            }
+            Edge::One(pair) => self.laws_of_one(Site { loss: &point.loss, minimum: &point.minimum, pair }, numbers),
             Edge::Two(plane) => two_eigenvalues(&point.loss, &point.minimum, plane, (draw, *second_swing)),
         }
     }
@@ -68,6 +66,9 @@ impl Theme {
             Self::EnergyRate => {
                 let quantities = of(&Space::Sphere);
                 let law = site.energy_rate(&GradientDescent, &quantities, (draw, true));
+                if site.minimum.rank < 2 {
+                    return vec![law];
+                }
                 let control = site.energy_rate(&GradientDescent, &quantities, (draw, false));
                 vec![law.twin("normal coordinates that do not follow h", control.found)]
             }
@@ -105,12 +106,7 @@ impl Theme {
     /// The size of the laws' coefficients, for D weights.
     fn size(self, dimension: usize) -> f64 {
         let numbers = Numbers {
-            draw: Draw {
-                swing: Size::ATOM,
-                offset: Size::ATOM,
-                lasts: Size::ATOM,
-                normal: vec![Size::ATOM],
-            },
+            draw: Draw { swing: Size::ATOM, offset: Size::ATOM, lasts: Size::ATOM, normal: vec![Size::ATOM] },
             decay: Size::ATOM,
             momentum: Size::ATOM,
             second_swing: Size::ATOM,
@@ -157,6 +153,8 @@ pub struct LawTrial {
     pub what: String,
     /// At how many points it held.
     pub held: usize,
+    /// The first coefficient that it compares, found at the first point: by it anyone can see that the same point was drawn.
+    pub first: u64,
     /// For each twin, at how many points it failed.
     pub twins: Vec<(String, usize)>,
 }
@@ -175,12 +173,30 @@ pub struct LawTrials {
     pub rank: usize,
     /// log₂ of a bound on the probability that a false law holds at all points.
     pub log2_accident: f64,
-    /// The first coefficient that the first law compares at the first point, by which anyone can see that the same point was drawn.
-    pub first: u64,
+    /// At how many points the rank was another one.
+    pub other_ranks: usize,
     pub laws: Vec<LawTrial>,
 }
 
 impl LawTrials {
+    fn add<F: Field>(&mut self, laws: &[Law<F>]) {
+        if self.laws.is_empty() {
+            let trial = |law: &Law<F>| LawTrial {
+                what: law.what.clone(),
+                held: 0,
+                first: law.found.first().map_or(0, |found| found.to_integer()),
+                twins: law.twins.iter().map(|(what, _)| ((*what).into(), 0)).collect(),
+            };
+            self.laws = laws.iter().map(trial).collect();
+        }
+        for (trial, law) in self.laws.iter_mut().zip(laws) {
+            trial.held += usize::from(law.holds());
+            for ((_, failed), (_, stated)) in trial.twins.iter_mut().zip(&law.twins) {
+                *failed += usize::from(*stated != law.found);
+            }
+        }
+    }
+
     /// Whether every law held at every point, and every twin failed at every point.
     pub fn confirm(&self) -> bool {
         let all = |count: usize| count == self.points;
@@ -191,7 +207,10 @@ impl LawTrials {
 /// How small the chance of an accident is made in each of two fields, as log₂: in both together 2⁻¹⁰⁰.
 const TARGET: f64 = -50.0;
 /// The most points in a field, whatever chance is left.
-const MOST_POINTS: usize = 16;
+const MOST_POINTS: usize = 32;
+
+/// The most weights of a network on which laws are tried: the characteristic polynomial takes D⁴ products.
+pub const MOST_WEIGHTS: usize = 64;
 
 /// What the probability of an accident depends on.
 #[derive(Clone, Copy, Debug)]
@@ -224,11 +243,10 @@ impl Degrees {
     }
 }
 
-/// How many points bring all of these chances below the target.
-fn points_for(chances: impl Iterator<Item = f64>) -> usize {
-    let worst = chances.fold(f64::NEG_INFINITY, f64::max);
-    // A chance of 1 stays 1 at any number of points.
-    ((TARGET / worst).ceil() as usize).clamp(1, MOST_POINTS)
+/// How many points bring a chance below the target, where it is 2^`log2` at one.
+fn points_for(log2: f64) -> usize {
+    // A bound of 1 stays 1 at any number of points.
+    if log2 < 0.0 { ((TARGET / log2).ceil() as usize).min(MOST_POINTS) } else { MOST_POINTS }
 }
 
 /// The random numbers of one point: each point has a stretch of the stream of its own, so that it can be drawn again alone.
@@ -236,33 +254,6 @@ fn numbers_of(seed: u64, point: usize) -> ChaCha12Rng {
     let mut random = generator(seed, Stream::Exact);
     random.set_word_pos((point as u128 + 1) << 40);
     random
-}
-
-/// Counts for each law at how many points it held.
-#[derive(Default)]
-struct Tally {
-    laws: Vec<LawTrial>,
-    first: u64,
-}
-
-impl Tally {
-    fn add<F: Field>(&mut self, laws: &[Law<F>]) {
-        if self.laws.is_empty() {
-            let trial = |law: &Law<F>| LawTrial {
-                what: law.what.clone(),
-                held: 0,
-                twins: law.twins.iter().map(|(what, _)| ((*what).into(), 0)).collect(),
-            };
-            self.laws = laws.iter().map(trial).collect();
-            self.first = laws.first().and_then(|law| law.found.first()).map_or(0, |found| found.to_integer());
-        }
-        for (trial, law) in self.laws.iter_mut().zip(laws) {
-            trial.held += usize::from(law.holds());
-            for ((_, failed), (_, stated)) in trial.twins.iter_mut().zip(&law.twins) {
-                *failed += usize::from(*stated != law.found);
-            }
-        }
-    }
 }
 
 /// A random point of Γ on a loss, with what stands at the edge there.
@@ -369,12 +360,22 @@ impl<F: Field> Source<F> for OfAllLosses {
     }
 }
 
-/// Tries the laws of some themes at as many points as the chance of an accident asks for.
+/// Tries the laws of some themes, each at as many points as its chance of an accident asks for.
 fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Result<Vec<LawTrials>, ExactError> {
-    let mut tallies: Vec<Tally> = themes.iter().map(|_| Tally::default()).collect();
-    let mut degrees = source.degrees(1);
-    let (mut points, mut found, mut drawn, mut rank) = (1, 0, 0, 0);
-    while found < points {
+    let empty = |&theme: &Theme| LawTrials {
+        theme,
+        prime: F::ORDER,
+        points: 1,
+        drawn: 0,
+        roots: source.roots(),
+        rank: 0,
+        log2_accident: 0.0,
+        other_ranks: 0,
+        laws: vec![],
+    };
+    let mut trials: Vec<LawTrials> = themes.iter().map(empty).collect();
+    let (mut found, mut drawn) = (0, 0);
+    while trials.iter().any(|trial| found < trial.points) {
         let random = &mut numbers_of(seed, found);
         let point = loop {
             drawn += 1;
@@ -386,29 +387,21 @@ fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Res
                 break point;
             }
         };
-        if found == 0 {
-            rank = point.minimum.rank;
-            degrees = source.degrees(rank);
-            points = points_for(themes.iter().map(|&theme| degrees.log2_accident::<F>(theme)));
-        }
         let numbers = Numbers::draw(point.minimum.weights.len(), random);
-        for (theme, tally) in themes.iter().zip(&mut tallies) {
-            tally.add(&theme.laws(&point, &numbers));
+        for trial in trials.iter_mut().filter(|trial| found < trial.points) {
+            if found == 0 {
+                trial.rank = point.minimum.rank;
+                let log2 = source.degrees(trial.rank).log2_accident::<F>(trial.theme);
+                trial.points = points_for(log2);
+                trial.log2_accident = trial.points as f64 * log2;
+            }
+            trial.drawn = drawn;
+            trial.other_ranks += usize::from(trial.rank != point.minimum.rank);
+            trial.add(&trial.theme.laws(&point, &numbers));
         }
         found += 1;
     }
-    let trials = themes.iter().zip(tallies).map(|(&theme, tally)| LawTrials {
-        theme,
-        prime: F::ORDER,
-        points,
-        drawn,
-        roots: source.roots(),
-        rank,
-        log2_accident: points as f64 * degrees.log2_accident::<F>(theme),
-        first: tally.first,
-        laws: tally.laws,
-    });
-    Ok(trials.collect())
+    Ok(trials)
 }
 
 /// Tries all laws at random points of Γ of a network, in a field. Its constants are random numbers of the field too. Two equal eigenvalues are tried where the loss is a mean squared error and
@@ -417,6 +410,10 @@ fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Res
 /// # Errors
 /// A network on which no point of Γ can be drawn.
 pub fn try_network<F: Field>(network: &Network, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
+    let weights = network.dimension();
+    if weights > MOST_WEIGHTS {
+        return Err(ExactError::TooManyWeights { weights, most: MOST_WEIGHTS });
+    }
     let source = OfNetwork { network, source: MinimumSource::new::<F>(network, seed)?, weighted: None };
     let mut trials = tried::<F, _>(&source, &Theme::OF_ONE, seed)?;
     let rank = trials.first().map_or(0, |trial| trial.rank);

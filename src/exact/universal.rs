@@ -1,11 +1,12 @@
 //! A loss that stands for all losses of a dimension and a rank.
 
+use faer::Mat;
 use rand::Rng;
 
 use super::matrix::product;
-use crate::arithmetic::{Field, Scalar, dot};
+use super::minimum::times;
+use crate::arithmetic::{Field, Scalar, add_scaled, apply, dot};
 use crate::loss::Loss;
-use faer::Mat;
 
 /// L(w) = ½f(w)ᵀM f(w), each of the r functions fᵢ a random quartic form over ‖w‖⁴ that vanishes at one point w₀, and M a random symmetric matrix.
 ///
@@ -14,10 +15,10 @@ use faer::Mat;
 #[derive(Clone, Debug)]
 pub struct UniversalLoss<F> {
     dimension: usize,
-    /// The weights of each monomial.
-    monomials: Vec<[usize; 4]>,
-    /// The coefficients of f₁, …, f_r, one form after another.
-    forms: Vec<F>,
+    /// The weights of each product of two.
+    pairs: Vec<[usize; 2]>,
+    /// Each form as a symmetric one of the products of two weights.
+    forms: Vec<Mat<F>>,
     /// M, r×r.
     metric: Mat<F>,
     /// w₀, length D.
@@ -29,25 +30,22 @@ impl<F: Field> UniversalLoss<F> {
     pub fn draw(dimension: usize, rank: usize, copies: usize, random: &mut impl Rng) -> Option<(Self, F)> {
         let mut element = || F::from_integer(random.next_u64());
         let minimum: Vec<F> = (0..dimension).map(|_| element()).collect();
-        let axes = 0..dimension;
-        let pairs = axes.clone().flat_map(|i| (i..dimension).map(move |j| (i, j)));
-        let monomials: Vec<[usize; 4]> = pairs
-            .flat_map(|(i, j)| (j..dimension).flat_map(move |k| (k..dimension).map(move |l| [i, j, k, l])))
-            .collect();
-        let mut forms: Vec<F> = (0..rank * monomials.len()).map(|_| element()).collect();
-        // The coefficient of the first monomial makes the form vanish at w₀.
-        for form in forms.chunks_exact_mut(monomials.len()) {
-            let terms = monomials.iter().zip(&*form).skip(1);
-            let rest = terms.fold(F::constant(0.0), |sum, (m, &c)| {
-                sum + c * m.iter().fold(F::constant(1.0), |p, &i| p * minimum[i])
-            });
-            form[0] = -(rest / monomials[0].iter().fold(F::constant(1.0), |p, &i| p * minimum[i]));
+        let pairs: Vec<[usize; 2]> = (0..dimension).flat_map(|i| (i..dimension).map(move |j| [i, j])).collect();
+        let products: Vec<F> = pairs.iter().map(|&[i, j]| minimum[i] * minimum[j]).collect();
+        let mut symmetric = |size: usize| {
+            let entries: Vec<F> = (0..size * size).map(|_| element()).collect();
+            Mat::from_fn(size, size, |i, j| entries[i.min(j) * size + i.max(j)])
+        };
+        let mut forms: Vec<Mat<F>> = (0..rank).map(|_| symmetric(pairs.len())).collect();
+        // The first coefficient makes the form vanish at w₀.
+        for form in &mut forms {
+            let value = dot(&times(form, &products), &products);
+            form[(0, 0)] = form[(0, 0)] - value / (products[0] * products[0]);
         }
-        let upper: Vec<F> = (0..rank * rank).map(|_| element()).collect();
-        let metric = Mat::from_fn(rank, rank, |i, j| upper[i.min(j) * rank + i.max(j)]);
+        let metric = symmetric(rank);
         let value = element();
         let vectors: Vec<Vec<F>> = (0..copies).map(|_| (0..rank).map(|_| element()).collect()).collect();
-        let mut loss = Self { dimension, monomials, forms, metric, minimum };
+        let mut loss = Self { dimension, pairs, forms, metric, minimum };
         loss.prescribe(value, &vectors)?;
         Some((loss, value))
     }
@@ -59,22 +57,17 @@ impl<F: Field> UniversalLoss<F> {
 
     /// f and its Jacobian r×D at w.
     fn forms<S: Scalar<Base = F>>(&self, w: &[S], values: &mut [S], jacobian: &mut [S]) {
-        let one = S::constant(1.0);
-        let inverse = one / dot(w, w);
+        let inverse = S::constant(1.0) / dot(w, w);
         let fourth = inverse * inverse;
-        let forms = self.forms.chunks_exact(self.monomials.len());
-        for ((form, value), row) in forms.zip(values).zip(jacobian.chunks_exact_mut(self.dimension)) {
-            *value = S::constant(0.0);
+        let products: Vec<S> = self.pairs.iter().map(|&[i, j]| w[i] * w[j]).collect();
+        for ((form, value), row) in self.forms.iter().zip(values).zip(jacobian.chunks_exact_mut(self.dimension)) {
+            let images = times(form, &products);
+            *value = dot(&images, &products);
             row.fill(S::constant(0.0));
-            for (m, &c) in self.monomials.iter().zip(form) {
-                let c = S::from_base(c);
-                let [a, b] = [w[m[0]] * w[m[1]], w[m[2]] * w[m[3]]];
-                let [a, b] = [c * a, c * b];
-                *value = *value + a * (w[m[2]] * w[m[3]]);
-                row[m[0]] = row[m[0]] + b * w[m[1]];
-                row[m[1]] = row[m[1]] + b * w[m[0]];
-                row[m[2]] = row[m[2]] + a * w[m[3]];
-                row[m[3]] = row[m[3]] + a * w[m[2]];
+            for (&[i, j], &image) in self.pairs.iter().zip(&images) {
+                let image = image + image;
+                row[i] = row[i] + image * w[j];
+                row[j] = row[j] + image * w[i];
             }
             // ∇(f/‖w‖⁴) = ∇f/‖w‖⁴ − 4 f w/‖w‖⁶.
             *value = *value * fourth;
@@ -95,16 +88,16 @@ impl<F: Field> UniversalLoss<F> {
         let mut done: Vec<Vec<F>> = Vec::new();
         for vector in vectors {
             // Gram–Schmidt on g, with the same combination of the vectors u.
-            let image = |u: &[F]| super::minimum::times(&gram, u);
+            let image = |u: &[F]| times(&gram, u);
             let mut u = vector.clone();
             for before in &done {
                 let g = image(before);
                 let factor = dot(&image(&u), &g) / dot(&g, &g);
-                crate::arithmetic::add_scaled(&mut u, -factor, before);
+                add_scaled(&mut u, -factor, before);
             }
             let g = image(&u);
             let square = dot(&g, &g);
-            let applied = super::minimum::times(&self.metric, &g);
+            let applied = times(&self.metric, &g);
             let rest: Vec<F> = u.iter().zip(&applied).map(|(&u, &m)| value * u - m).collect();
             let along = dot(&g, &rest) / (F::constant(2.0) * square * square);
             let x: Vec<F> = rest.iter().zip(&g).map(|(&e, &g)| e / square - along * g).collect();
@@ -130,10 +123,10 @@ impl<F: Field> Loss<F> for UniversalLoss<F> {
         let (values, rest) = scratch.split_at_mut(rank);
         let (images, jacobian) = rest.split_at_mut(rank);
         self.forms(w, values, jacobian);
-        crate::arithmetic::apply(self.metric.as_ref(), values, images);
+        apply(self.metric.as_ref(), values, images);
         gradient.fill(S::constant(0.0));
         for (image, row) in images.iter().zip(jacobian.chunks_exact(self.dimension)) {
-            crate::arithmetic::add_scaled(gradient, *image, row);
+            add_scaled(gradient, *image, row);
         }
         dot(values, images) / S::constant(2.0)
     }

@@ -113,6 +113,7 @@ impl Base for QuadBall {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = false;
     const HAS_TRANSCENDENTALS: bool = false;
+    const IS_EXACT: bool = false;
 
     fn from_f64(x: f64) -> Self {
         Self { middle: Quad::from_f64(x), radius: 0.0 }
@@ -193,6 +194,7 @@ impl Base for TaylorModel {
     const VECTORIZED: bool = false;
     const HAS_SIGNS: bool = false;
     const HAS_TRANSCENDENTALS: bool = false;
+    const IS_EXACT: bool = false;
 
     fn from_f64(x: f64) -> Self {
         Self([Enclosure::from_f64(x), Enclosure::from_f64(0.0), Enclosure::from_f64(0.0)])

@@ -20,6 +20,7 @@ pub enum Assumption {
     MomentumInPhase,
     BoundedSharpness,
     Fitted,
+    EqualRanks,
 }
 
 use Assumption::*;
@@ -60,6 +61,9 @@ pub const OF_STABLE: &[Assumption] = &[ScaleInvariance, BoundedSharpness];
 /// The hypothesis of the experiment on held-out images.
 pub const OF_HELD_OUT: &[Assumption] = &[Fitted];
 
+/// The hypotheses of the exact laws of the edge.
+pub const OF_LAWS: &[Assumption] = &[ScaleInvariance, EqualRanks];
+
 impl Assumption {
     /// The hypothesis in a sentence.
     pub fn says(self) -> &'static str {
@@ -76,6 +80,7 @@ impl Assumption {
             Kernel => "X has a kernel, so that Γ is no single point",
             MomentumInPhase => "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))",
             BoundedSharpness => "L is smooth on all of S and its ρ is enclosed there, or ρ is measured along the path",
+            EqualRanks => "∇²L has the same rank at all points of Γ that are drawn",
             Fitted => "the training loss is fitted at both ends of every run",
         }
     }

@@ -3,8 +3,8 @@
 use sharpflow::measure::{Interval, OrderFit, fit_order, limit, mean};
 
 use crate::evidence::{
-    Check, Constant, Decided, DecidedHypothesis, Estimate, InstanceEvidence, Measurement, Outcome, Rungs, Statement,
-    Values, Verdict, measured,
+    Check, Constant, Decided, DecidedHypothesis, Estimate, InField, InstanceEvidence, Measurement, Outcome, Rungs,
+    Statement, Values, Verdict, measured,
 };
 
 /// The confidence of all Student intervals of a run together.
@@ -114,6 +114,7 @@ fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
             }
             Err(error) => (Outcome::Undecided, error),
         },
+        Check::Exact { fields } => exact_outcome(fields),
         Check::Positive { values } => match mean(values, level) {
             Ok(mean) => {
                 found = Some(mean);
@@ -127,6 +128,19 @@ fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
 
 fn limit_of(values: &Rungs) -> Result<Interval, String> {
     limit(&values.rungs, values.ratio, values.error).map_err(|error| error.to_string())
+}
+
+/// An identity that fails at one point is false.
+fn exact_outcome(fields: &[InField]) -> (Outcome, String) {
+    let [points, held] = [|f: &InField| f.points, |f: &InField| f.held].map(|of| fields.iter().map(of).sum::<usize>());
+    let outcome = if fields.is_empty() || fields.iter().any(|field| field.points == 0) {
+        Outcome::Undecided
+    } else if held == points {
+        Outcome::Passes
+    } else {
+        Outcome::Fails
+    };
+    (outcome, format!("holds at {held} of {points} random points of {} prime fields", fields.len()))
 }
 
 /// A stated order is refuted where the interval lies below it. An error that falls faster does not refute it, and does not confirm it.

@@ -5,6 +5,13 @@ pub(crate) mod effective_learning_rate;
 pub(crate) mod energy;
 pub(crate) mod energy_law;
 pub(crate) mod equilibrium_norm;
+pub(crate) mod exact_energy_rate;
+pub(crate) mod exact_gradient_of_sharpness;
+pub(crate) mod exact_heavy_ball;
+pub(crate) mod exact_map;
+pub(crate) mod exact_scalar_rmsprop;
+pub(crate) mod exact_second_order;
+pub(crate) mod exact_two_eigenvalues;
 pub(crate) mod heavy_ball;
 pub(crate) mod held_out_error;
 pub(crate) mod linear_regression_flow;
@@ -53,6 +60,13 @@ macro_rules! claims {
             minimum_norm_convergence
             heavy_ball
             energy_law
+            exact_map
+            exact_gradient_of_sharpness
+            exact_second_order
+            exact_energy_rate
+            exact_scalar_rmsprop
+            exact_heavy_ball
+            exact_two_eigenvalues
             held_out_error
         }
     };

@@ -181,6 +181,12 @@ impl Comparison {
                 let all = |rungs: &[Vec<f64>]| rungs.concat();
                 self.all(&format!("{at}, value"), &all(&values.rungs), &all(&values_b.rungs), |_| unit);
             }
+            (Check::Exact { fields }, Check::Exact { fields: fields_b }) => {
+                self.count(&format!("{at}, fields"), fields.len(), fields_b.len());
+                for (a, b) in fields.iter().zip(fields_b) {
+                    self.text(&format!("{at}, in a field"), &format!("{a:?}"), &format!("{b:?}"));
+                }
+            }
             (Check::Missing { .. }, Check::Missing { .. }) => {}
             _ => self.differs(at, "data of one kind", "data of another"),
         }

@@ -48,6 +48,9 @@ impl ClaimEvidence {
             (Check::Positive { .. }, _, Some(mean)) => mean.lower(),
             (Check::Limit { expected, .. }, _, Some(mean)) => -(mean.value - expected).abs() - mean.half_width,
             (Check::Bound { largest, .. }, _, _) => -largest,
+            (Check::Exact { fields }, _, _) => {
+                -(fields.iter().map(|field| field.points - field.held).sum::<usize>() as f64)
+            }
             _ => f64::NEG_INFINITY,
         };
         let checks = self.held().filter_map(|instance| instance.statements.get(k));
@@ -72,6 +75,16 @@ impl ClaimEvidence {
             (None, Some(decided)) => match &decided.check {
                 Check::Bound { trials, largest, .. } => {
                     format!("{}: {trials} trials, at most {largest:.2} of the bound", decided.what)
+                }
+                Check::Exact { .. } => {
+                    let points =
+                        self.held().filter_map(|instance| instance.statements.first()).map(|first| {
+                            match &first.check {
+                                Check::Exact { fields } => fields.iter().map(|field| field.points).sum(),
+                                _ => 0,
+                            }
+                        });
+                    format!("{}: exactly, at {} random points of prime fields", decided.what, points.sum::<usize>())
                 }
                 _ => format!("{}, worst: {}", decided.what, decided.shows),
             },

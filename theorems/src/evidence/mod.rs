@@ -133,8 +133,22 @@ pub enum Check {
         #[serde(deserialize_with = "nulls_are_nan")]
         values: Vec<f64>,
     },
+    /// An identity of a prime field must hold at every point that was drawn.
+    Exact { fields: Vec<InField> },
     /// There are no data, for this reason. The check decides nothing.
     Missing { reason: String },
+}
+
+/// An identity, tried at random points of one prime field.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InField {
+    pub prime: u64,
+    pub points: usize,
+    /// At how many points it held.
+    pub held: usize,
+    /// The number that it compares, at the first point; none is kept of a twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
 }
 
 impl Check {

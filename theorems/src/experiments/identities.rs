@@ -2,7 +2,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, Real, SecondField, distance};
 use sharpflow::data::{Stream, generator};
-use sharpflow::identities::{ExactError, Identity, Point, Trials, Variant, try_exactly};
+use sharpflow::identities::{ExactError, Identity, Point, Trial, Trials, Variant, try_exactly};
 use sharpflow::loss::Derivatives;
 use sharpflow::measure::worst;
 use sharpflow::network::homogeneity::Answer;
@@ -10,7 +10,7 @@ use sharpflow::network::zoo::{Architecture, ZOO};
 use sharpflow::network::{Network, NetworkLoss};
 
 use crate::assumption::Assumption;
-use crate::evidence::{Check, Constant, Hypothesis, Measurement, Statement, Table, Values};
+use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{Rejected, point_of};
 use crate::population::{Population, Source};
@@ -156,22 +156,31 @@ impl Experiment for Identities {
 
 /// What a record says of some identities: each must hold and each of their twins must fail, in the fields and in floats by itself.
 pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) -> Measurement {
-    let exact = |agreed: bool| Check::bound([if agreed { 0.0 } else { DISAGREES }]);
     let (mut statements, mut twins, mut accidents) = (Vec::new(), Vec::new(), Vec::new());
     for &identity in identities {
         let variants = identity.variants();
         // A network with too many roots is tried in floats alone.
-        for (k, trials) in record.fields.iter().flatten().enumerate() {
-            let name = |variant: &Variant| format!("{} in prime field {}", variant.formula, k + 1).into();
-            accidents.push(trials.log2_accident);
-            for trial in trials.trials.iter().filter(|trial| trial.identity == identity) {
-                let check = exact(trial.agreed == trials.points);
-                statements.push(Statement { what: name(&variants[0]), check });
-                let of_twins = variants[1..].iter().zip(&trial.twins_differed);
-                let twin =
-                    |(twin, &differed): (&Variant, &usize)| Statement { what: name(twin), check: exact(differed == 0) };
-                twins.extend(of_twins.map(twin));
-            }
+        let of_fields = record.fields.iter().flatten();
+        accidents.extend(of_fields.clone().map(|trials| trials.log2_accident));
+        let tried: Vec<_> = of_fields
+            .filter_map(|trials| Some((trials, trials.trials.iter().find(|trial| trial.identity == identity)?)))
+            .collect();
+        if !tried.is_empty() {
+            let exact = |held: &dyn Fn(&Trials, &Trial) -> usize| {
+                let field = |&(all, trial): &(&Trials, &Trial)| InField {
+                    prime: all.prime,
+                    points: all.points,
+                    held: held(all, trial),
+                    first: None,
+                };
+                Check::Exact { fields: tried.iter().map(field).collect() }
+            };
+            let named = |variant: &Variant| format!("{} in prime fields", variant.formula).into();
+            statements.push(Statement { what: named(&variants[0]), check: exact(&|_, trial| trial.agreed) });
+            twins.extend(variants[1..].iter().enumerate().map(|(k, twin)| Statement {
+                what: named(twin),
+                check: exact(&|all, trial| all.points - trial.twins_differed[k]),
+            }));
         }
         // Floats cannot refute an identity that both fields prove. If they exceed their bound there, they decide nothing.
         let agrees = |trials: &Trials| {
@@ -218,6 +227,3 @@ pub(crate) fn of_identities(record: &IdentityRecord, identities: &[Identity]) ->
         sensitivity: vec![],
     }
 }
-
-/// The ratio that stands for unequal sides. It exceeds the bound, 1.
-const DISAGREES: f64 = 2.0;

@@ -6,6 +6,7 @@ mod held_out;
 mod hypotheses;
 mod identities;
 mod ladder;
+mod laws;
 mod optimizers;
 mod points;
 mod portrait;
@@ -21,6 +22,7 @@ pub use growth::{ENERGIES as GROWTH_ENERGIES, Energy, Growth, GrowthRecord, Grow
 pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, RATES, SEEDS, SeedRecord};
 pub use identities::{FloatTrial, Identities, IdentityRecord};
 pub use ladder::{Ladder, LadderRecord, Run, Swing};
+pub use laws::{Laws, LawsRecord};
 pub use optimizers::{InstanceOptimizer, OPTIMIZERS, name_on};
 pub use points::Points;
 pub use portrait::Portrait;
@@ -35,6 +37,7 @@ pub(crate) use dynamics::of_dynamics;
 pub(crate) use growth::of_growth;
 pub(crate) use identities::of_identities;
 pub(crate) use ladder::{of_ladder, of_regression};
+pub(crate) use laws::of_laws;
 pub(crate) use points::of_points;
 pub(crate) use random_steps::of_steps;
 pub(crate) use stable::of_stable;
@@ -43,8 +46,9 @@ pub(crate) use swings::of_swings;
 use crate::judging::AnyExperiment;
 
 /// All experiments, in the order in which a study does them.
-pub static EXPERIMENTS: [&dyn AnyExperiment; 11] = [
+pub static EXPERIMENTS: [&dyn AnyExperiment; 12] = [
     &Identities,
+    &Laws,
     &RandomSteps,
     &SmoothLosses,
     &Points,

@@ -1,0 +1,175 @@
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use sharpflow::arithmetic::{FirstField, SecondField};
+use sharpflow::exact::{LawTrials, Theme, all_losses, try_all_losses, try_network};
+use sharpflow::identities::ExactError;
+use sharpflow::network::Network;
+use sharpflow::network::homogeneity::Answer;
+use sharpflow::network::zoo::{ZOO, find};
+
+use crate::assumption::Assumption;
+use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};
+use crate::experiment::{Experiment, Judged, NotJudged, NotRun};
+use crate::instance::Rejected;
+use crate::population::{Population, Source};
+use crate::progress::Progress;
+
+/// The laws of the edge of stability on one loss, tried in two prime fields.
+#[derive(Debug)]
+pub struct LawsRecord {
+    /// What the loss is called.
+    pub name: String,
+    /// Whether the loss is proved scale-invariant.
+    pub proved: bool,
+    /// For each field the trials of all laws; or why they could not be tried.
+    pub fields: Result<[Vec<LawTrials>; 2], ExactError>,
+}
+
+/// A loss on which laws are tried.
+#[derive(Clone, Debug)]
+enum Subject {
+    Network {
+        name: String,
+        network: Arc<Network>,
+    },
+    /// All losses of D weights and of a rank.
+    AllLosses {
+        dimension: usize,
+        rank: usize,
+    },
+}
+
+impl Subject {
+    fn record(&self, seed: u64) -> LawsRecord {
+        let (name, proved, first, second) = match self {
+            Self::Network { name, network } => {
+                let proved = network.homogeneity(&[], seed).answer == Answer::Proved;
+                let (first, second) = rayon::join(
+                    || try_network::<FirstField>(network, seed),
+                    || try_network::<SecondField>(network, seed),
+                );
+                (name.clone(), proved, first, second)
+            }
+            Self::AllLosses { dimension, rank } => {
+                let (first, second) = rayon::join(
+                    || try_all_losses::<FirstField>(*dimension, *rank, seed),
+                    || try_all_losses::<SecondField>(*dimension, *rank, seed),
+                );
+                (format!("all losses of {dimension} weights and rank {rank}"), true, first, second)
+            }
+        };
+        LawsRecord { name, proved, fields: first.and_then(|first| Ok([first, second?])) }
+    }
+}
+
+/// The laws of the edge of stability, exactly: on every built-in architecture and on the loss that stands for all losses, or on a user's network.
+pub struct Laws;
+
+impl Laws {
+    fn subjects(population: &Population) -> Result<Vec<Subject>, Rejected> {
+        let built_in =
+            |name: &str, network: Network| Subject::Network { name: name.into(), network: Arc::new(network) };
+        let all = || all_losses().map(|(dimension, rank)| Subject::AllLosses { dimension, rank });
+        match &population.source {
+            Source::Network { network, .. } => {
+                Ok(vec![built_in(&population.source.name(), network.with_rational_activations())])
+            }
+            Source::Data { .. } => {
+                let regression = find("linear_regression").into_iter();
+                regression.map(|a| Ok(built_in(a.name, a.exact_of_rank_two().map_err(Box::new)?))).collect()
+            }
+            Source::BuiltIn => {
+                let networks = ZOO.into_iter().map(|a| Ok(built_in(a.name, a.exact_of_rank_two().map_err(Box::new)?)));
+                networks.chain(all().map(Ok)).collect()
+            }
+        }
+    }
+}
+
+impl Experiment for Laws {
+    type On = Population;
+    type Seen<'a> = &'a LawsRecord;
+    const NAME: &'static str = "exact laws";
+    const AT_THE_EDGE: bool = false;
+
+    fn suits(_: &Population, _: &Population) -> bool {
+        true
+    }
+
+    fn steps(_: &Population) -> u64 {
+        0
+    }
+
+    fn run(
+        population: &Population,
+        _: &Population,
+        progress: &Progress,
+        show: &mut dyn FnMut(Self::Seen<'_>),
+    ) -> Result<Vec<Table>, NotRun> {
+        let subjects = Self::subjects(population)?;
+        let record = |subject: &Subject| progress.goes_on().map(|()| subject.record(population.seed));
+        let records: Vec<LawsRecord> = subjects.par_iter().with_max_len(1).map(record).collect::<Result<_, _>>()?;
+        records.iter().for_each(show);
+        Ok(vec![])
+    }
+}
+
+/// What a record says of the laws of a theme: each must hold at every point, and each twin must fail.
+pub(crate) fn of_laws(record: &LawsRecord, theme: Theme) -> Judged {
+    let fields = record.fields.as_ref().map_err(|error| NotJudged::Because(format!("{}: {error}", record.name)))?;
+    let [first, second] = fields.each_ref().map(|trials| trials.iter().find(|trial| trial.theme == theme));
+    let (Some(first), Some(second)) = (first, second) else {
+        let why = "∇²L has rank 1 there, or the loss is no mean squared error, so that it has no two equal eigenvalues";
+        return Err(NotJudged::Because(format!("{}: {why}", record.name)));
+    };
+    let both = [first, second];
+    let exact = |of: &dyn Fn(&LawTrials) -> (usize, Option<u64>)| Check::Exact {
+        fields: both
+            .iter()
+            .map(|trials| {
+                let (held, first) = of(trials);
+                InField { prime: trials.prime, points: trials.points, held, first }
+            })
+            .collect(),
+    };
+    let (mut statements, mut twins) = (Vec::new(), Vec::new());
+    for (k, law) in first.laws.iter().enumerate() {
+        let check = exact(&|trials| (trials.laws[k].held, Some(trials.laws[k].first)));
+        statements.push(Statement { what: law.what.clone().into(), check });
+        for (j, (twin, _)) in law.twins.iter().enumerate() {
+            let check = exact(&|trials| (trials.points - trials.laws[k].twins[j].1, None));
+            twins.push(Statement { what: format!("{}: {twin}", law.what).into(), check });
+        }
+    }
+    let plain = |what: &'static str, value: f64| Constant { what: what.into(), values: Values::Computed { value } };
+    let sum = |of: fn(&LawTrials) -> usize| both.iter().map(|trials| of(trials)).sum::<usize>() as f64;
+    Ok(Measurement {
+        instance: record.name.clone(),
+        hypotheses: vec![
+            Hypothesis {
+                of: Assumption::ScaleInvariance,
+                what: "scale invariance, proved by degrees".into(),
+                measured: if record.proved { 0.0 } else { 1.0 },
+                bound: 0.0,
+                place: record.name.clone(),
+            },
+            Hypothesis {
+                of: Assumption::EqualRanks,
+                what: "points at which ∇²L has another rank than at the first".into(),
+                measured: sum(|trials| trials.other_ranks),
+                bound: 0.0,
+                place: record.name.clone(),
+            },
+        ],
+        statements,
+        twins,
+        constants: vec![
+            plain("log₂ of the chance that a false law holds", first.log2_accident + second.log2_accident),
+            plain("points drawn until enough had all roots", sum(|trials| trials.drawn)),
+            plain("square roots that a point must have", first.roots as f64),
+            plain("rank of ∇²L", first.rank as f64),
+        ],
+        sensitivity: vec![],
+    })
+}
