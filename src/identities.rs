@@ -275,6 +275,10 @@ pub enum ExactError {
     )]
     NoMinimum,
     #[error(
+        "the loss is not scale-invariant: ∇²L(w)w is not 0 at a point of Γ, so that the series of the law have no solution (an ε in a normalization is the usual reason)"
+    )]
+    NotScaleInvariant,
+    #[error(
         "Γ is a point, or there is none: ∇²L has rank {rank} of {dimension} weights, so that nothing moves along Γ (take more weights, or fewer samples)"
     )]
     Isolated { rank: usize, dimension: usize },

@@ -72,9 +72,9 @@ pub struct Quantities<F> {
     /// ⟨G, ∇_Γ‖G‖²⟩.
     pub slope_along_gradient: F,
     /// ∇³L(w)[v, v].
-    third: Vec<F>,
+    pub(super) third: Vec<F>,
     /// ⟨∇³L(w)[v, v], v⟩/(Λν): αh is this times ⟨w', v⟩/ν for an offset w'.
-    skewness: F,
+    pub(super) skewness: F,
 }
 
 impl<F: Field> Quantities<F> {

@@ -202,11 +202,6 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
         }
     }
 
-    /// Λ, as a series.
-    pub fn value(&self) -> Series<T> {
-        Series::from_base(self.pair.value)
-    }
-
     /// ‖y‖² on the sphere, 1 elsewhere: what turns weights into points.
     pub fn square<S: Scalar>(&self, y: &[S]) -> S {
         if self.space == Space::Sphere { dot(y, y) } else { S::constant(1.0) }

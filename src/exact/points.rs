@@ -6,7 +6,7 @@ use super::minimum::{Eigenpair, Minimum};
 use crate::arithmetic::Field;
 use crate::data::{Stream, generator};
 use crate::identities::{ExactError, element};
-use crate::loss::{Evaluator, Loss};
+use crate::loss::Loss;
 use crate::network::{Network, NetworkError, NetworkLoss, NodeId, Op};
 
 /// The most square roots for which points are drawn: half of all points lack each of them.
@@ -79,7 +79,7 @@ pub(crate) fn most_draws(roots: usize) -> usize {
 fn draw<F: Field>(network: &Network, random: &mut ChaCha12Rng) -> Result<Option<Drawn<F>>, NetworkError> {
     let loss = NetworkLoss::<F>::with_constants(network, |_| element(random))?;
     let weights: Vec<F> = (0..loss.dimension()).map(|_| element(random)).collect();
-    let is_defined = Evaluator::<_, F>::new(&loss).evaluate(&weights).0.is_defined();
+    let is_defined = loss.is_defined_at(&weights);
     Ok(is_defined.then_some((loss, weights)))
 }
 

@@ -1,5 +1,6 @@
 //! The optimizers' steps on power series.
 
+use super::laws::Quantities;
 use super::minimum::{Place, Series, Surroundings, constant, times};
 use crate::arithmetic::{Field, Scalar, add_scaled, dot};
 use crate::loss::Loss;
@@ -159,23 +160,23 @@ impl<F: Field> Rule<F> for ScalarRmsprop<F> {
 
 /// Gradient descent with weight decay and heavy-ball momentum, w₊ = w + μ(w − w₋) − η(∇L(w) + λw).
 #[derive(Clone, Copy, Debug)]
-pub struct HeavyBall<F> {
+pub struct HeavyBall<'a, F> {
     /// μ.
     pub momentum: F,
-    /// q of [the energy law](super::Quantities::quartic) at the start, by which the oscillation before it is known.
-    pub quartic: F,
+    /// The numbers of the point, by which the oscillation before the start is known.
+    pub quantities: &'a Quantities<F>,
     /// Whether the memory is that of an iterate that has followed the law for long; otherwise it is that of the oscillation alone, with which the law fails.
     pub is_slaved: bool,
 }
 
-impl<F: Field> HeavyBall<F> {
+impl<F: Field> HeavyBall<'_, F> {
     /// ηλ, where a step lasts ηλ/(1−μ).
     fn product<T: Scalar<Base = F>>(&self, lasts: Series<T>) -> Series<T> {
         Series::from_base(F::constant(1.0) - self.momentum) * lasts
     }
 }
 
-impl<F: Field> Rule<F> for HeavyBall<F> {
+impl<F: Field> Rule<F> for HeavyBall<'_, F> {
     fn edge(&self) -> Edge<F> {
         Edge { decay: F::constant(2.0), momentum: self.momentum }
     }
@@ -196,19 +197,18 @@ impl<F: Field> Rule<F> for HeavyBall<F> {
         let (gain, remembered) = (of(self.edge().gain()), one / (one - mu));
         let back = mu * remembered;
         let rate = effective_rate * (one + mu - product) * dot(weights, weights);
+        let Quantities { quartic, skewness, third, log_gradient_square, .. } = self.quantities;
         let vector: Vec<Series<T>> = constant(&around.pair.vector);
-        let third = around.third_derivative(&place.nearest, &vector);
         // r: log|h| gains r in this step, and `earlier` in the step before.
         let offset = effective_rate * place.sharpness - two;
-        let (_, steepness) = around.log_gradient(place);
-        let stiffness = two * two + steepness;
+        let stiffness = two * two + of(*log_gradient_square);
         let (h_square, c) = (place.displacement_square, place.along / place.vector_square);
         let change = two * two * lasts - two * gain * stiffness * h_square;
-        let at_once = gain * (offset + (of(self.quartic) + two) * h_square - product / (one + mu));
+        let at_once = gain * (offset + (of(*quartic) + two) * h_square - product / (one + mu));
         let grows = at_once - gain * back * change - back * gain * gain * offset * offset;
         let earlier = grows - gain * change;
         // h swings about −½αh².
-        let skewness = dot(&third, &vector) / (place.vector_square * around.value());
+        let skewness = of(*skewness);
         let swing = c + half * skewness * c * c + half * skewness * skewness * c * c * c;
         let swing_before = -(swing / (one + earlier));
         let c_before = swing_before - half * skewness * swing_before * swing_before;
@@ -216,7 +216,7 @@ impl<F: Field> Rule<F> for HeavyBall<F> {
         add_scaled(&mut before, c_before - c, &vector);
         if self.is_slaved {
             // The point of Γ and ‖w‖ remember the steps before, in which h² fell short by 2r a step.
-            let tangent = times(&around.minimum.onto_kernel, &third);
+            let tangent: Vec<Series<T>> = constant(&times(&around.minimum.onto_kernel, third));
             let pull = half * rate * c * c * remembered * (one - two * gain * offset * remembered);
             add_scaled(&mut before, pull, &tangent);
             add_scaled(&mut before, lasts, &place.nearest);

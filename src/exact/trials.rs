@@ -5,7 +5,7 @@ use rand::rngs::ChaCha12Rng;
 use super::count::{Atoms, Size, of_laws};
 use super::crossing::{Eigenplane, make_double, two_eigenvalues};
 use super::laws::{Draw, Law, Quantities, Site};
-use super::minimum::{Eigenpair, Minimum};
+use super::minimum::{Eigenpair, Minimum, times};
 use super::points::{MinimumSource, eigenpair, most_draws};
 use super::rules::{GradientDescent, HeavyBall, ScalarRmsprop};
 use super::universal::UniversalLoss;
@@ -85,7 +85,7 @@ impl Theme {
             }
             Self::HeavyBall => {
                 let quantities = of(&Space::Sphere);
-                let rule = HeavyBall { momentum: *momentum, quartic: quantities.quartic, is_slaved: true };
+                let rule = HeavyBall { momentum: *momentum, quantities: &quantities, is_slaved: true };
                 let mut laws = site.leading_map(&rule, &quantities, draw);
                 let unprepared = HeavyBall { is_slaved: false, ..rule };
                 // The oscillation itself starts alike.
@@ -204,6 +204,11 @@ impl LawTrials {
     }
 }
 
+#[doc(hidden)]
+pub fn debug_sizes() -> Vec<(Theme, f64)> {
+    Theme::OF_ONE.into_iter().map(|t| (t, t.size(9))).collect()
+}
+
 /// How small the chance of an accident is made in each of two fields, as log₂: in both together 2⁻¹⁰⁰.
 const TARGET: f64 = -50.0;
 /// The most points in a field, whatever chance is left.
@@ -317,6 +322,9 @@ impl<F: Field> Source<F> for OfNetwork<'_> {
             None => None,
         };
         let Some(minimum) = Minimum::new(&loss, weights) else { return Ok(None) };
+        if times(&minimum.hessian, &minimum.weights).iter().any(|&x| x != F::constant(0.0)) {
+            return Err(ExactError::NotScaleInvariant);
+        }
         if minimum.kernel.ncols() < 2 {
             return Err(ExactError::Isolated { rank: minimum.rank, dimension: self.network.dimension() });
         }

@@ -3,7 +3,7 @@ use std::ops::Range;
 use super::error::{Fault, NetworkError, PointFault};
 use super::ops::{Before, Inputs, Kernel, Op, Source};
 use super::{Network, Node, NodeId};
-use crate::arithmetic::{Base, Scalar};
+use crate::arithmetic::{Base, Field, Scalar};
 use crate::loss::Loss;
 
 /// A network ready to be evaluated over the scalars of one base: its loss and, in reverse mode, its gradient.
@@ -132,6 +132,24 @@ impl<T: Base> NetworkLoss<T> {
         let reached = vec![Reached::Later; inputs.len()];
         self.steps.push(Step { node: place, kernel, inputs, reached, out: out.clone(), extra });
         Source::Active(out)
+    }
+
+    /// Whether every node has a value at w, of length D. What is calculated after the first that has none is not calculated.
+    pub(crate) fn is_defined_at(&self, w: &[T]) -> bool
+    where
+        T: Field,
+    {
+        let zero = T::from_f64(0.0);
+        let (mut values, mut extras) = (vec![zero; self.values], vec![zero; self.extras]);
+        let mut steps = self.steps.iter();
+        self.fixed.iter().all(|x| x.is_defined())
+            && steps.all(|step| {
+                let (before, out) = values.split_at_mut(step.out.start);
+                let out = &mut out[..step.out.len()];
+                let inputs = self.inputs(step, [w, before, &self.fixed]);
+                step.kernel.forward(&inputs, out, &mut extras[step.extra.clone()], false);
+                out.iter().all(|x| x.is_defined())
+            })
     }
 
     /// Whether a node depends on the weights.

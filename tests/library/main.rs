@@ -6,6 +6,7 @@ mod data;
 mod definitions;
 mod descent;
 mod enclosure;
+mod exact;
 mod flow;
 mod homogeneity;
 mod identities;
