@@ -5,7 +5,7 @@ use pulldown_latex::config::{DisplayMode, RenderConfig};
 use pulldown_latex::{Parser, Storage, push_mathml};
 
 use sharpflow_theorems::evidence::{
-    ClaimEvidence, Decided, Input, InstanceEvidence, Kept, Outcome, Status, Summary, Verdict,
+    Check, ClaimEvidence, Decided, Input, InstanceEvidence, Kept, Outcome, Status, Summary, Verdict,
 };
 
 const VERDICTS: [Verdict; 5] =
@@ -51,12 +51,21 @@ pub(super) fn page(kept: &Kept, figures: &[Drawn], missing: &[String]) -> String
                 @if !missing.is_empty() {
                     p.soft { "Not drawn, as the evidence has no data for them: " (missing.join("; ")) "." }
                 }
-                h2 { "Claims" }
+                @let (proved, measured): (Vec<_>, Vec<_>) = kept.claims.iter().partition(|claim| is_proved(claim));
+                @if !proved.is_empty() {
+                    h2 { "Proved modulo primes" }
+                    p.soft {
+                        "Each of these identities was tried at random points of two prime fields, where it holds or does not: there is no tolerance. A false identity holds at "
+                        "all points with the probability that stands with each instance. Every wrong twin fails."
+                    }
+                    @for claim in proved { (of_claim(claim, kept)) }
+                }
+                h2 { "Measured" }
                 p.soft {
                     "A claim is confirmed when its hypotheses hold, its checks pass, its constants lie in their intervals, and the same data reject "
                     "every wrong twin: the same formula with a constant changed."
                 }
-                @for claim in &kept.claims { (of_claim(claim)) }
+                @for claim in measured { (of_claim(claim, kept)) }
                 @if let Some(summary) = &kept.summary { (instances(summary)) }
             }
         }
@@ -141,7 +150,34 @@ fn drawn(figure: &Drawn) -> Markup {
     }
 }
 
-fn of_claim(claim: &ClaimEvidence) -> Markup {
+/// Whether all that a claim checks are identities in prime fields.
+fn is_proved(claim: &ClaimEvidence) -> bool {
+    let mut checks = claim.instances.iter().flat_map(|instance| &instance.statements).peekable();
+    checks.peek().is_some() && checks.all(|check| matches!(check.check, Check::Exact { .. }))
+}
+
+/// The claim that proves the coefficients on which another one rests, and what each of both says.
+fn beside(claim: &ClaimEvidence, kept: &Kept) -> Markup {
+    let other = claim.coefficients.as_ref().and_then(|id| kept.claims.iter().find(|other| other.id == *id));
+    html! {
+        @if let Some(other) = other {
+            p {
+                "The coefficients of two steps on which this rests are proved modulo primes: "
+                a href=(format!("#{}", other.id)) { (other.title) } ", " (other.verdict) " (" (other.headline())
+                "). That averaging over many steps, and the terms that are left out, do what the theory says is measured here."
+            }
+        }
+        @for resting in kept.claims.iter().filter(|resting| resting.coefficients.as_ref() == Some(&claim.id)) {
+            p {
+                "On these coefficients rests "
+                a href=(format!("#{}", resting.id)) { (resting.title) } ", " (resting.verdict) ", which measures what averaging and remainders add: "
+                (resting.headline()) "."
+            }
+        }
+    }
+}
+
+fn of_claim(claim: &ClaimEvidence, kept: &Kept) -> Markup {
     let (rejected, twins) = claim.twins_rejected();
     let constants: Vec<_> = claim.pooled().into_iter().filter(|pooled| pooled.theory.is_some()).collect();
     html! {
@@ -154,6 +190,7 @@ fn of_claim(claim: &ClaimEvidence) -> Markup {
             div.body {
                 div.formula { (PreEscaped(mathml(&claim.latex))) }
                 p { (claim.statement) "." }
+                (beside(claim, kept))
                 @if !claim.reason.is_empty() { p class=(class(claim.verdict)) { (claim.reason) } }
                 p.soft {
                     "Instances: " (claim.tally()) "; "

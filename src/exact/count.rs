@@ -4,8 +4,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use faer::Mat;
 
-use super::laws::Law;
 use super::minimum::{Eigenpair, Minimum};
+use super::quantities::Law;
 use crate::arithmetic::{Base, Field, Scalar};
 use crate::loss::Loss;
 

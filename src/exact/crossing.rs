@@ -3,10 +3,10 @@
 use faer::Mat;
 use rand::rngs::ChaCha12Rng;
 
-use super::laws::{Draw, Law};
 use super::matrix::{inverse, kernel, product, shifted};
-use super::minimum::{Minimum, ORDERS, Series, constant, power, term, times};
+use super::minimum::{Minimum, ORDERS, Series, constant, infinitesimal, power, term, times};
 use super::polynomial::Polynomial;
+use super::quantities::{Draw, Law};
 use crate::arithmetic::{Field, Jet, Scalar, add_scaled, dot};
 use crate::loss::{Derivatives, Evaluator, Loss};
 use crate::network::{NetworkLoss, NodeId};
@@ -265,7 +265,7 @@ impl<'a, F: Field, L: Loss<F>> Around<'a, F, L> {
             }
             (block, basis) = (change, next);
         }
-        let offset: Vec<Series<F>> = y.iter().zip(&nearest).map(|(&y, &x)| y - x).collect();
+        let offset: Vec<Series<F>> = y.iter().zip(&nearest).map(|(&y, &x)| infinitesimal(y - x)).collect();
         let [a, b, c] = [dot(&basis[0], &basis[0]), dot(&basis[0], &basis[1]), dot(&basis[1], &basis[1])];
         let [u, v] = [0, 1].map(|k| dot(&basis[k], &offset));
         let determinant = a * c - b * b;

@@ -114,6 +114,11 @@ pub fn term<T: Scalar>(x: Series<T>, k: usize) -> Series<T> {
     power(x.0[k], k)
 }
 
+/// The series without its coefficient of 1, where that is 0 as differences of equal numbers are.
+pub fn infinitesimal<T: Scalar>(x: Series<T>) -> Series<T> {
+    Jet(std::array::from_fn(|k| if k == 0 { T::constant(0.0) } else { x.0[k] }))
+}
+
 /// A series that begins with ε, divided by ε. The coefficient of ε³ is not known, and a 0 stands for it.
 pub fn lowered<T: Scalar>(x: Series<T>) -> Series<T> {
     Jet(std::array::from_fn(|k| if k + 1 < ORDERS { x.0[k + 1] } else { T::constant(0.0) }))
@@ -244,9 +249,10 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
     }
 
     /// The part of b in ker ∇²L(x) for x on Γ: b − ∇²L(x)u with ∇²L(x)(b − ∇²L(x)u) = 0.
+    /// The coefficient of ε³ is not known.
     fn onto_kernel(&mut self, x: &[Series<T>], b: Vec<Series<T>>) -> Vec<Series<T>> {
         let mut rest = b;
-        for k in 0..ORDERS {
+        for k in 0..ORDERS - 1 {
             let (_, image) = self.hessian_vector(x, &rest);
             let image: Vec<_> = image.into_iter().map(|i| term(i, k)).collect();
             let step = times(&self.minimum.pseudo_inverse, &times(&self.minimum.pseudo_inverse, &image));
@@ -259,8 +265,23 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
     /// What stands at an iterate y.
     pub fn place(&mut self, y: &[Series<T>]) -> Place<T> {
         let nearest = self.nearest(y);
-        let (value, vector) = self.eigenpair(&nearest);
-        let offset: Vec<_> = y.iter().zip(&nearest).map(|(&y, &x)| y - x).collect();
+        let pair = self.eigenpair(&nearest);
+        self.place_over(y, nearest, pair)
+    }
+
+    /// What stands at an iterate y of which w is the nearest point: one that differs from w by a vector in range H.
+    pub fn place_over_minimum(&self, y: &[Series<T>]) -> Place<T> {
+        let pair = (Series::from_base(self.pair.value), constant(&self.pair.vector));
+        self.place_over(y, constant(&self.minimum.weights), pair)
+    }
+
+    fn place_over(
+        &self,
+        y: &[Series<T>],
+        nearest: Vec<Series<T>>,
+        (value, vector): (Series<T>, Vec<Series<T>>),
+    ) -> Place<T> {
+        let offset: Vec<_> = y.iter().zip(&nearest).map(|(&y, &x)| infinitesimal(y - x)).collect();
         let along = dot(&offset, &vector);
         let (square, vector_square) = (self.square(&nearest), dot(&vector, &vector));
         let (swing, scale) = (lowered(along), self.square(y) * vector_square);
@@ -284,7 +305,7 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
         place.nearest.iter().map(|&x| x * factor).collect()
     }
 
-    /// G/√N, G = ∇_Γ log λ₁ at p and N = ‖x‖² on the sphere (G itself elsewhere), and ‖G‖².
+    /// G/√N, G = ∇_Γ log λ₁ at p and N = ‖x‖² on the sphere (G itself elsewhere), and ‖G‖². The coefficients of ε³ are not known.
     pub fn log_gradient(&mut self, place: &Place<T>) -> (Vec<Series<T>>, Series<T>) {
         let third = self.third_derivative(&place.nearest, &place.vector);
         let mut gradient = self.onto_kernel(&place.nearest, third);

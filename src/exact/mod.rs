@@ -40,6 +40,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accident;
 mod count;
 mod crossing;
 mod laws;
@@ -47,16 +48,18 @@ mod matrix;
 mod minimum;
 mod points;
 mod polynomial;
+mod quantities;
 mod rules;
 mod trials;
 mod universal;
 
 pub use crossing::{Eigenplane, two_eigenvalues};
-pub use laws::{Draw, Law, Quantities, Site};
+pub use laws::Site;
 pub use matrix::{characteristic_polynomial, inverse, kernel, rank, solve};
 pub use minimum::{Eigenpair, Minimum};
 pub use points::MOST_ROOTS;
 pub use polynomial::Polynomial;
+pub use quantities::{Draw, Law, Quantities};
 pub use rules::{Edge, GradientDescent, HeavyBall, Rule, ScalarRmsprop};
-pub use trials::{debug_sizes, LawTrial, LawTrials, MOST_WEIGHTS, Theme, all_losses, try_all_losses, try_network};
+pub use trials::{LawTrial, LawTrials, MOST_WEIGHTS, Theme, all_losses, try_all_losses, try_network};
 pub use universal::UniversalLoss;

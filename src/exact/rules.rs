@@ -1,7 +1,7 @@
 //! The optimizers' steps on power series.
 
-use super::laws::Quantities;
-use super::minimum::{Place, Series, Surroundings, constant, times};
+use super::minimum::{Series, Surroundings, constant, infinitesimal, times};
+use super::quantities::Quantities;
 use crate::arithmetic::{Field, Scalar, add_scaled, dot};
 use crate::loss::Loss;
 use crate::sphere::Space;
@@ -33,13 +33,14 @@ pub struct Iterate<S> {
     rate: S,
 }
 
-/// How an iterate starts: its weights, what stands there, the effective learning rate, and how long a step lasts.
+/// How an iterate starts: its weights, what stands there, the effective learning rate, and how long a step lasts. Its nearest point of Γ is w.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin<'a, T: Scalar> {
     pub weights: &'a [Series<T>],
-    pub place: &'a Place<T>,
-    /// η̃, for which δ = η̃λ₁ − 2.
+    /// η̃.
     pub effective_rate: Series<T>,
+    /// δ = η̃λ₁ − 2.
+    pub offset: Series<T>,
     /// How long a step lasts in the flow's time: ηλ for gradient descent, ηλ/(1−μ) with momentum, C_bη²/4 for RMSprop.
     pub lasts: Series<T>,
 }
@@ -189,7 +190,7 @@ impl<F: Field> Rule<F> for HeavyBall<'_, F> {
     fn begin<T: Scalar<Base = F>, L: Loss<F>>(
         &self,
         around: &mut Surroundings<'_, F, T, L>,
-        Begin { weights, place, effective_rate, lasts }: Begin<'_, T>,
+        Begin { weights, effective_rate, offset, lasts }: Begin<'_, T>,
     ) -> Iterate<Series<T>> {
         let of = |c: F| Series::<T>::from_base(c);
         let (one, two, half) = (Series::<T>::constant(1.0), Series::<T>::constant(2.0), Series::<T>::constant(0.5));
@@ -200,9 +201,11 @@ impl<F: Field> Rule<F> for HeavyBall<'_, F> {
         let Quantities { quartic, skewness, third, log_gradient_square, .. } = self.quantities;
         let vector: Vec<Series<T>> = constant(&around.pair.vector);
         // r: log|h| gains r in this step, and `earlier` in the step before.
-        let offset = effective_rate * place.sharpness - two;
         let stiffness = two * two + of(*log_gradient_square);
-        let (h_square, c) = (place.displacement_square, place.along / place.vector_square);
+        let (point, square) = (&around.minimum.weights, of(around.pair.square));
+        // w and the other normal coordinates are orthogonal to v.
+        let c = infinitesimal(dot(weights, &vector) / square);
+        let h_square = c * c * square / of(dot(point, point));
         let change = two * two * lasts - two * gain * stiffness * h_square;
         let at_once = gain * (offset + (of(*quartic) + two) * h_square - product / (one + mu));
         let grows = at_once - gain * back * change - back * gain * gain * offset * offset;
@@ -219,7 +222,7 @@ impl<F: Field> Rule<F> for HeavyBall<'_, F> {
             let tangent: Vec<Series<T>> = constant(&times(&around.minimum.onto_kernel, third));
             let pull = half * rate * c * c * remembered * (one - two * gain * offset * remembered);
             add_scaled(&mut before, pull, &tangent);
-            add_scaled(&mut before, lasts, &place.nearest);
+            add_scaled(&mut before, lasts, &constant(point));
         }
         Iterate { weights: weights.to_vec(), before, rate }
     }

@@ -2,11 +2,13 @@
 
 use rand::rngs::ChaCha12Rng;
 
+use super::accident::{Degrees, points_for};
 use super::count::{Atoms, Size, of_laws};
 use super::crossing::{Eigenplane, make_double, two_eigenvalues};
-use super::laws::{Draw, Law, Quantities, Site};
+use super::laws::Site;
 use super::minimum::{Eigenpair, Minimum, times};
 use super::points::{MinimumSource, eigenpair, most_draws};
+use super::quantities::{Draw, Law, Quantities};
 use super::rules::{GradientDescent, HeavyBall, ScalarRmsprop};
 use super::universal::UniversalLoss;
 use crate::arithmetic::Field;
@@ -104,7 +106,7 @@ impl Theme {
     }
 
     /// The size of the laws' coefficients, for D weights.
-    fn size(self, dimension: usize) -> f64 {
+    pub(super) fn size(self, dimension: usize) -> f64 {
         let numbers = Numbers {
             draw: Draw { swing: Size::ATOM, offset: Size::ATOM, lasts: Size::ATOM, normal: vec![Size::ATOM] },
             decay: Size::ATOM,
@@ -204,55 +206,8 @@ impl LawTrials {
     }
 }
 
-#[doc(hidden)]
-pub fn debug_sizes() -> Vec<(Theme, f64)> {
-    Theme::OF_ONE.into_iter().map(|t| (t, t.size(9))).collect()
-}
-
-/// How small the chance of an accident is made in each of two fields, as log₂: in both together 2⁻¹⁰⁰.
-const TARGET: f64 = -50.0;
-/// The most points in a field, whatever chance is left.
-const MOST_POINTS: usize = 32;
-
 /// The most weights of a network on which laws are tried: the characteristic polynomial takes D⁴ products.
 pub const MOST_WEIGHTS: usize = 64;
-
-/// What the probability of an accident depends on.
-#[derive(Clone, Copy, Debug)]
-struct Degrees {
-    dimension: usize,
-    /// A bound on the degrees of the derivatives of L up to the fourth, denominators cleared.
-    derivatives: f64,
-    roots: usize,
-    /// How many values may be taken for Λ, each the root of one polynomial: the rank. 1 where Λ itself is drawn.
-    conjugates: usize,
-}
-
-impl Degrees {
-    /// log₂ of a bound on the probability that a false law holds at one point. Derivation: `proofs-notes/exact_limit.md`.
-    fn log2_accident<F: Field>(&self, theme: Theme) -> f64 {
-        /// Different denominators that are no atoms' own: powers of ‖w‖², ν, Λ, K, 1−μ, 1+μ, C_b and of the first coefficient of ∂x₀/∂ξ.
-        const DENOMINATORS: f64 = 8.0;
-        let (dimension, conjugates) = (self.dimension as f64, self.conjugates as f64);
-        // Two residuals' weights are made of a resolvent.
-        let derivatives = match theme {
-            Theme::TwoEigenvalues => 4.0 * (dimension + 1.0) * (self.derivatives + 1.0),
-            _ => self.derivatives + 1.0,
-        };
-        let atoms = 2.0 * (1.0 + DENOMINATORS) * theme.size(self.dimension);
-        let degree = atoms * 2.0 * (dimension + 1.0) * derivatives;
-        let degree_in_value = atoms * 2.0 * dimension;
-        let of_conjugates = if self.conjugates == 1 { 0.0 } else { degree_in_value * dimension * derivatives };
-        let zeros = conjugates * (conjugates * degree + of_conjugates);
-        (2.0 * self.roots as f64 + zeros.log2() - (F::ORDER as f64).log2()).min(0.0)
-    }
-}
-
-/// How many points bring a chance below the target, where it is 2^`log2` at one.
-fn points_for(log2: f64) -> usize {
-    // A bound of 1 stays 1 at any number of points.
-    if log2 < 0.0 { ((TARGET / log2).ceil() as usize).min(MOST_POINTS) } else { MOST_POINTS }
-}
 
 /// The random numbers of one point: each point has a stretch of the stream of its own, so that it can be drawn again alone.
 fn numbers_of(seed: u64, point: usize) -> ChaCha12Rng {

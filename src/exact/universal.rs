@@ -11,7 +11,7 @@ use crate::loss::Loss;
 /// L(w) = ½f(w)ᵀM f(w), each of the r functions fᵢ a random quartic form over ‖w‖⁴ that vanishes at one point w₀, and M a random symmetric matrix.
 ///
 /// At a point of a nondegenerate manifold of minimizers any loss that is smooth and scale-invariant has, up to fourth order, the Taylor polynomial of such a loss (the lemma of Morse
-/// and Bott; `proofs-notes/exact_limit.md`). What holds of a random one, then, holds of all losses of that dimension and rank.
+/// and Bott; `proofs-notes/exact_map.md`). What holds of a random one, then, holds of all losses of that dimension and rank.
 #[derive(Clone, Debug)]
 pub struct UniversalLoss<F> {
     dimension: usize,

@@ -8,6 +8,7 @@ mod held_out_error;
 mod hypotheses;
 mod impostors;
 mod judging;
+mod laws;
 mod networks;
 mod refutations;
 mod registry;

@@ -13,8 +13,12 @@ use sharpflow::network::{Network, NetworkError, NetworkLoss};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::{Space, project};
 
-use crate::evidence::{PROVENANCE, Provenance};
+use crate::evidence::{Check, Measurement, Outcome, PROVENANCE, Provenance, Statement, Values};
+use crate::experiment::NotJudged;
+use crate::experiments::{Laws, LawsRecord};
 use crate::instance::point_of;
+use crate::registry::REGISTRY;
+use crate::verdict::outcome;
 
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
@@ -57,6 +61,9 @@ pub struct Inspection {
     /// One for each prime field; or why there are none.
     #[serde(serialize_with = "known")]
     pub exact: Result<Vec<Exact>, String>,
+    /// The laws of the edge of stability in both prime fields, theme by theme; or why they could not be tried.
+    #[serde(serialize_with = "known")]
+    pub laws: Result<Vec<ExactLaws>, String>,
     /// Or why nothing is said of any.
     #[serde(serialize_with = "known")]
     pub point: Result<PointReading, String>,
@@ -95,6 +102,19 @@ pub struct Exact {
     pub log2_accident: f64,
     /// The identities that do not hold.
     pub failed: Vec<String>,
+}
+
+/// The exact laws of one theme in both prime fields together.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExactLaws {
+    /// The claim that is about them.
+    pub claim: String,
+    pub points: usize,
+    pub laws: usize,
+    pub held: usize,
+    pub twins: usize,
+    pub twins_refuted: usize,
+    pub log2_accident: f64,
 }
 
 /// Loss and sharpness at a random point of the sphere.
@@ -169,6 +189,11 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
             true => exact(network, small, *seed),
             false => Err("they are of all weights together, not of a group".into()),
         },
+        laws: match (group.is_empty(), &homogeneity.answer) {
+            (false, _) => Err("they are of all weights together, not of a group".into()),
+            (true, Answer::Proved) => laws(small, *seed),
+            (true, _) => Err("the loss is not proved scale-invariant".into()),
+        },
         replaced,
         minimum: match (&homogeneity.answer, &theta) {
             (Answer::Refuted { .. }, _) => Err("not looked for: the loss is not scale-invariant".into()),
@@ -213,6 +238,38 @@ fn exact(network: &Network, small: &Network, seed: u64) -> Result<Vec<Exact>, St
     let first = try_exactly::<FirstField>(small, POINTS, seed).map_err(|e| e.to_string())?;
     let second = try_exactly::<SecondField>(small, POINTS, seed).map_err(|e| e.to_string())?;
     Ok([first, second].iter().map(summary).collect())
+}
+
+fn laws(small: &Network, seed: u64) -> Result<Vec<ExactLaws>, String> {
+    let record = LawsRecord::of_network("", small, seed);
+    let claims = REGISTRY.into_iter().filter_map(|claim| Some((claim, claim.on::<Laws>()?)));
+    let judged = claims.filter_map(|(claim, judge)| match judge(&record) {
+        Ok(found) => Some(Ok(summary_of_laws(claim.id, &found))),
+        Err(NotJudged::Because(why)) if record.fields.is_err() => Some(Err(why.trim_start_matches(": ").to_string())),
+        Err(_) => None,
+    });
+    judged.collect()
+}
+
+fn summary_of_laws(claim: &str, found: &Measurement) -> ExactLaws {
+    let passes = |statement: &&Statement| outcome(&statement.check, 0.0) == Outcome::Passes;
+    let points = |statement: &Statement| match &statement.check {
+        Check::Exact { fields } => fields.iter().map(|field| field.points).sum(),
+        _ => 0,
+    };
+    let accident = found.constants.first().map_or(0.0, |constant| match constant.values {
+        Values::Computed { value } => value,
+        _ => 0.0,
+    });
+    ExactLaws {
+        claim: claim.into(),
+        points: found.statements.first().map_or(0, points),
+        laws: found.statements.len(),
+        held: found.statements.iter().filter(passes).count(),
+        twins: found.twins.len(),
+        twins_refuted: found.twins.len() - found.twins.iter().filter(passes).count(),
+        log2_accident: accident,
+    }
 }
 
 fn summary(trials: &Trials) -> Exact {

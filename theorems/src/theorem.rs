@@ -20,6 +20,8 @@ pub struct Theorem {
     pub hypotheses: &'static [Assumption],
     /// What is cited.
     pub source: &'static str,
+    /// The claim that proves the coefficients on which this one rests, where there is one.
+    pub coefficients: Option<&'static str>,
     /// The losses it speaks of.
     pub concerns: Concerns,
     /// The experiments it is judged on.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sharpflow_theorems::inspect::{
-    Exact, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness, inspect,
+    Exact, ExactLaws, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness, inspect,
 };
 
 use crate::arguments::InspectArguments;
@@ -69,6 +69,19 @@ fn render(inspection: &Inspection) -> String {
             if matches!(inspection.invariance, Invariance::Refuted { .. }) && fields.iter().all(|f| f.failed.is_empty())
             {
                 text.push_str("  They decide nothing against the numbers above.\n");
+            }
+        }
+        Err(reason) => text.push_str(&format!("  not tried: {reason}\n")),
+    }
+    text.push_str("\nExact laws of the edge of stability\n");
+    match &inspection.laws {
+        Ok(laws) => {
+            for of_claim in laws {
+                let ExactLaws { claim, points, laws, held, twins, twins_refuted, log2_accident } = of_claim;
+                let _ = writeln!(
+                    text,
+                    "  {claim}: {held} of {laws} hold at {points} points of Γ modulo two primes,\n    and {twins_refuted} of {twins} of their wrong twins fail; by accident with probability ≤ 2^{log2_accident:.0}"
+                );
             }
         }
         Err(reason) => text.push_str(&format!("  not tried: {reason}\n")),

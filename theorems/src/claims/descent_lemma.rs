@@ -16,6 +16,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"L(\theta_{t+1})\le L(\theta_t)-\tilde\eta_t\Bigl(1-\frac{\tilde\eta_t\rho}{2}\Bigr)\|\nabla L(\theta_t)\|^2",
     hypotheses: OF_STABLE,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
 };

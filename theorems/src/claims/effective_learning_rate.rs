@@ -18,6 +18,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\tilde\eta_{t+1}=\tilde\eta_t(1-\eta\lambda)^{-2}\bigl(1+\tilde\eta_t^2\|\nabla L(\theta_t)\|^2\bigr)^{-1}",
     hypotheses: OF_IDENTITIES,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge_identities), &On::<RandomSteps>(judge)],
 };

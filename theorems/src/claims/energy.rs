@@ -20,6 +20,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"E=\tfrac12\delta^2-4\eta\lambda\log|h|+Kh^2",
     hypotheses: AT_THE_EDGE,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Swings>(judge)],
 };

@@ -23,6 +23,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{1}{r(e)}\frac{d\log e}{d\tau}=\frac{8C_b+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla_\Gamma\|G\|^2\rangle}{K^2}+\frac{32\mu}{(1-\mu)^2}",
     hypotheses: AT_THE_EDGE,
     source: BEYOND,
+    coefficients: Some("exact_energy_rate"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Growth>(judge)],
 };

@@ -22,6 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\|w_t\|^2=\tfrac12\eta\lambda_1(\zeta(t\,\eta\lambda))\,(1+O(\sqrt{\eta\lambda}))",
     hypotheses: OF_LADDERS,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
 };

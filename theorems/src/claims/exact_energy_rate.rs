@@ -21,6 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\det\frac{\partial(x_2,\delta_2)}{\partial(x_0,\delta_0)}=1+2\kappa\,\eta\lambda,\quad\kappa=\frac{16+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla\|G\|^2\rangle}{K^2}",
     hypotheses: OF_LAWS,
     source: BEYOND_EXACTLY,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

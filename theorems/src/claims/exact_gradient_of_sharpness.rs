@@ -21,6 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\nabla_\Gamma\lambda_1=P_\Gamma\nabla^3L[v_1,v_1]",
     hypotheses: OF_LAWS,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

@@ -21,6 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"p_2-p_0=-2\tfrac{1+\mu}{1-\mu}h^2G,\quad\kappa_\mu=\kappa+\frac{32\mu}{(1-\mu)^2}",
     hypotheses: OF_LAWS,
     source: BEYOND_EXACTLY,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

@@ -22,6 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"p_2-p_0=-2h^2G,\quad\delta_2-\delta_0=8\eta\lambda-4(4+\|G\|^2)h^2,\quad h_2-h_0=2h\delta",
     hypotheses: OF_LAWS,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

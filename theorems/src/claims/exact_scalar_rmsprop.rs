@@ -21,6 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"K=2C_b+\|G\|^2,\quad\kappa=\frac{8C_b+6\|G\|^2+4q}{K}-\frac{2\langle G,\nabla\|G\|^2\rangle}{K^2}",
     hypotheses: OF_LAWS,
     source: BEYOND_EXACTLY,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

@@ -22,6 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\log\tfrac{\varphi_2}{\varphi_0}=2\delta+4\eta\lambda-2K\varphi^2-\delta^2+2q\varphi^2,\quad p_2-p_0=-(2+3\delta)\varphi^2G",
     hypotheses: OF_LAWS,
     source: BEYOND_EXACTLY,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

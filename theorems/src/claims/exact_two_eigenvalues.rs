@@ -21,6 +21,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"D_2-D_0=8\eta\lambda-16|h|^2-\tfrac{4}{\lambda_1^2}\mathcal K(hh^\top)",
     hypotheses: OF_LAWS,
     source: BEYOND_EXACTLY,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Laws>(judge)],
 };

@@ -26,6 +26,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{\eta\lambda_1}{\|w\|^2}\to 2(1+\mu),\qquad \frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1}{4+\|\nabla_\Gamma\log\lambda_1\|^2},\quad\tau=\frac{t\,\eta\lambda}{1-\mu}",
     hypotheses: OF_MOMENTUM,
     source: BEYOND,
+    coefficients: Some("exact_heavy_ball"),
     concerns: Concerns::Every,
     judged_on: &[&On::<OtherDynamics>(judge)],
 };

@@ -18,6 +18,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\mathbb E[\mathrm{err}_{\mathrm{start}}-\mathrm{err}_{\mathrm{end}}]>0",
     hypotheses: OF_HELD_OUT,
     source: "our experiment; the paper reports the like for deep networks",
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<HeldOut>(judge)],
 };

@@ -23,6 +23,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\tan\varphi(\tau)=\tan\varphi(0)\,e^{-\tau},\qquad \lambda_1(\tau)/\lambda_1(\infty)=1+\tan^2\varphi(0)\,e^{-2\tau}",
     hypotheses: OF_REGRESSIONS,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::LinearRegressions,
     judged_on: &[&On::<Ladder>(judge)],
 };

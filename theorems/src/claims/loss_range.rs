@@ -19,6 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\max_S L-\min_S L\le\tfrac{\pi^2}{2}\,\rho,\qquad\rho=\max_S\lambda_1",
     hypotheses: OF_STABLE,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge)],
 };

@@ -19,6 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\langle K h^2\rangle=2\eta\lambda,\qquad K=4+\|\nabla_\Gamma\log\lambda_1\|^2",
     hypotheses: AT_THE_EDGE,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Swings>(judge)],
 };

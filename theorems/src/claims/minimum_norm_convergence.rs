@@ -26,6 +26,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\|\theta_t-w^*/\|w^*\|\|\to 0\ (\eta\lambda\to 0,\ t\,\eta\lambda\ge\tfrac12\log\tfrac1{\eta\lambda}),\qquad w^*=X^+y=\arg\min_\Gamma\lambda_1",
     hypotheses: OF_REGRESSIONS,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::LinearRegressions,
     judged_on: &[&On::<Ladder>(judge)],
 };

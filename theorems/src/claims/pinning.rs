@@ -19,6 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\tilde\eta_t\lambda_1(p_t)=2+O(\sqrt{\eta\lambda})",
     hypotheses: OF_LADDERS,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
 };

@@ -17,6 +17,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\theta_{t+1}=\Pi\bigl(\theta_t-\tilde\eta_t\nabla L(\theta_t)\bigr),\quad \tilde\eta_t=\frac{\eta}{(1-\eta\lambda)\|w_t\|^2}",
     hypotheses: OF_IDENTITIES,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge_identities), &On::<RandomSteps>(judge)],
 };

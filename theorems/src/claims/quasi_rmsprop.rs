@@ -19,6 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\tilde v_{t+1}=\beta\bigl(\tilde v_t+2\eta_{in}^2\|\nabla L\|^2+\eta_{in}^4\|\nabla L\|^4/\tilde v_t\bigr),\quad\beta=(1-\eta\lambda)^4",
     hypotheses: OF_IDENTITIES,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge_identities), &On::<RandomSteps>(judge)],
 };

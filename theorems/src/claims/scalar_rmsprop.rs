@@ -24,6 +24,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{d\zeta}{d\tau}=-\frac{C_b\nabla_\Gamma\log\lambda_1}{2\,(2C_b+\|\nabla_\Gamma\log\lambda_1\|^2)},\quad\tau=t\eta^2",
     hypotheses: AT_THE_EDGE,
     source: PAPER,
+    coefficients: Some("exact_scalar_rmsprop"),
     concerns: Concerns::Every,
     judged_on: &[&On::<OtherDynamics>(judge)],
 };

@@ -30,6 +30,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\langle\nabla L(w),w\rangle=0,\quad\nabla^kL(cw)=c^{-k}\nabla^kL(w),\quad\nabla^2L(w)w=-\nabla L(w),\quad\nabla^3L(w)[w]=-2\nabla^2L(w)",
     hypotheses: OF_IDENTITIES,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Identities>(judge)],
 };

@@ -22,6 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{d\log\lambda_1}{d\tau}=-\frac{2\|G\|^2}{4+\|G\|^2}\ge-2",
     hypotheses: OF_LADDERS,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
 };

@@ -23,6 +23,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\frac{d\zeta}{d\tau}=-\frac{2\nabla_\Gamma\log\lambda_1(\zeta)}{4+\|\nabla_\Gamma\log\lambda_1(\zeta)\|^2}",
     hypotheses: OF_LADDERS,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Ladder>(judge)],
 };

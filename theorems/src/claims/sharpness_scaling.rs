@@ -22,6 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\lambda_1(\nabla^2L(cw))=c^{-2}\lambda_1(\nabla^2L(w)),\qquad \lambda_1\bigl(cw/\|cw\|\bigr)=\lambda_1\bigl(w/\|w\|\bigr)",
     hypotheses: OF_POINTS,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Points>(judge)],
 };

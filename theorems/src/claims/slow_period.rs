@@ -19,6 +19,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"T=\frac{\pi}{\sqrt{2\eta\lambda}}\ (e\to0),\qquad x''=4\eta\lambda\,(1-e^{2x})",
     hypotheses: AT_THE_EDGE,
     source: PAPER,
+    coefficients: Some("exact_map"),
     concerns: Concerns::Every,
     judged_on: &[&On::<Swings>(judge)],
 };

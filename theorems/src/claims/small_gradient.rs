@@ -18,6 +18,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"\min_{t<t_{\rm exit}}\|\nabla L(\theta_t)\|^2\le\frac{2\rho\,\Delta L}{\varepsilon}\cdot\frac{(1-\eta\lambda)^{-2}-1}{2-\varepsilon-\rho\tilde\eta_0}",
     hypotheses: OF_STABLE,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
 };

@@ -22,6 +22,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"h_{t+1}=(1-\tilde\eta\lambda_1)\,h_t+O(h_t^2),\qquad |1-\tilde\eta\lambda_k|<1\ \forall k\iff\tilde\eta\lambda_1<2",
     hypotheses: OF_POINTS,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<Points>(judge)],
 };

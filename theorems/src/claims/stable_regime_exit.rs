@@ -18,6 +18,7 @@ pub(crate) static THEOREM: Theorem = Theorem {
     latex: r"t_{\rm exit}\le1+\left\lfloor\frac{\log\frac{2-\varepsilon}{\rho\tilde\eta_0}+S_\varepsilon}{2\,|\log(1-\eta\lambda)|}\right\rfloor",
     hypotheses: OF_STABLE,
     source: PAPER,
+    coefficients: None,
     concerns: Concerns::Every,
     judged_on: &[&On::<SmoothLosses>(judge), &On::<StableDescents>(judge)],
 };

@@ -352,6 +352,9 @@ pub struct ClaimEvidence {
     pub latex: Name,
     pub source: Name,
     pub note: String,
+    /// The claim that proves the coefficients on which this one rests, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coefficients: Option<Name>,
     pub verdict: Verdict,
     pub reason: String,
     pub instances: Vec<InstanceEvidence>,

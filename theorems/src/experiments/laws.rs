@@ -40,26 +40,38 @@ enum Subject {
     },
 }
 
+impl LawsRecord {
+    /// The laws on a network of rational functions.
+    pub fn of_network(name: &str, network: &Network, seed: u64) -> Self {
+        let proved = network.homogeneity(&[], seed).answer == Answer::Proved;
+        let fields =
+            rayon::join(|| try_network::<FirstField>(network, seed), || try_network::<SecondField>(network, seed));
+        Self::new(name.into(), proved, fields)
+    }
+
+    /// The laws on all losses of D weights and of a rank.
+    pub fn of_all_losses(dimension: usize, rank: usize, seed: u64) -> Self {
+        let fields = rayon::join(
+            || try_all_losses::<FirstField>(dimension, rank, seed),
+            || try_all_losses::<SecondField>(dimension, rank, seed),
+        );
+        Self::new(format!("all losses of {dimension} weights and rank {rank}"), true, fields)
+    }
+
+    fn new(name: String, proved: bool, (first, second): (Tried, Tried)) -> Self {
+        Self { name, proved, fields: first.and_then(|first| Ok([first, second?])) }
+    }
+}
+
+/// The trials in one field.
+type Tried = Result<Vec<LawTrials>, ExactError>;
+
 impl Subject {
     fn record(&self, seed: u64) -> LawsRecord {
-        let (name, proved, first, second) = match self {
-            Self::Network { name, network } => {
-                let proved = network.homogeneity(&[], seed).answer == Answer::Proved;
-                let (first, second) = rayon::join(
-                    || try_network::<FirstField>(network, seed),
-                    || try_network::<SecondField>(network, seed),
-                );
-                (name.clone(), proved, first, second)
-            }
-            Self::AllLosses { dimension, rank } => {
-                let (first, second) = rayon::join(
-                    || try_all_losses::<FirstField>(*dimension, *rank, seed),
-                    || try_all_losses::<SecondField>(*dimension, *rank, seed),
-                );
-                (format!("all losses of {dimension} weights and rank {rank}"), true, first, second)
-            }
-        };
-        LawsRecord { name, proved, fields: first.and_then(|first| Ok([first, second?])) }
+        match self {
+            Self::Network { name, network } => LawsRecord::of_network(name, network, seed),
+            Self::AllLosses { dimension, rank } => LawsRecord::of_all_losses(*dimension, *rank, seed),
+        }
     }
 }
 

@@ -212,6 +212,7 @@ fn claim_evidence(
         latex: claim.latex.into(),
         source: claim.source.into(),
         note: claim.note(),
+        coefficients: claim.coefficients.map(Into::into),
         verdict,
         reason,
         instances,

@@ -1,0 +1,46 @@
+//! The chance that a false law holds at a random point. Derivation: `proofs-notes/exact_map.md`.
+
+use super::trials::Theme;
+use crate::arithmetic::Field;
+
+/// How small the chance of an accident is made in each of two fields, as log₂: in both together 2⁻¹⁰⁰.
+const TARGET: f64 = -50.0;
+/// The most points in a field, whatever chance is left.
+const MOST_POINTS: usize = 32;
+
+/// What the probability of an accident depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Degrees {
+    pub dimension: usize,
+    /// A bound on the degrees of the derivatives of L up to the fourth, denominators cleared.
+    pub derivatives: f64,
+    pub roots: usize,
+    /// How many values may be taken for Λ, each the root of one polynomial: the rank. 1 where Λ itself is drawn.
+    pub conjugates: usize,
+}
+
+impl Degrees {
+    /// log₂ of a bound on the probability that a false law holds at one point. Derivation: `proofs-notes/exact_map.md`.
+    pub fn log2_accident<F: Field>(&self, theme: Theme) -> f64 {
+        /// Different denominators that are no atoms' own: powers of ‖w‖², ν, Λ, K, 1−μ, 1+μ, C_b and of the first coefficient of ∂x₀/∂ξ.
+        const DENOMINATORS: f64 = 8.0;
+        let (dimension, conjugates) = (self.dimension as f64, self.conjugates as f64);
+        // Two residuals' weights are made of a resolvent.
+        let derivatives = match theme {
+            Theme::TwoEigenvalues => 4.0 * (dimension + 1.0) * (self.derivatives + 1.0),
+            _ => self.derivatives + 1.0,
+        };
+        let atoms = 2.0 * (1.0 + DENOMINATORS) * theme.size(self.dimension);
+        let degree = atoms * 2.0 * (dimension + 1.0) * derivatives;
+        let degree_in_value = atoms * 2.0 * dimension;
+        let of_conjugates = if self.conjugates == 1 { 0.0 } else { degree_in_value * dimension * derivatives };
+        let zeros = conjugates * (conjugates * degree + of_conjugates);
+        (2.0 * self.roots as f64 + zeros.log2() - (F::ORDER as f64).log2()).min(0.0)
+    }
+}
+
+/// How many points bring a chance below the target, where it is 2^`log2` at one.
+pub(super) fn points_for(log2: f64) -> usize {
+    // A bound of 1 stays 1 at any number of points.
+    if log2 < 0.0 { ((TARGET / log2).ceil() as usize).min(MOST_POINTS) } else { MOST_POINTS }
+}
