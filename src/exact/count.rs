@@ -39,6 +39,7 @@ impl Add for Size {
 
 impl Sub for Size {
     type Output = Self;
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "terms are counted")]
     fn sub(self, other: Self) -> Self {
         self + other
     }

@@ -50,6 +50,7 @@ mod points;
 mod polynomial;
 mod quantities;
 mod rules;
+mod sources;
 mod trials;
 mod universal;
 
