@@ -15,7 +15,7 @@ use sharpflow::sphere::{Space, project};
 
 use crate::evidence::{Check, Measurement, Outcome, PROVENANCE, Provenance, Statement, Values};
 use crate::experiment::NotJudged;
-use crate::experiments::{Laws, LawsRecord};
+use crate::experiments::{LOST_PROOF, Laws, LawsRecord, keeps_its_proof};
 use crate::instance::point_of;
 use crate::registry::REGISTRY;
 use crate::verdict::outcome;
@@ -191,6 +191,7 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
         },
         laws: match (group.is_empty(), &homogeneity.answer) {
             (false, _) => Err("they are of all weights together, not of a group".into()),
+            (true, Answer::Proved) if !keeps_its_proof(network, small, *seed) => Err(LOST_PROOF.into()),
             (true, Answer::Proved) => laws(small, *seed),
             (true, _) => Err("the loss is not proved scale-invariant".into()),
         },
@@ -231,9 +232,8 @@ fn replaced(network: &Network, small: &Network) -> Vec<&'static str> {
 }
 
 fn exact(network: &Network, small: &Network, seed: u64) -> Result<Vec<Exact>, String> {
-    let proved = |network: &Network| network.homogeneity(&[], seed).answer == Answer::Proved;
-    if proved(network) && !proved(small) {
-        return Err("the proof does not hold for the rational functions that would stand in for its own".into());
+    if !keeps_its_proof(network, small, seed) {
+        return Err(LOST_PROOF.into());
     }
     let first = try_exactly::<FirstField>(small, POINTS, seed).map_err(|e| e.to_string())?;
     let second = try_exactly::<SecondField>(small, POINTS, seed).map_err(|e| e.to_string())?;

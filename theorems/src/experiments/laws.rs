@@ -119,12 +119,27 @@ impl Experiment for Laws {
         progress: &Progress,
         show: &mut dyn FnMut(Self::Seen<'_>),
     ) -> Result<Vec<Table>, NotRun> {
+        if let Source::Network { network, .. } = &population.source
+            && !keeps_its_proof(network, &network.with_rational_activations(), population.seed)
+        {
+            return Err(NotRun::Skipped(format!("{}: {LOST_PROOF}", population.source.name())));
+        }
         let subjects = Self::subjects(population)?;
         let record = |subject: &Subject| progress.goes_on().map(|()| subject.record(population.seed));
         let records: Vec<LawsRecord> = subjects.par_iter().with_max_len(1).map(record).collect::<Result<_, _>>()?;
         records.iter().for_each(show);
         Ok(vec![])
     }
+}
+
+/// Why a network that is scale-invariant is not tried.
+pub(crate) const LOST_PROOF: &str =
+    "the proof does not hold for the rational functions that would stand in for its own";
+
+/// Whether a network is proved scale-invariant with other functions in it if it is with its own.
+pub(crate) fn keeps_its_proof(network: &Network, rational: &Network, seed: u64) -> bool {
+    let proved = |network: &Network| network.homogeneity(&[], seed).answer == Answer::Proved;
+    !proved(network) || proved(rational)
 }
 
 /// What a record says of the laws of a theme: each must hold at every point, and each twin must fail.
