@@ -33,11 +33,30 @@ pub(super) fn divider<T: Scalar>(divisor: T) -> impl Fn(T) -> T {
     move |x| if const { T::Base::IS_EXACT } { x * reciprocal } else { x / divisor }
 }
 
+/// Does work on jets. On exact ones it is code of its own, once for each kind of jet: many numbers of several instructions each, repeated in every kernel, take the
+/// compiler minutes.
+#[inline(always)]
+fn apart<T: Scalar, const N: usize>(
+    a: Jet<T, N>,
+    b: Jet<T, N>,
+    work: impl Fn(Jet<T, N>, Jet<T, N>) -> Jet<T, N>,
+) -> Jet<T, N> {
+    #[inline(never)]
+    fn called<T: Scalar, const N: usize>(
+        a: &Jet<T, N>,
+        b: &Jet<T, N>,
+        work: impl Fn(Jet<T, N>, Jet<T, N>) -> Jet<T, N>,
+    ) -> Jet<T, N> {
+        work(*a, *b)
+    }
+    if const { T::Base::IS_EXACT } { called(&a, &b, work) } else { work(a, b) }
+}
+
 impl<T: Scalar, const N: usize> Neg for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn neg(self) -> Self {
-        Jet(self.0.map(|c| -c))
+        apart(self, self, |a, _| Jet(a.0.map(|c| -c)))
     }
 }
 
@@ -45,7 +64,7 @@ impl<T: Scalar, const N: usize> Add for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn add(self, other: Self) -> Self {
-        Jet(array::from_fn(|k| self.0[k] + other.0[k]))
+        apart(self, other, |a, b| Jet(array::from_fn(|k| a.0[k] + b.0[k])))
     }
 }
 
@@ -53,7 +72,7 @@ impl<T: Scalar, const N: usize> Sub for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn sub(self, other: Self) -> Self {
-        Jet(array::from_fn(|k| self.0[k] - other.0[k]))
+        apart(self, other, |a, b| Jet(array::from_fn(|k| a.0[k] - b.0[k])))
     }
 }
 
@@ -61,7 +80,9 @@ impl<T: Scalar, const N: usize> Mul for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn mul(self, other: Self) -> Self {
-        Jet(array::from_fn(|k| (1..=k).fold(self.0[0] * other.0[k], |sum, i| sum + self.0[i] * other.0[k - i])))
+        apart(self, other, |a, b| {
+            Jet(array::from_fn(|k| (1..=k).fold(a.0[0] * b.0[k], |sum, i| sum + a.0[i] * b.0[k - i])))
+        })
     }
 }
 
@@ -71,13 +92,15 @@ impl<T: Scalar, const N: usize> Div for Jet<T, N> {
     #[allow(clippy::suspicious_arithmetic_impl, reason = "division of series is made of products and differences")]
     #[inline]
     fn div(self, other: Self) -> Self {
-        let divide = divider(other.0[0]);
-        let mut quotient = [T::constant(0.0); N];
-        for k in 0..N {
-            let known = (0..k).fold(self.0[k], |sum, i| sum - quotient[i] * other.0[k - i]);
-            quotient[k] = divide(known);
-        }
-        Jet(quotient)
+        apart(self, other, |a, b| {
+            let divide = divider(b.0[0]);
+            let mut quotient = [T::constant(0.0); N];
+            for k in 0..N {
+                let known = (0..k).fold(a.0[k], |sum, i| sum - quotient[i] * b.0[k - i]);
+                quotient[k] = divide(known);
+            }
+            Jet(quotient)
+        })
     }
 }
 
@@ -94,14 +117,16 @@ impl<T: Scalar, const N: usize> Scalar for Jet<T, N> {
     /// Solves root·root = self coefficient by coefficient.
     #[inline]
     fn sqrt(self) -> Self {
-        let mut root = [T::constant(0.0); N];
-        root[0] = self.0[0].sqrt();
-        let divide = divider(root[0] + root[0]);
-        for k in 1..N {
-            let known = (1..k).fold(self.0[k], |sum, i| sum - root[i] * root[k - i]);
-            root[k] = divide(known);
-        }
-        Jet(root)
+        apart(self, self, |of, _| {
+            let mut root = [T::constant(0.0); N];
+            root[0] = of.0[0].sqrt();
+            let divide = divider(root[0] + root[0]);
+            for k in 1..N {
+                let known = (1..k).fold(of.0[k], |sum, i| sum - root[i] * root[k - i]);
+                root[k] = divide(known);
+            }
+            Jet(root)
+        })
     }
 
     #[inline]

@@ -62,5 +62,7 @@ pub use points::MOST_ROOTS;
 pub use polynomial::Polynomial;
 pub use quantities::{Draw, Law, Quantities};
 pub use rules::{Edge, GradientDescent, HeavyBall, Rule, ScalarRmsprop};
-pub use trials::{LawTrial, LawTrials, MOST_WEIGHTS, Theme, all_losses, try_all_losses, try_network};
+pub use trials::{
+    LawTrial, LawTrials, MOST_WEIGHTS, Theme, all_losses, try_all_losses_in_both_fields, try_network_in_both_fields,
+};
 pub use universal::UniversalLoss;

@@ -11,7 +11,7 @@ use super::points::{MinimumSource, most_draws};
 use super::quantities::{Draw, Law, Quantities};
 use super::rules::{GradientDescent, HeavyBall, ScalarRmsprop};
 use super::sources::{Edge, OfAllLosses, OfNetwork, Point, Source};
-use crate::arithmetic::Field;
+use crate::arithmetic::{Field, FirstField, SecondField};
 use crate::data::{Stream, generator};
 use crate::identities::{ExactError, element};
 use crate::loss::Loss;
@@ -260,12 +260,7 @@ fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Res
     Ok(trials)
 }
 
-/// Tries all laws at random points of Γ of a network, in a field. Its constants are random numbers of the field too. Two equal eigenvalues are tried where the loss is a mean squared error and
-/// ∇²L has rank 2 at least: on the network that weighs the squares of residuals differently.
-///
-/// # Errors
-/// A network on which no point of Γ can be drawn.
-pub fn try_network<F: Field>(network: &Network, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
+fn try_network<F: Field>(network: &Network, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
     let weights = network.dimension();
     if weights > MOST_WEIGHTS {
         return Err(ExactError::TooManyWeights { weights, most: MOST_WEIGHTS });
@@ -283,11 +278,7 @@ pub fn try_network<F: Field>(network: &Network, seed: u64) -> Result<Vec<LawTria
     Ok(trials)
 }
 
-/// Tries all laws on the universal loss of D weights and of a rank: what holds there holds of all losses of that dimension and rank.
-///
-/// # Errors
-/// There is none, if the rank is from 1 to D − 2.
-pub fn try_all_losses<F: Field>(dimension: usize, rank: usize, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
+fn try_all_losses<F: Field>(dimension: usize, rank: usize, seed: u64) -> Result<Vec<LawTrials>, ExactError> {
     let mut trials = tried::<F, _>(&OfAllLosses { dimension, rank, copies: 1 }, &Theme::OF_ONE, seed)?;
     if rank >= 2 {
         trials.extend(tried::<F, _>(&OfAllLosses { dimension, rank, copies: 2 }, &[Theme::TwoEigenvalues], seed)?);
@@ -298,4 +289,25 @@ pub fn try_all_losses<F: Field>(dimension: usize, rank: usize, seed: u64) -> Res
 /// The dimensions and ranks of the universal loss: D from 3 to 7, rank from 1 to 4, with at least one dimension left for Γ.
 pub fn all_losses() -> impl Iterator<Item = (usize, usize)> {
     (3..=7).flat_map(|dimension| (1..=4.min(dimension - 2)).map(move |rank| (dimension, rank)))
+}
+
+/// The trials in each of both fields.
+type InBothFields = Result<[Vec<LawTrials>; 2], ExactError>;
+
+/// Tries all laws at random points of Γ of a network, in both prime fields. Its constants are random numbers too. Two equal eigenvalues are tried where the loss is a mean squared error and
+/// ∇²L has rank 2 at least: on the network that weighs the squares of residuals differently.
+///
+/// # Errors
+/// A network on which no point of Γ can be drawn.
+pub fn try_network_in_both_fields(network: &Network, seed: u64) -> InBothFields {
+    Ok([try_network::<FirstField>(network, seed)?, try_network::<SecondField>(network, seed)?])
+}
+
+/// Tries all laws on the universal loss of D weights and of a rank, in both prime fields: what holds there holds of all losses of that dimension and rank.
+///
+/// # Errors
+/// There is none, if the rank is from 1 to D − 2.
+pub fn try_all_losses_in_both_fields(dimension: usize, rank: usize, seed: u64) -> InBothFields {
+    let first = try_all_losses::<FirstField>(dimension, rank, seed)?;
+    Ok([first, try_all_losses::<SecondField>(dimension, rank, seed)?])
 }

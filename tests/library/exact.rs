@@ -2,11 +2,11 @@
 
 use faer::Mat;
 use serde::Deserialize;
-use sharpflow::arithmetic::{Field, FirstField, PrimeField, SecondField};
+use sharpflow::arithmetic::{Field, FirstField, SecondField};
 use sharpflow::data::{Stream, generator};
 use sharpflow::exact::{
-    Draw, GradientDescent, Minimum, Polynomial, Quantities, Site, Theme, characteristic_polynomial, try_all_losses,
-    try_network,
+    Draw, GradientDescent, Minimum, Polynomial, Quantities, Site, Theme, characteristic_polynomial,
+    try_all_losses_in_both_fields, try_network_in_both_fields,
 };
 use sharpflow::identities::ExactError;
 use sharpflow::network::zoo::find;
@@ -165,14 +165,14 @@ fn coefficients_are_those_of_rational_power_series() {
 fn laws_hold_and_twins_fail_at_every_point() {
     for (name, rank) in [("circle", 1), ("matrix_completion", 3), ("weight_norm", 2), ("rms_norm", 2)] {
         let network = find(name).unwrap().exact_of_rank_two().unwrap();
-        let trials = try_network::<SecondField>(&network, 7).unwrap();
-        assert_eq!(trials.len(), if rank > 1 { 7 } else { 6 }, "{name}");
-        for trial in trials {
+        let [first, second] = try_network_in_both_fields(&network, 7).unwrap();
+        assert_eq!([first.len(), second.len()], if rank > 1 { [7, 7] } else { [6, 6] }, "{name}");
+        for trial in first.into_iter().chain(second) {
             assert!(trial.confirm(), "{name}: {trial:#?}");
             assert!(trial.rank == rank && trial.other_ranks == 0 && trial.log2_accident < -50.0, "{name}: {trial:?}");
         }
     }
-    for trial in try_all_losses::<FirstField>(5, 3, 7).unwrap() {
+    for trial in try_all_losses_in_both_fields(5, 3, 7).unwrap().concat() {
         assert!(trial.confirm() && trial.rank == 3, "{trial:#?}");
     }
 }
@@ -181,21 +181,14 @@ fn laws_hold_and_twins_fail_at_every_point() {
 #[test]
 fn a_point_can_be_drawn_again() {
     let network = find("batch_norm").unwrap().exact_of_rank_two().unwrap();
-    let [once, again, other] = [1, 1, 2].map(|seed| try_network::<FirstField>(&network, seed).unwrap());
+    let [once, again, other] = [1, 1, 2].map(|seed| try_network_in_both_fields(&network, seed).unwrap().concat());
     assert_eq!(once, again);
     assert_ne!(once[0].laws[0].first, other[0].laws[0].first);
 }
 
-/// In a small field accidents happen, and are said to: no chance is below 1.
-#[test]
-fn a_small_field_proves_nothing() {
-    let trials = try_all_losses::<PrimeField<10007>>(4, 2, 1).unwrap();
-    assert!(trials.iter().all(|trial| trial.log2_accident == 0.0));
-}
-
 #[test]
 fn what_has_no_laws_is_refused() {
-    let of = |network: &Network| try_network::<FirstField>(network, 1).map(|trials| trials[0].theme);
+    let of = |network: &Network| try_network_in_both_fields(network, 1).map(|trials| trials[0][0].theme);
     let text = |name: &str| find(name).unwrap().toml.to_string();
     // An ε in a norm: the weights are no direction of Γ.
     let with_epsilon = text("linear_regression").replace("of = [\"output\"] }", "of = [\"output\"], epsilon = 1 }");

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use sharpflow::arithmetic::{FirstField, SecondField};
-use sharpflow::exact::{LawTrials, Theme, all_losses, try_all_losses, try_network};
+use sharpflow::exact::{LawTrials, Theme, all_losses, try_all_losses_in_both_fields, try_network_in_both_fields};
 use sharpflow::identities::ExactError;
 use sharpflow::network::Network;
 use sharpflow::network::homogeneity::Answer;
@@ -44,27 +43,18 @@ impl LawsRecord {
     /// The laws on a network of rational functions.
     pub fn of_network(name: &str, network: &Network, seed: u64) -> Self {
         let proved = network.homogeneity(&[], seed).answer == Answer::Proved;
-        let fields =
-            rayon::join(|| try_network::<FirstField>(network, seed), || try_network::<SecondField>(network, seed));
-        Self::new(name.into(), proved, fields)
+        Self { name: name.into(), proved, fields: try_network_in_both_fields(network, seed) }
     }
 
     /// The laws on all losses of D weights and of a rank.
     pub fn of_all_losses(dimension: usize, rank: usize, seed: u64) -> Self {
-        let fields = rayon::join(
-            || try_all_losses::<FirstField>(dimension, rank, seed),
-            || try_all_losses::<SecondField>(dimension, rank, seed),
-        );
-        Self::new(format!("all losses of {dimension} weights and rank {rank}"), true, fields)
-    }
-
-    fn new(name: String, proved: bool, (first, second): (Tried, Tried)) -> Self {
-        Self { name, proved, fields: first.and_then(|first| Ok([first, second?])) }
+        Self {
+            name: format!("all losses of {dimension} weights and rank {rank}"),
+            proved: true,
+            fields: try_all_losses_in_both_fields(dimension, rank, seed),
+        }
     }
 }
-
-/// The trials in one field.
-type Tried = Result<Vec<LawTrials>, ExactError>;
 
 impl Subject {
     fn record(&self, seed: u64) -> LawsRecord {
