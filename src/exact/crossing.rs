@@ -4,7 +4,7 @@ use faer::Mat;
 use rand::rngs::ChaCha12Rng;
 
 use super::matrix::{inverse, kernel, product, shifted};
-use super::minimum::{Minimum, ORDERS, Series, constant, infinitesimal, power, term, times};
+use super::minimum::{Minimum, ORDERS, Series, constant, hessian, hessian_vector, infinitesimal, power, term, times};
 use super::polynomial::Polynomial;
 use super::quantities::{Draw, Law};
 use crate::arithmetic::{Field, Jet, Scalar, add_scaled, dot};
@@ -58,7 +58,7 @@ pub(crate) fn make_double<F: Field>(
     let drawn: Vec<F> = (0..count).map(|_| crate::identities::element(random)).collect();
     let with = |loss: &mut NetworkLoss<F>, c: &[F]| {
         loss.replace(weights, c);
-        Derivatives::new(&*loss).hessian(point)
+        hessian(&mut Derivatives::new(&*loss), point)
     };
     // The Hessian of one residual's square has rank 1: a column of it, and the entry of that column on the diagonal.
     let mut alone = |k: usize| {
@@ -126,7 +126,8 @@ pub fn two_eigenvalues<F: Field, L: Loss<F>>(
     let rate = effective * kept * dot(&y, &y);
     let before = around.place(&y);
     for _ in 0..2 {
-        let gradient = around.first.evaluate(&y).1.to_vec();
+        let still = vec![Series::constant(0.0); y.len()];
+        let gradient = hessian_vector(&mut around.second, &y, &still).0;
         y.iter_mut().for_each(|y| *y = kept * *y);
         add_scaled(&mut y, -rate, &gradient);
     }
@@ -225,18 +226,12 @@ struct Plane<F: Scalar> {
 struct Around<'a, F: Field, L> {
     minimum: &'a Minimum<F>,
     plane: &'a Eigenplane<F>,
-    first: Evaluator<&'a L, Series<F>>,
     second: Evaluator<&'a L, Jet<Series<F>, 2>>,
 }
 
 impl<'a, F: Field, L: Loss<F>> Around<'a, F, L> {
     fn new(loss: &'a L, minimum: &'a Minimum<F>, plane: &'a Eigenplane<F>) -> Self {
-        Self { minimum, plane, first: Evaluator::new(loss), second: Evaluator::new(loss) }
-    }
-
-    fn image(&mut self, x: &[Series<F>], u: &[Series<F>]) -> Vec<Series<F>> {
-        let line: Vec<_> = x.iter().zip(u).map(|(&x, &u)| Jet::line(x, u)).collect();
-        self.second.evaluate(&line).1.iter().map(|g| g.0[1]).collect()
+        Self { minimum, plane, second: Evaluator::new(loss) }
     }
 
     /// The nearest point as [`super::minimum::Surroundings::nearest`] finds it, and the invariant plane of ∇²L there that is V at ε = 0.
@@ -252,7 +247,7 @@ impl<'a, F: Field, L: Loss<F>> Around<'a, F, L> {
             let mut change = block;
             let mut next = basis.clone();
             for j in 0..2 {
-                let mut rest = self.image(&nearest, &basis[j]);
+                let mut rest = hessian_vector(&mut self.second, &nearest, &basis[j]).1;
                 for i in 0..2 {
                     add_scaled(&mut rest, -block[2 * i + j], &basis[i]);
                 }

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::matrix::characteristic_polynomial;
 use super::minimum::{
-    Eigenpair, Minimum, ORDERS, Place, Series, Slopes, Surroundings, constant, lowered, power, times,
+    Eigenpair, Minimum, ORDERS, Place, Series, Slopes, Surroundings, columns, constant, lowered, power, times,
 };
 use super::quantities::{Draw, Law, Quantities};
 use super::rules::{Begin, Edge, GradientDescent, Rule};
@@ -159,9 +159,9 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
         add_scaled(&mut tangent, -radial, w);
         let slope = |direction: &[F]| -> F {
             let mut derivatives = Derivatives::new(self.loss);
-            let mut moved = Mat::from_fn(w.len(), w.len(), |_, _| F::constant(0.0));
-            let directions = Mat::from_fn(w.len(), w.len(), |i, j| F::constant(if i == j { 1.0 } else { 0.0 }));
-            derivatives.mixed_third_derivatives(w, direction, directions.as_ref(), moved.as_mut());
+            let moved = columns(w.len(), |unit, column| {
+                derivatives.mixed_third_derivative(w, direction, unit, column);
+            });
             let hessian = &self.minimum.hessian;
             let line = Mat::from_fn(w.len(), w.len(), |i, j| Jet([hessian[(i, j)], moved[(i, j)]]));
             let coefficients: Vec<Jet<F, 2>> = characteristic_polynomial(line.as_ref());

@@ -43,7 +43,7 @@ impl<F: Field> Minimum<F> {
         if derivatives.gradient(&weights).1.iter().any(|&g| g != zero) {
             return None;
         }
-        let hessian = derivatives.hessian(&weights);
+        let hessian = hessian(&mut derivatives, &weights);
         let kernel = kernel(hessian.as_ref());
         let gram = inverse(product(kernel.transpose(), kernel.as_ref()).as_ref())?;
         let onto_kernel = product(product(kernel.as_ref(), gram.as_ref()).as_ref(), kernel.transpose());
@@ -77,6 +77,25 @@ impl<F: Field> Minimum<F> {
         let resolvent = Mat::from_fn(vector.len(), vector.len(), |i, j| resolvent[(i, j)] - along[(i, j)]);
         Some(Eigenpair { value, vector, square, resolvent })
     }
+}
+
+/// ∇²L(w), column by column: several at a time would be quicker to calculate, and minutes longer to compile.
+pub fn hessian<F: Field, L: Loss<F>>(derivatives: &mut Derivatives<L, F>, w: &[F]) -> Mat<F> {
+    columns(w.len(), |unit, column| derivatives.hessian_vector(w, unit, column))
+}
+
+/// The square matrix of whose columns `column` writes each, given the unit vector.
+pub fn columns<F: Field>(dimension: usize, mut column: impl FnMut(&[F], &mut [F])) -> Mat<F> {
+    let zero = F::constant(0.0);
+    let (mut unit, mut image) = (vec![zero; dimension], vec![zero; dimension]);
+    let mut matrix = Mat::from_fn(dimension, dimension, |_, _| zero);
+    for j in 0..dimension {
+        unit[j] = F::constant(1.0);
+        column(&unit, &mut image);
+        unit[j] = zero;
+        image.iter().enumerate().for_each(|(i, &entry)| matrix[(i, j)] = entry);
+    }
+    matrix
 }
 
 /// A simple eigenvalue Λ of H with its eigenvector v.
@@ -125,7 +144,7 @@ pub fn lowered<T: Scalar>(x: Series<T>) -> Series<T> {
 }
 
 /// ∇L(x) and ∇²L(x)u.
-fn hessian_vector<S: Scalar, L: Loss<S::Base>>(
+pub(super) fn hessian_vector<S: Scalar, L: Loss<S::Base>>(
     evaluator: &mut Evaluator<L, Jet<S, 2>>,
     x: &[S],
     u: &[S],
@@ -166,7 +185,6 @@ pub struct Surroundings<'a, F: Field, T: Scalar<Base = F>, L> {
     pub pair: &'a Eigenpair<F>,
     /// Where Γ lies: on the sphere weights stand for their direction, elsewhere for themselves.
     pub space: Space,
-    first: Evaluator<L, Series<T>>,
     second: Evaluator<L, Jet<Series<T>, 2>>,
     third: Evaluator<L, Jet<Series<T>, 3>>,
 }
@@ -197,14 +215,7 @@ pub struct Place<T: Scalar> {
 impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
     /// The surroundings of a point and of one of its eigenpairs.
     pub fn new(loss: L, minimum: &'a Minimum<F>, pair: &'a Eigenpair<F>, space: Space) -> Self {
-        Self {
-            minimum,
-            pair,
-            space,
-            first: Evaluator::new(loss.clone()),
-            second: Evaluator::new(loss.clone()),
-            third: Evaluator::new(loss),
-        }
+        Self { minimum, pair, space, second: Evaluator::new(loss.clone()), third: Evaluator::new(loss) }
     }
 
     /// ‖y‖² on the sphere, 1 elsewhere: what turns weights into points.
@@ -214,7 +225,8 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
 
     /// ∇L(y).
     pub fn gradient(&mut self, y: &[Series<T>]) -> Vec<Series<T>> {
-        self.first.evaluate(y).1.to_vec()
+        let still = vec![Series::constant(0.0); y.len()];
+        self.hessian_vector(y, &still).0
     }
 
     /// ∇L(x) and ∇²L(x)u.
