@@ -56,7 +56,7 @@ pub(super) fn page(kept: &Kept, figures: &[Drawn], missing: &[String]) -> String
                     h2 { "Proved modulo primes" }
                     p.soft {
                         "Each of these identities was tried at random points of two prime fields, where it holds or does not: there is no tolerance. A false identity holds at "
-                        "all points with the probability that stands with each instance. Every wrong twin fails."
+                        "all points by accident, with the probability that stands with each instance at most. Wrong twins are tried at the same points."
                     }
                     @for claim in proved { (of_claim(claim, kept)) }
                 }
@@ -167,11 +167,13 @@ fn beside(claim: &ClaimEvidence, kept: &Kept) -> Markup {
                 "). That averaging over many steps, and the terms that are left out, do what the theory says is measured here."
             }
         }
-        @for resting in kept.claims.iter().filter(|resting| resting.coefficients.as_ref() == Some(&claim.id)) {
-            p {
-                "On these coefficients rests "
-                a href=(format!("#{}", resting.id)) { (resting.title) } ", " (resting.verdict) ", which measures what averaging and remainders add: "
-                (resting.headline()) "."
+        @let resting: Vec<_> = kept.claims.iter().filter(|resting| resting.coefficients.as_ref() == Some(&claim.id)).collect();
+        @if !resting.is_empty() {
+            p { "On these coefficients rest claims that are measured, since averaging over many steps and the terms that are left out are not proved here:" }
+            ul {
+                @for resting in resting {
+                    li { a href=(format!("#{}", resting.id)) { (resting.title) } ", " (resting.verdict) ": " (resting.headline()) }
+                }
             }
         }
     }
@@ -233,6 +235,10 @@ fn of_instance(instance: &InstanceEvidence) -> Markup {
             }
             div.body {
                 @if !instance.reason.is_empty() { p { (instance.reason) } }
+                @let reports: Vec<_> = instance.estimates.iter().filter(|known| known.theory().is_none()).collect();
+                @if !reports.is_empty() {
+                    p.soft { @for (k, known) in reports.iter().enumerate() { @if k > 0 { "; " } (known.what) ": " (known.measured()) } "." }
+                }
                 (checks("Checks", &instance.statements, Outcome::Passes))
                 (checks("Wrong twins", &instance.twins, Outcome::Fails))
                 @if !instance.hypotheses.is_empty() {

@@ -2,7 +2,7 @@
 
 use sharpflow::measure::Interval;
 
-use super::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Sensitivity, Verdict};
+use super::{Check, ClaimEvidence, Decided, Estimate, InstanceEvidence, Outcome, Sensitivity, Values, Verdict};
 
 /// What a claim says of one constant over all instances within the hypotheses. If the theory's value depends on the instance, each value
 /// counts separately.
@@ -160,9 +160,12 @@ impl<'a> Pooled<'a> {
 }
 
 impl Estimate {
-    /// The value and the half-width, to the second digit of the latter.
+    /// The value and the half-width, to the second digit of the latter; the value alone where it has no error.
     pub fn measured(&self) -> String {
-        measured(&self.estimate)
+        match self.values {
+            Values::Computed { value } => significant(value, 0.0),
+            Values::Limit { .. } | Values::Drawn { .. } => measured(&self.estimate),
+        }
     }
 
     /// What theory says, to the same digit.
