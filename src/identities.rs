@@ -20,7 +20,7 @@ use rand::Rng;
 use rand::rngs::ChaCha12Rng;
 use thiserror::Error;
 
-use crate::arithmetic::{Base, Field, add_scaled, dot, scale};
+use crate::arithmetic::{Base, Field, FirstField, SecondField, add_scaled, dot, scale};
 use crate::data::{Stream, generator};
 use crate::loss::{Derivatives, Evaluator, Loss};
 use crate::network::{Network, NetworkError, NetworkLoss};
@@ -362,6 +362,14 @@ pub fn try_exactly<F: Field>(network: &Network, points: usize, seed: u64) -> Res
     let degree = 2.0 * (network.dimension() as f64 + 1.0) * complexity.derivative_degree(3);
     let log2_accident = points as f64 * (2.0 * roots as f64 + degree.log2() - (F::ORDER as f64).log2()).min(0.0);
     Ok(Trials { prime: F::ORDER, points, drawn, roots, log2_accident, trials })
+}
+
+/// [`try_exactly`] in both prime fields.
+///
+/// # Errors
+/// See there.
+pub fn try_in_both_fields(network: &Network, points: usize, seed: u64) -> Result<[Trials; 2], ExactError> {
+    Ok([try_exactly::<FirstField>(network, points, seed)?, try_exactly::<SecondField>(network, points, seed)?])
 }
 
 pub(crate) fn element<F: Field>(random: &mut ChaCha12Rng) -> F {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, SecondField, norm};
-use sharpflow::identities::{Trials, try_exactly};
+use sharpflow::arithmetic::{Ball, Base, Quad, norm};
+use sharpflow::identities::{Trials, try_in_both_fields};
 use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
 use sharpflow::loss::{Derivatives, Evaluator};
 use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend};
@@ -235,9 +235,8 @@ fn exact(network: &Network, small: &Network, seed: u64) -> Result<Vec<Exact>, St
     if !keeps_its_proof(network, small, seed) {
         return Err(LOST_PROOF.into());
     }
-    let first = try_exactly::<FirstField>(small, POINTS, seed).map_err(|e| e.to_string())?;
-    let second = try_exactly::<SecondField>(small, POINTS, seed).map_err(|e| e.to_string())?;
-    Ok([first, second].iter().map(summary).collect())
+    let fields = try_in_both_fields(small, POINTS, seed).map_err(|error| error.to_string())?;
+    Ok(fields.iter().map(summary).collect())
 }
 
 fn laws(small: &Network, seed: u64) -> Result<Vec<ExactLaws>, String> {

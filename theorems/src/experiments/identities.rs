@@ -1,8 +1,8 @@
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use sharpflow::arithmetic::{Ball, Base, FirstField, Quad, Real, SecondField, distance};
+use sharpflow::arithmetic::{Ball, Base, Quad, Real, distance};
 use sharpflow::data::{Stream, generator};
-use sharpflow::identities::{ExactError, Identity, Point, Trial, Trials, Variant, try_exactly};
+use sharpflow::identities::{ExactError, Identity, Point, Trial, Trials, Variant, try_in_both_fields};
 use sharpflow::loss::Derivatives;
 use sharpflow::measure::worst;
 use sharpflow::network::homogeneity::Answer;
@@ -59,12 +59,10 @@ impl IdentityRecord {
     /// # Errors
     /// There is none in practice:  floats have all functions.
     pub fn new(name: &str, network: &Network, small: &Network, seed: u64) -> Result<Self, Rejected> {
-        let first = try_exactly::<FirstField>(small, POINTS, seed);
-        let second = try_exactly::<SecondField>(small, POINTS, seed);
         Ok(Self {
             architecture: name.into(),
             proved: network.homogeneity(&[], seed).answer == Answer::Proved,
-            fields: first.and_then(|first| Ok([first, second?])),
+            fields: try_in_both_fields(small, POINTS, seed),
             floats: in_floats(network, seed)?,
         })
     }
