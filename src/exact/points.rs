@@ -47,8 +47,9 @@ impl<'a> MinimumSource<'a> {
             return Err(ExactError::TooManyRoots { roots, most: MOST_ROOTS });
         }
         let random = &mut generator(seed, Stream::Exact);
+        let draws = most_draws(roots);
         let mut met = 0;
-        for _ in 0..most_draws(roots) {
+        for _ in 0..draws {
             let Some((loss, weights)) = draw::<F>(network, random)? else { continue };
             let way = ways(network, &loss).into_iter().find(|way| vanishes(way, loss.clone(), weights.clone()));
             if let Some(way) = way {
@@ -56,11 +57,11 @@ impl<'a> MinimumSource<'a> {
             }
             // Where weights become 0 other roots are taken, which a point has by chance.
             met += 1;
-            if met > TRIES {
-                return Err(ExactError::NoMinimum);
+            if met == TRIES {
+                break;
             }
         }
-        Err(ExactError::NoPoint { draws: most_draws(roots), roots })
+        Err(if met > 0 { ExactError::NoMinimum } else { ExactError::NoPoint { draws, roots } })
     }
 
     /// A random point of Γ; `None` where what was drawn lacks a root.
