@@ -95,6 +95,7 @@ fn symbol(c: char) -> Option<&'static str> {
         'Δ' => "\\Delta",
         'Π' => "\\Pi",
         'Σ' => "\\textstyle\\sum",
+        '𝒦' => "\\mathcal K",
         'ṽ' => "\\tilde v",
         'ȳ' => "\\bar y",
         '|' => "|",

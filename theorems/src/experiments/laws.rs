@@ -10,7 +10,7 @@ use sharpflow::network::zoo::{ZOO, find};
 use crate::assumption::Assumption;
 use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};
 use crate::experiment::{Experiment, Judged, NotJudged, NotRun};
-use crate::instance::Rejected;
+use crate::instance::{Rejected, point_of};
 use crate::population::{Population, Source};
 use crate::progress::Progress;
 
@@ -109,10 +109,14 @@ impl Experiment for Laws {
         progress: &Progress,
         show: &mut dyn FnMut(Self::Seen<'_>),
     ) -> Result<Vec<Table>, NotRun> {
-        if let Source::Network { network, .. } = &population.source
-            && !keeps_its_proof(network, &network.with_rational_activations(), population.seed)
-        {
-            return Err(NotRun::Skipped(format!("{}: {LOST_PROOF}", population.source.name())));
+        if let Source::Network { network, .. } = &population.source {
+            let name = population.source.name();
+            if let Err(unfit) = point_of(network, population.seed).map_err(Rejected::from)? {
+                return Err(NotRun::Skipped(format!("{name}: {unfit}")));
+            }
+            if !keeps_its_proof(network, &network.with_rational_activations(), population.seed) {
+                return Err(NotRun::Skipped(format!("{name}: {LOST_PROOF}")));
+            }
         }
         let subjects = Self::subjects(population)?;
         let record = |subject: &Subject| progress.goes_on().map(|()| subject.record(population.seed));
