@@ -372,8 +372,15 @@ pub fn try_in_both_fields(network: &Network, points: usize, seed: u64) -> Result
     Ok([try_exactly::<FirstField>(network, points, seed)?, try_exactly::<SecondField>(network, points, seed)?])
 }
 
-pub(crate) fn element<F: Field>(random: &mut ChaCha12Rng) -> F {
-    F::from_integer(random.next_u64())
+/// A number of the field, each with the same probability: a draw above the last multiple of the order is drawn again.
+pub(crate) fn element<F: Field>(random: &mut impl Rng) -> F {
+    let multiples = u64::MAX / F::ORDER * F::ORDER;
+    loop {
+        let n = random.next_u64();
+        if n < multiples {
+            return F::from_integer(n);
+        }
+    }
 }
 
 /// A point with c and 1 − ηλ squares, where the loss, ‖w‖ and ‖w₊‖ are defined; `None` where they are not.

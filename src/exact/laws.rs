@@ -10,7 +10,6 @@ use super::quantities::{Draw, Law, Quantities};
 use super::rules::{Begin, Edge, GradientDescent, Rule};
 use crate::arithmetic::{Fan, Field, Jet, Scalar, add_scaled, dot};
 use crate::loss::{Derivatives, Loss};
-use crate::sphere::Space;
 
 /// A point with one of its eigenpairs, on a loss.
 #[derive(Clone, Copy, Debug)]
@@ -29,18 +28,18 @@ struct TwoSteps<T: Scalar> {
 }
 
 impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
-    fn around<T: Scalar<Base = F>>(&self, space: Space) -> Surroundings<'a, F, T, &'a L> {
-        Surroundings::new(self.loss, self.minimum, self.pair, space)
+    fn around<T: Scalar<Base = F>>(&self, on_sphere: bool) -> Surroundings<'a, F, T, &'a L> {
+        Surroundings::new(self.loss, self.minimum, self.pair, on_sphere)
     }
 
     /// ‖w‖² on the sphere, 1 elsewhere.
-    fn norm(&self, space: &Space) -> F {
-        if *space == Space::Sphere { dot(&self.minimum.weights, &self.minimum.weights) } else { F::constant(1.0) }
+    fn norm(&self, on_sphere: bool) -> F {
+        if on_sphere { dot(&self.minimum.weights, &self.minimum.weights) } else { F::constant(1.0) }
     }
 
     /// h²/ε² at the start: a²ν/‖w‖².
-    fn displacement_square(&self, space: &Space, swing: F) -> F {
-        swing * swing * self.pair.square / self.norm(space)
+    fn displacement_square(&self, on_sphere: bool, swing: F) -> F {
+        swing * swing * self.pair.square / self.norm(on_sphere)
     }
 
     /// w + c v + n, where `c` begins with ε and `n` with ε².
@@ -89,8 +88,8 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
 
     /// The laws of two steps to leading order: how p, δ, h, λ₁ and the energy change.
     pub fn leading_map<R: Rule<F>>(&self, rule: &R, quantities: &Quantities<F>, draw: &Draw<F>) -> Vec<Law<F>> {
-        let space = rule.space();
-        let mut around = self.around::<F>(space.clone());
+        let on_sphere = rule.on_sphere();
+        let mut around = self.around::<F>(on_sphere);
         let (a, d, sigma) = (draw.swing, draw.offset, draw.lasts);
         let start = self.start(power(a, 1), &self.normal(&draw.normal), power(F::constant(1.0), 2));
         let steps = self.two_steps(&mut around, rule, (&start, power(d, 1), sigma));
@@ -98,11 +97,11 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
         let Edge { decay, .. } = rule.edge();
         let (gain, g) = (rule.edge().gain(), quantities.log_gradient_square);
         let stiffness = of(2.0) * decay + g;
-        let h = self.displacement_square(&space, a);
+        let h = self.displacement_square(on_sphere, a);
         let [before, after] = &steps.places;
 
         let moved: Vec<F> = difference(&steps.points, 2);
-        let norm = self.norm(&space);
+        let norm = self.norm(on_sphere);
         let drift: Vec<F> = quantities.log_gradient.iter().map(|&g| of(-2.0) * gain * h * norm * g).collect();
         let drift = Law::new("p₂ − p₀ = −2h²G", moved, drift)
             .times("p₂ − p₀ = −h²G", 0.5)
@@ -183,28 +182,26 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
     /// The laws of two steps of gradient descent with weight decay to second order, in the amplitude φ = h + ½αh², where the other normal
     /// coordinates follow it.
     pub fn second_order(&self, quantities: &Quantities<F>, draw: &Draw<F>) -> Vec<Law<F>> {
-        let mut around = self.around::<F>(Space::Sphere);
+        let mut around = self.around::<F>(true);
         let (a, d, sigma, of) = (draw.swing, draw.offset, draw.lasts, F::constant);
         // φ = εa: h = φ − ½αφ².
         let c = power(a, 1) - power(of(0.5) * quantities.skewness * a * a, 2);
         let start = self.start(c, &self.following(quantities), power(a * a, 2));
         let steps = self.two_steps(&mut around, &GradientDescent, (&start, power(d, 1), sigma));
         let (g, q) = (quantities.log_gradient_square, quantities.quartic);
-        let h = self.displacement_square(&Space::Sphere, a);
+        let h = self.displacement_square(true, a);
         let stiffness = of(4.0) + g;
         let [before, after] = &steps.places;
-        let amplitude = |place: &Place<F>, share: f64| {
-            let skewed = Series::from_base(of(share) * quantities.skewness) * place.along / place.vector_square;
+        let amplitude = |place: &Place<F>| {
+            let skewed = Series::from_base(of(0.5) * quantities.skewness) * place.along / place.vector_square;
             let factor = Series::constant(1.0) + skewed;
             factor * factor
         };
-        let grown =
-            |share: f64| half_logarithm(ratio(after, before) * (amplitude(after, share) / amplitude(before, share)));
         let states = |lasts: f64, quartic: F, square: f64| {
             let second = of(lasts) * sigma - of(2.0) * stiffness * h - of(square) * d * d + quartic * h;
             vec![of(2.0) * d, second]
         };
-        let found = grown(0.5);
+        let found = half_logarithm(ratio(after, before) * (amplitude(after) / amplitude(before)));
         let two_q = of(2.0) * q;
         let swing =
             Law::new("log(φ₂/φ₀) = 2δ + 4ηλ − 2Kh² − δ² + 2qh²", vec![found.0[1], found.0[2]], states(4.0, two_q, 1.0))
@@ -227,7 +224,7 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
                 .twin("7 for 8", gains(4.0, 40.0, 7.0))
                 .twin("9 for 8", gains(4.0, 40.0, 9.0));
 
-        let norm = self.norm(&Space::Sphere);
+        let norm = self.norm(true);
         let drift = |second: f64| {
             let factors = [of(-2.0) * h * norm, of(-second) * d * h * norm];
             factors
@@ -256,10 +253,10 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
         let (gain, g, a) = (rule.edge().gain(), quantities.log_gradient_square, draw.swing);
         let (offset, s, q) = (of(2.0) * decay, quantities.slope_along_gradient, quantities.quartic);
         let stiffness = offset + g;
-        let space = rule.space();
+        let on_sphere = rule.on_sphere();
         // h²_eq = 2ηλ/(K(1+μ)/(1−μ)), solved for what a step lasts.
-        let lasts = gain * stiffness * self.displacement_square(&space, a) / of(2.0);
-        let mut around = self.around::<Slopes<F>>(space);
+        let lasts = gain * stiffness * self.displacement_square(on_sphere, a) / of(2.0);
+        let mut around = self.around::<Slopes<F>>(on_sphere);
         let sloped = |value: F, along_swing: F, along_offset: F| Fan([value, along_swing, along_offset]);
         let none = of(0.0);
         let c = power(sloped(a, a, none), 1);

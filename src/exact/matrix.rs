@@ -10,7 +10,7 @@ pub fn product<T: Scalar>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Mat<T> {
     Mat::from_fn(a.nrows(), b.ncols(), |i, j| (0..a.ncols()).fold(zero, |sum, k| sum + a[(i, k)] * b[(k, j)]))
 }
 
-/// The matrix that `entry` describes, as `Mat::from_fn` makes it, plus `shift` times the identity.
+/// a, plus `shift` times the identity.
 pub(crate) fn shifted<F: Field>(a: MatRef<'_, F>, shift: F) -> Mat<F> {
     Mat::from_fn(a.nrows(), a.ncols(), |i, j| if i == j { a[(i, j)] + shift } else { a[(i, j)] })
 }

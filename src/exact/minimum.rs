@@ -6,7 +6,6 @@ use super::matrix::{characteristic_polynomial, inverse, kernel, outer, product, 
 use super::polynomial::Polynomial;
 use crate::arithmetic::{Fan, Field, Jet, Scalar, add_scaled, apply, dot};
 use crate::loss::{Derivatives, Evaluator, Loss};
-use crate::sphere::Space;
 
 /// How many coefficients a series in ε has: those of 1, ε, ε² and ε³.
 pub const ORDERS: usize = 4;
@@ -183,8 +182,8 @@ pub(super) fn nearest<F: Field, T: Scalar<Base = F>, L: Loss<F>>(
 pub struct Surroundings<'a, F: Field, T: Scalar<Base = F>, L> {
     pub minimum: &'a Minimum<F>,
     pub pair: &'a Eigenpair<F>,
-    /// Where Γ lies: on the sphere weights stand for their direction, elsewhere for themselves.
-    pub space: Space,
+    /// On the sphere weights stand for their direction, elsewhere for themselves.
+    pub on_sphere: bool,
     second: Evaluator<L, Jet<Series<T>, 2>>,
     third: Evaluator<L, Jet<Series<T>, 3>>,
 }
@@ -214,13 +213,13 @@ pub struct Place<T: Scalar> {
 
 impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
     /// The surroundings of a point and of one of its eigenpairs.
-    pub fn new(loss: L, minimum: &'a Minimum<F>, pair: &'a Eigenpair<F>, space: Space) -> Self {
-        Self { minimum, pair, space, second: Evaluator::new(loss.clone()), third: Evaluator::new(loss) }
+    pub fn new(loss: L, minimum: &'a Minimum<F>, pair: &'a Eigenpair<F>, on_sphere: bool) -> Self {
+        Self { minimum, pair, on_sphere, second: Evaluator::new(loss.clone()), third: Evaluator::new(loss) }
     }
 
     /// ‖y‖² on the sphere, 1 elsewhere: what turns weights into points.
     pub fn square<S: Scalar>(&self, y: &[S]) -> S {
-        if self.space == Space::Sphere { dot(y, y) } else { S::constant(1.0) }
+        if self.on_sphere { dot(y, y) } else { S::constant(1.0) }
     }
 
     /// ∇L(y).
@@ -260,8 +259,7 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
         (value, vector)
     }
 
-    /// The part of b in ker ∇²L(x) for x on Γ: b − ∇²L(x)u with ∇²L(x)(b − ∇²L(x)u) = 0.
-    /// The coefficient of ε³ is not known.
+    /// The part of b in ker ∇²L(x) for x on Γ: b − ∇²L(x)u with ∇²L(x)(b − ∇²L(x)u) = 0. The coefficient of ε³ is not known.
     fn onto_kernel(&mut self, x: &[Series<T>], b: Vec<Series<T>>) -> Vec<Series<T>> {
         let mut rest = b;
         for k in 0..ORDERS - 1 {
@@ -323,7 +321,7 @@ impl<'a, F: Field, T: Scalar<Base = F>, L: Loss<F>> Surroundings<'a, F, T, L> {
         let mut gradient = self.onto_kernel(&place.nearest, third);
         let factor = place.vector_square * place.value;
         gradient.iter_mut().for_each(|g| *g = *g / factor);
-        if self.space == Space::Sphere {
+        if self.on_sphere {
             let radial = dot(&gradient, &place.nearest) / place.square;
             add_scaled(&mut gradient, -radial, &place.nearest);
         }

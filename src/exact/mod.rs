@@ -11,7 +11,6 @@
 //! use sharpflow::arithmetic::{Field, PrimeField};
 //! use sharpflow::exact::{Draw, GradientDescent, Minimum, Quantities, Site};
 //! use sharpflow::network::{NetworkLoss, zoo::find};
-//! use sharpflow::sphere::Space;
 //!
 //! type F = PrimeField<10007>;
 //! let n = F::from_integer;
@@ -27,7 +26,7 @@
 //! assert_eq!(pair.vector, [n(0), n(0), n(1)]);
 //!
 //! // λ₁ = 1 + 20cos²φ with cos φ = 3/5 is 41/5, and d log λ₁/dφ = −40·(3/5)(4/5)/λ₁ = −96/41: so ‖G‖² = 9216/1681.
-//! let quantities = Quantities::new(&loss, &minimum, &pair, &Space::Sphere);
+//! let quantities = Quantities::new(&loss, &minimum, &pair, true);
 //! assert_eq!(quantities.log_gradient_square, n(9216) / n(1681));
 //!
 //! // Two steps from w + 2εv with δ = 3ε and ηλ = ε²: h² is 4ε²/25.

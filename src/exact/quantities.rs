@@ -3,7 +3,6 @@
 use super::minimum::{Eigenpair, Minimum, Series, Surroundings, constant, times};
 use crate::arithmetic::{Field, dot};
 use crate::loss::{Derivatives, Loss};
-use crate::sphere::Space;
 
 /// A law at one point: what was found, what the law states, and what each wrong twin states instead.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +71,8 @@ pub struct Quantities<F> {
 }
 
 impl<F: Field> Quantities<F> {
-    /// The quantities, in the space where iterates are compared.
-    pub fn new<L: Loss<F>>(loss: &L, minimum: &Minimum<F>, pair: &Eigenpair<F>, space: &Space) -> Self {
+    /// The quantities on the sphere, or where weights stand for themselves.
+    pub fn new<L: Loss<F>>(loss: &L, minimum: &Minimum<F>, pair: &Eigenpair<F>, on_sphere: bool) -> Self {
         let mut derivatives = Derivatives::new(loss);
         let Eigenpair { value, vector, square, .. } = pair;
         let (value, square) = (*value, *square);
@@ -81,7 +80,7 @@ impl<F: Field> Quantities<F> {
         let mut fourth = third.clone();
         derivatives.third_derivative(&minimum.weights, vector, &mut third);
         derivatives.fourth_derivative(&minimum.weights, vector, &mut fourth);
-        let mut around = Surroundings::<F, F, _>::new(loss.clone(), minimum, pair, space.clone());
+        let mut around = Surroundings::<F, F, _>::new(loss.clone(), minimum, pair, on_sphere);
         let norm = around.square(&minimum.weights);
         let response = dot(&third, &times(&minimum.pseudo_inverse, &third));
         let quartic = norm / (value * square * square) * (dot(&fourth, vector) / F::constant(3.0) - response);

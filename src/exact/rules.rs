@@ -4,7 +4,6 @@ use super::minimum::{Series, Surroundings, constant, infinitesimal, times};
 use super::quantities::Quantities;
 use crate::arithmetic::{Field, Scalar, add_scaled, dot};
 use crate::loss::Loss;
-use crate::sphere::Space;
 
 /// The numbers by which optimizers differ at the edge of stability, as [`EdgeConstants`](crate::descent::EdgeConstants) has them for floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,8 +49,8 @@ pub trait Rule<F: Field>: Copy {
     /// Its constants at the edge of stability.
     fn edge(&self) -> Edge<F>;
 
-    /// Where its iterates are compared.
-    fn space(&self) -> Space;
+    /// Whether its iterates are compared by their directions.
+    fn on_sphere(&self) -> bool;
 
     /// The first iterate.
     fn begin<T: Scalar<Base = F>, L: Loss<F>>(
@@ -81,8 +80,8 @@ impl<F: Field> Rule<F> for GradientDescent {
         Edge { decay: F::constant(2.0), momentum: F::constant(0.0) }
     }
 
-    fn space(&self) -> Space {
-        Space::Sphere
+    fn on_sphere(&self) -> bool {
+        true
     }
 
     fn begin<T: Scalar<Base = F>, L: Loss<F>>(
@@ -127,8 +126,8 @@ impl<F: Field> Rule<F> for ScalarRmsprop<F> {
         Edge { decay: self.decay, momentum: F::constant(0.0) }
     }
 
-    fn space(&self) -> Space {
-        if self.on_sphere { Space::Sphere } else { Space::Euclidean }
+    fn on_sphere(&self) -> bool {
+        self.on_sphere
     }
 
     fn begin<T: Scalar<Base = F>, L: Loss<F>>(
@@ -182,8 +181,8 @@ impl<F: Field> Rule<F> for HeavyBall<'_, F> {
         Edge { decay: F::constant(2.0), momentum: self.momentum }
     }
 
-    fn space(&self) -> Space {
-        Space::Sphere
+    fn on_sphere(&self) -> bool {
+        true
     }
 
     /// The iterate before this one, as an iterate that has followed the law for long has it (derivation: `proofs-notes/exact_heavy_ball.md`).

@@ -6,6 +6,7 @@ use rand::Rng;
 use super::matrix::product;
 use super::minimum::times;
 use crate::arithmetic::{Field, Scalar, add_scaled, apply, dot};
+use crate::identities::element;
 use crate::loss::Loss;
 
 /// L(w) = ½f(w)ᵀM f(w), each of the r functions fᵢ a random quartic form over ‖w‖⁴ that vanishes at one point w₀, and M a random symmetric matrix.
@@ -28,7 +29,7 @@ pub struct UniversalLoss<F> {
 impl<F: Field> UniversalLoss<F> {
     /// A random loss of D weights and of rank r, and a value that ∇²L(w₀) has as an eigenvalue `copies` times. `None` where what is drawn does not do.
     pub fn draw(dimension: usize, rank: usize, copies: usize, random: &mut impl Rng) -> Option<(Self, F)> {
-        let mut element = || F::from_integer(random.next_u64());
+        let mut element = || element::<F>(random);
         let minimum: Vec<F> = (0..dimension).map(|_| element()).collect();
         let pairs: Vec<[usize; 2]> = (0..dimension).flat_map(|i| (i..dimension).map(move |j| [i, j])).collect();
         let products: Vec<F> = pairs.iter().map(|&[i, j]| minimum[i] * minimum[j]).collect();

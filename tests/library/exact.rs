@@ -11,7 +11,6 @@ use sharpflow::exact::{
 use sharpflow::identities::ExactError;
 use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
-use sharpflow::sphere::Space;
 
 #[derive(Deserialize)]
 struct Fixtures {
@@ -106,7 +105,7 @@ fn found<F: Field>(fixture: &LossFixture) -> [Vec<F>; 5] {
         normal,
     };
     let site = Site { loss: &loss, minimum: &minimum, pair: &pair };
-    let quantities = Quantities::new(&loss, &minimum, &pair, &Space::Sphere);
+    let quantities = Quantities::new(&loss, &minimum, &pair, true);
     let laws = site.leading_map(&GradientDescent, &quantities, &draw);
     let kappa = site.energy_rate(&GradientDescent, &quantities, (&draw, true));
     assert!(laws.iter().chain([&kappa]).all(|law| law.holds()), "{}", fixture.name);

@@ -36,7 +36,7 @@ pub fn decide(measurement: Measurement, level: f64) -> InstanceEvidence {
         statements.into_iter().map(|s| decide_check(s, level)).collect()
     };
     let statements = decide_all(measurement.statements);
-    let twins = decide_all(measurement.twins);
+    let twins = decide_all(measurement.twins).into_iter().map(at_every_point).collect::<Vec<_>>();
     let constants = measurement.constants.into_iter();
     let estimates: Vec<Estimate> = constants.map(|c| estimate(c, level)).collect();
     let (verdict, reason) = weigh(&hypotheses, &statements, &twins, &estimates);
@@ -128,6 +128,12 @@ fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
 
 fn limit_of(values: &Rungs) -> Result<Interval, String> {
     limit(&values.rungs, values.ratio, values.error).map_err(|error| error.to_string())
+}
+
+/// A twin that is an identity is rejected where it fails at every point: at a random point a false identity fails but for an accident.
+fn at_every_point(twin: Decided) -> Decided {
+    let held = matches!(&twin.check, Check::Exact { fields } if fields.iter().any(|field| field.held > 0));
+    if held && twin.outcome == Outcome::Fails { Decided { outcome: Outcome::Undecided, ..twin } } else { twin }
 }
 
 /// An identity that fails at one point is false.

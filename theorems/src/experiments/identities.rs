@@ -139,9 +139,7 @@ impl Experiment for Identities {
         let records = match &population.source {
             Source::Network { network, .. } => {
                 let name = population.source.name();
-                if let Err(unfit) = point_of(network, population.seed).map_err(Rejected::from)? {
-                    return Err(NotRun::Skipped(format!("{name}: {unfit}")));
-                }
+                has_something_to_test(population, network)?;
                 let small = network.with_rational_activations();
                 vec![IdentityRecord::new(&name, network, &small, population.seed)?]
             }
@@ -149,6 +147,14 @@ impl Experiment for Identities {
         };
         records.iter().for_each(show);
         Ok(vec![])
+    }
+}
+
+/// Passes where identities of a user's network can be tried: where it is a number somewhere and not locally constant.
+pub(super) fn has_something_to_test(population: &Population, network: &Network) -> Result<(), NotRun> {
+    match point_of(network, population.seed).map_err(Rejected::from)? {
+        Ok(_) => Ok(()),
+        Err(unfit) => Err(NotRun::Skipped(format!("{}: {unfit}", population.source.name()))),
     }
 }
 

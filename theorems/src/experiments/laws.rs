@@ -7,10 +7,11 @@ use sharpflow::network::Network;
 use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::{ZOO, find};
 
+use super::identities::has_something_to_test;
 use crate::assumption::Assumption;
 use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};
 use crate::experiment::{Experiment, Judged, NotJudged, NotRun};
-use crate::instance::{Rejected, point_of};
+use crate::instance::Rejected;
 use crate::population::{Population, Source};
 use crate::progress::Progress;
 
@@ -110,12 +111,9 @@ impl Experiment for Laws {
         show: &mut dyn FnMut(Self::Seen<'_>),
     ) -> Result<Vec<Table>, NotRun> {
         if let Source::Network { network, .. } = &population.source {
-            let name = population.source.name();
-            if let Err(unfit) = point_of(network, population.seed).map_err(Rejected::from)? {
-                return Err(NotRun::Skipped(format!("{name}: {unfit}")));
-            }
+            has_something_to_test(population, network)?;
             if !keeps_its_proof(network, &network.with_rational_activations(), population.seed) {
-                return Err(NotRun::Skipped(format!("{name}: {LOST_PROOF}")));
+                return Err(NotRun::Skipped(format!("{}: {LOST_PROOF}", population.source.name())));
             }
         }
         let subjects = Self::subjects(population)?;
@@ -141,7 +139,7 @@ pub(crate) fn of_laws(record: &LawsRecord, theme: Theme) -> Judged {
     let fields = record.fields.as_ref().map_err(|error| NotJudged::Because(format!("{}: {error}", record.name)))?;
     let [first, second] = fields.each_ref().map(|trials| trials.iter().find(|trial| trial.theme == theme));
     let (Some(first), Some(second)) = (first, second) else {
-        let why = "∇²L has rank 1 there, or the loss is no mean squared error, so that it has no two equal eigenvalues";
+        let why = "no two equal eigenvalues could be made there, as ∇²L has rank 1 or the loss is no mean squared error of three residuals or more";
         return Err(NotJudged::Because(format!("{}: {why}", record.name)));
     };
     let both = [first, second];
