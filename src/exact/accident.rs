@@ -25,13 +25,14 @@ impl Degrees {
         /// Different denominators that are no atoms' own: powers of ‖w‖², ν, Λ, K, 1−μ, 1+μ, C_b and of the first coefficient of ∂x₀/∂ξ.
         const DENOMINATORS: f64 = 8.0;
         let (dimension, conjugates) = (self.dimension as f64, self.conjugates as f64);
-        // Two residuals' weights are made of a resolvent, in which Λ occurs.
+        let derivatives = self.derivatives + 1.0;
+        // The derivatives themselves, where two residuals' weights are made of a resolvent, in which Λ occurs.
         let more = if theme == Theme::TwoEigenvalues { 4.0 * (dimension + 1.0) } else { 1.0 };
-        let derivatives = more * (self.derivatives + 1.0);
-        let atoms = 2.0 * (1.0 + DENOMINATORS) * theme.size(self.dimension);
+        let atoms = 2.0 * (1.0 + DENOMINATORS) * theme.size(self.dimension) * more;
         let degree = atoms * 2.0 * (dimension + 1.0) * derivatives;
-        let degree_in_value = atoms * 2.0 * dimension * more;
-        let of_conjugates = if self.conjugates == 1 { 0.0 } else { degree_in_value * dimension * derivatives };
+        let degree_in_value = atoms * 2.0 * dimension;
+        // The coefficients of the polynomial of which Λ is a root are made of plain derivatives.
+        let of_conjugates = if self.conjugates == 1 { 0.0 } else { degree_in_value * (dimension + 2.0) * derivatives };
         let zeros = conjugates * (conjugates * degree + of_conjugates);
         (2.0 * self.roots as f64 + zeros.log2() - (F::ORDER as f64).log2()).min(0.0)
     }
