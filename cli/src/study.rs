@@ -1,6 +1,5 @@
 //! Running a study while the terminal tells how far it is.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
@@ -10,25 +9,23 @@ use sharpflow_theorems::runner::{Event, Store, Study, run};
 
 use crate::error::CliError;
 use crate::progress::with_bar;
-use crate::terminal::stop_on_interrupt;
 
-/// Runs a study on threads of its own, under a bar, until it ends or Ctrl-C.
+/// Runs a study on threads of its own, under a bar, until it ends or `progress` is stopped.
 pub fn judged(
     study: &Study,
     store: &Store,
     threads: Option<u16>,
     hidden: bool,
+    progress: &Progress,
 ) -> Result<(StudyEvidence, Circumstances), CliError> {
     let pool = ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0).into()).build()?;
-    let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress)?;
     let started = Instant::now();
-    let evidence = with_bar(hidden, &progress, |bar| {
+    let evidence = with_bar(hidden, progress, |bar| {
         let tell = |event| match event {
             Event::Total(steps) => bar.set_length(steps),
             Event::Now(what) => bar.set_message(what),
         };
-        pool.install(|| run(study, &progress, &tell, store))
+        pool.install(|| run(study, progress, &tell, store))
     })?;
     Ok((evidence, Circumstances::new(started.elapsed().as_secs_f64(), pool.current_num_threads())))
 }

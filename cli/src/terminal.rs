@@ -40,15 +40,17 @@ pub fn strength(strength: Strength) -> &'static str {
     }
 }
 
-/// Stops the work at the first Ctrl-C, and the process at the second.
-pub fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), CliError> {
-    let progress = Arc::clone(progress);
+/// A progress that the first Ctrl-C stops; the second ends the process. It is asked for before the first file is written, so that
+/// whoever sees a file can interrupt the work and keep it.
+pub fn stopped_by_interrupt() -> Result<Arc<Progress>, CliError> {
+    let progress = Arc::new(Progress::default());
+    let heard = Arc::clone(&progress);
     ctrlc::set_handler(move || {
-        if progress.stopped() {
+        if heard.stopped() {
             std::process::exit(INTERRUPTED.into());
         }
         say("stopping; press Ctrl-C again to quit at once");
-        progress.stop();
+        heard.stop();
     })?;
-    Ok(())
+    Ok(progress)
 }

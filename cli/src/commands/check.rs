@@ -8,7 +8,7 @@ use crate::arguments::CheckArguments;
 use crate::error::{CliError, INTERRUPTED, claim_of};
 use crate::input::source;
 use crate::study::judged;
-use crate::terminal::{print, say};
+use crate::terminal::{print, say, stopped_by_interrupt};
 
 /// How far numbers may be apart on another processor or by another compiler, in their own units.
 ///
@@ -46,7 +46,8 @@ pub fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
             source: source(&parameters.input, recorded.input.as_deref())?.source,
         },
     };
-    let (again, _) = judged(&study, &Store::none(), arguments.threads, arguments.quiet)?;
+    let progress = stopped_by_interrupt()?;
+    let (again, _) = judged(&study, &Store::none(), arguments.threads, arguments.quiet, &progress)?;
     if again.summary.status == Status::Partial {
         say("interrupted: nothing was compared");
         return Ok(INTERRUPTED);

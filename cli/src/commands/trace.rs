@@ -1,8 +1,5 @@
 //! `trace`.
 
-use std::sync::Arc;
-
-use sharpflow_theorems::progress::Progress;
 use sharpflow_theorems::trace::{
     Decay, Request, Setup, Source, TraceError, TraceStatus, TraceSummary, trace as follow,
 };
@@ -10,7 +7,7 @@ use sharpflow_theorems::trace::{
 use crate::arguments::TraceArguments;
 use crate::error::{BAD_INPUT, CliError, INTERRUPTED, UNDECIDED};
 use crate::progress::with_bar;
-use crate::terminal::{print, reading_lines, say, stop_on_interrupt};
+use crate::terminal::{print, reading_lines, say, stopped_by_interrupt};
 use crate::trace_files::{Output, TraceFiles, TraceFilesError};
 
 const INTRINSIC_LR: f64 = 1e-5;
@@ -18,8 +15,7 @@ const INTRINSIC_LR: f64 = 1e-5;
 pub fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
     let request = request(arguments)?;
     let setup = Setup::new(&request)?;
-    let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress)?;
+    let progress = stopped_by_interrupt()?;
     let output = Output { folder: arguments.out.clone(), json: arguments.json };
     let mut files = TraceFiles::open(&output, &request, &setup)?;
     let silent = arguments.quiet || arguments.json;

@@ -14,7 +14,7 @@ use crate::error::{CliError, INTERRUPTED, REFUTED, UNDECIDED, claim_of};
 use crate::input::{Read, source};
 use crate::study::judged;
 use crate::table::render;
-use crate::terminal::{print, say};
+use crate::terminal::{print, say, stopped_by_interrupt};
 
 pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let input = match (&arguments.network, arguments.data.table()) {
@@ -32,6 +32,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     if !arguments.force {
         is_free(out, &study)?;
     }
+    let progress = stopped_by_interrupt()?;
     // A file is written before anything is computed, so that a folder that cannot be written to is known at once.
     let unwritten = |source| CliError::Write { path: out.clone(), source };
     let probe = out.join(format!(".{}.part", std::process::id()));
@@ -39,7 +40,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let _ = fs::remove_file(&probe);
 
     let store = Store::under(out, &study);
-    let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent)?;
+    let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent, &progress)?;
     // Partial evidence does not take the place of whole evidence.
     let partial = out.join(evidence::PARTIAL);
     let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
