@@ -7,9 +7,10 @@
 //! ```
 //! use sharpflow::measure::{LadderPoint, fit_order, slow_period};
 //!
-//! // Two starts, errors 3√x and 5√x(1 + x).
-//! let point = |start, parameter: f64, constant: f64| LadderPoint { start, parameter, error: constant * parameter.sqrt() };
-//! let ladder = [1e-3, 1e-4, 1e-5, 1e-6].map(|x| [point(0, x, 3.0), point(1, x, 5.0 * (1.0 + x))]);
+//! // Eight starts, a phase of the oscillation each, with errors (3 + sin φ)√x(1 + x).
+//! let error = |start: usize, x: f64| (3.0 + (start as f64 * 0.7854).sin()) * x.sqrt() * (1.0 + x);
+//! let rung = |x: f64| [0, 1, 2, 3, 4, 5, 6, 7].map(|start| LadderPoint { start, parameter: x, error: error(start, x) });
+//! let ladder = [1e-3, 1e-4, 1e-5, 1e-6].map(rung);
 //! let fit = fit_order(ladder.as_flattened(), 1e-3, 1e-12)?;
 //! assert!(fit.order.contains(0.5) && fit.order.half_width < 3e-2);
 //! assert!((slow_period(2e-4) - std::f64::consts::PI / 0.02).abs() < 1e-9);
