@@ -1,7 +1,9 @@
+use std::array;
+
 use faer::{Mat, MatMut, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Fan, Jet, Scalar};
+use crate::arithmetic::{Base, Fan, Jet, Lanes, Scalar};
 
 /// A loss with the buffers to evaluate it over one scalar.
 pub struct Evaluator<L, S> {
@@ -47,6 +49,7 @@ pub struct Derivatives<L, T: Base> {
     fourth: Option<AlongLine<L, T, 4>>,
     columns: Option<AlongLines<L, Directions<T>>>,
     mixed_columns: Option<AlongLines<L, Jet<Directions<T>, 2>>>,
+    rows: Option<Rows<L, T>>,
 }
 
 /// How many slopes and a value make a [`Fan`]: as many numbers as a vector register holds.
@@ -56,7 +59,21 @@ type Directions<T> = Fan<T, FAN>;
 impl<L: Loss<T>, T: Base> Derivatives<L, T> {
     /// The derivatives of a loss.
     pub fn new(loss: L) -> Self {
-        Self { loss, first: None, second: None, third: None, fourth: None, columns: None, mixed_columns: None }
+        Self {
+            loss,
+            first: None,
+            second: None,
+            third: None,
+            fourth: None,
+            columns: None,
+            mixed_columns: None,
+            rows: None,
+        }
+    }
+
+    /// The loss.
+    pub fn loss(&self) -> &L {
+        &self.loss
     }
 
     /// D, the number of weights.
@@ -117,6 +134,17 @@ impl<L: Loss<T>, T: Base> Derivatives<L, T> {
         }
     }
 
+    /// N, where L = ½‖r‖² with N residuals; else 0.
+    pub fn residuals(&self) -> usize {
+        self.loss.residuals()
+    }
+
+    /// r(w), and Jᵀ, D×N, the rows of J = ∂r/∂w, several at a time; where L = ½‖r‖².
+    pub fn residuals_and_jacobian(&mut self, w: &[T]) -> (Vec<T>, Mat<T>) {
+        let rows = self.rows.get_or_insert_with(|| Rows::new(self.loss.clone()));
+        rows.evaluate(w)
+    }
+
     /// ∇²L(w), D×D, by Hessian–vector products, several at a time; symmetric up to rounding.
     pub fn hessian(&mut self, w: &[T]) -> Mat<T> {
         let dimension = self.dimension();
@@ -144,6 +172,51 @@ fn fan<T: Base>(value: T, count: usize, slope: impl Fn(usize) -> T) -> Direction
 /// Columns in blocks that a fan holds: the first one's place, and how many.
 fn blocks(columns: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..columns).step_by(FAN - 1).map(move |first| (first, (FAN - 1).min(columns - first)))
+}
+
+/// The gradients of several residuals side by side.
+struct Rows<L, T: Base> {
+    loss: L,
+    point: Vec<Several<T>>,
+    multipliers: Vec<Several<T>>,
+    residuals: Vec<Several<T>>,
+    gradient: Vec<Several<T>>,
+    scratch: Vec<Several<T>>,
+}
+
+/// How many rows of a Jacobian are computed at a time.
+const ROWS: usize = 8;
+type Several<T> = Lanes<T, ROWS>;
+
+impl<L: Loss<T>, T: Base> Rows<L, T> {
+    fn new(loss: L) -> Self {
+        let zeros = |count: usize| vec![Several::<T>::constant(0.0); count];
+        let (dimension, count) = (loss.dimension(), loss.residuals());
+        let mut scratch = zeros(loss.scratch());
+        loss.prepare(&mut scratch);
+        let (multipliers, residuals) = (zeros(count), zeros(count));
+        Self { point: zeros(dimension), multipliers, residuals, gradient: zeros(dimension), scratch, loss }
+    }
+
+    fn evaluate(&mut self, w: &[T]) -> (Vec<T>, Mat<T>) {
+        let count = self.multipliers.len();
+        let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
+        self.point.iter_mut().zip(w).for_each(|(point, &w)| *point = Several::from_base(w));
+        let mut jacobian = Mat::from_fn(w.len(), count, |_, _| zero);
+        for first in (0..count).step_by(ROWS) {
+            for (k, multiplier) in self.multipliers.iter_mut().enumerate() {
+                *multiplier = Lanes(array::from_fn(|lane| if k == first + lane { one } else { zero }));
+            }
+            self.gradient.fill(Several::constant(0.0));
+            let (m, r) = (&self.multipliers, &mut self.residuals);
+            self.loss.evaluate_residuals(&self.point, m, r, &mut self.gradient, &mut self.scratch);
+            for lane in 0..ROWS.min(count - first) {
+                let column = jacobian.col_as_slice_mut(first + lane);
+                column.iter_mut().zip(&self.gradient).for_each(|(out, g)| *out = g.0[lane]);
+            }
+        }
+        (self.residuals.iter().map(|r| r.0[0]).collect(), jacobian)
+    }
 }
 
 /// The gradient on several lines at once, over fans or series of them.

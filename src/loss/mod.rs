@@ -52,6 +52,23 @@ pub trait Loss<T: Base>: Send + Sync + Clone {
     fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         self.evaluate(w, gradient, scratch)
     }
+
+    /// N, where the loss is known to be L = ½‖r(w)‖² with N residuals r; 0 where nothing of the kind is known.
+    fn residuals(&self) -> usize {
+        0
+    }
+
+    /// Writes r(w) of length N, and `gradient ← Jᵀm` of length D with J = ∂r/∂w, for multipliers m of length N. Only called where N > 0; the
+    /// scratch is as [`Loss::evaluate`] has it.
+    fn evaluate_residuals<S: Scalar<Base = T>>(
+        &self,
+        _w: &[S],
+        _multipliers: &[S],
+        _residuals: &mut [S],
+        _gradient: &mut [S],
+        _scratch: &mut [S],
+    ) {
+    }
 }
 
 /// A loss that is held by a pointer.
@@ -76,6 +93,21 @@ macro_rules! pointed {
 
             fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
                 (**self).evaluate_again(w, gradient, scratch)
+            }
+
+            fn residuals(&self) -> usize {
+                (**self).residuals()
+            }
+
+            fn evaluate_residuals<S: Scalar<Base = T>>(
+                &self,
+                w: &[S],
+                multipliers: &[S],
+                residuals: &mut [S],
+                gradient: &mut [S],
+                scratch: &mut [S],
+            ) {
+                (**self).evaluate_residuals(w, multipliers, residuals, gradient, scratch);
             }
         }
     };

@@ -50,6 +50,9 @@ impl<T: Float, M: Minimizers<T>> Tracker<M, T> {
     /// # Errors
     /// There is no nearest point on Γ, or there are no eigenpairs at it.
     pub fn read(&mut self, weights: &[T], effective_learning_rate: f64) -> Result<Reading, MinimizersError> {
+        if weights.iter().any(|w| !w.to_f64().is_finite()) {
+            return Err(MinimizersError::LeftDomain);
+        }
         self.theta.copy_from_slice(weights);
         self.minimizers.space().restrict(&mut self.theta);
         self.minimizers.nearest(&self.theta, &mut self.point)?;

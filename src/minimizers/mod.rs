@@ -28,6 +28,7 @@ mod nearest;
 mod numeric;
 mod precise;
 mod rank;
+mod train;
 
 use thiserror::Error;
 
@@ -40,8 +41,9 @@ use crate::sphere::Space;
 pub use descend::descend;
 pub use energy::EnergyLaw;
 pub use linear_regression::LinearRegressionMinimizers;
-pub use numeric::NumericMinimizers;
+pub use numeric::{NumericMinimizers, interpolates};
 pub use precise::PreciseLoss;
+pub use train::train;
 
 /// The quantities of Γ at one of its points p that the theory needs.
 #[derive(Clone, Debug)]
@@ -174,10 +176,20 @@ pub enum MinimizersError {
     NoDescent { loss: f64, gradient: f64 },
     #[error("no minimum was reached in {steps} steps (gradient {gradient:e}, tolerance {tolerance:e})")]
     NoMinimum { steps: usize, gradient: f64, tolerance: f64 },
+    #[error(
+        "the weights are no numbers any more: the run has left where the loss is one, or the smooth piece of a loss with kinks"
+    )]
+    LeftDomain,
+    #[error("the loss or its gradient is no number at step {step} of the descent")]
+    NotANumber { step: usize },
     #[error("not a minimum: the Hessian has the eigenvalue {eigenvalue:e} (rounding explains {noise:e})")]
     NotAMinimum { eigenvalue: f64, noise: f64 },
     #[error("the rank of the Hessian changed along Γ: {rank} here, {expected} at the first point")]
     RankChanged { rank: usize, expected: usize },
+    #[error(
+        "the nearest point on Γ was not found by short steps, and Newton's need dense matrices: {weights} weights are more than {most}"
+    )]
+    TooLarge { weights: usize, most: usize },
     #[error("λ₁ is not simple: 1 − λ₂/λ₁ = {relative_gap:e}")]
     NotSimple { relative_gap: f64 },
 }

@@ -8,6 +8,9 @@ use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, norm, scale};
 use crate::dense::{Eigen, symmetric_eigen};
 use crate::loss::Loss;
 
+/// The most weights for which a Newton step is taken, with its matrices of D×D.
+const MOST_DENSE: usize = 300;
+
 /// A Newton step's length, the length that rounding alone can give it, and the least eigenvalue of I + C along Γ.
 #[derive(Clone, Copy, Debug, Default)]
 struct Step {
@@ -101,6 +104,9 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         const ITERATIONS: usize = 40;
         // Steps this short converge quadratically.
         const QUADRATIC: f64 = 1e-2;
+        if theta.len() > MOST_DENSE {
+            return Err(MinimizersError::TooLarge { weights: theta.len(), most: MOST_DENSE });
+        }
         let mut unit = theta.to_vec();
         self.space.restrict(&mut unit);
         point.copy_from_slice(&unit);

@@ -1,22 +1,26 @@
 use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve, rounded_hessian};
 use super::rank::{has_rank, rank_on_manifold, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, scale};
-use crate::dense::{DenseError, Eigen, symmetric_eigen};
+use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, norm, scale};
+use crate::dense::{DenseError, Eigen, symmetric_eigen, thin_svd};
 use crate::loss::{Derivatives, Loss};
-use crate::sharpness::{SharpnessError, top};
+use crate::sharpness::{SharpnessError, top, top_of_products};
 use crate::sphere::Space;
 use faer::Mat;
 use std::sync::Arc;
 
-/// Γ of any loss, through its derivatives alone: dense eigenpairs of ∇²L, and ∇³L[v₁, v₁].
+/// Γ of any loss, through its derivatives alone: eigenpairs of ∇²L, and ∇³L[v₁, v₁].
 ///
-/// A point costs O(D) Hessian–vector products and O(D³) arithmetic; meant for D up to a few hundred.
+/// Where L = ½‖r‖² and Γ is where the N residuals r vanish, ∇²L = JᵀJ there with J = ∂r/∂w, and the singular values and vectors of J are all that
+/// is needed: a point costs N rows of J and O(DN²) arithmetic, and nothing D×D is formed. Elsewhere a point costs O(D) Hessian–vector
+/// products and O(D³) arithmetic, for D up to a few hundred.
 pub struct NumericMinimizers<L, T: Float> {
     pub(super) derivatives: Derivatives<L, T>,
     pub(super) rank: usize,
     pub(super) space: Space,
     pub(super) frame: Option<Frame<T>>,
+    /// Whether Γ is where the residuals vanish.
+    by_residuals: bool,
     /// The loss in double-double, for what doubles leave open.
     precise: Option<Arc<dyn PreciseLoss>>,
 }
@@ -24,8 +28,12 @@ pub struct NumericMinimizers<L, T: Float> {
 /// ∇²L at a point and its eigenpairs. They are kept because callers ask much of one point, and the frame of a near point guides to the next.
 pub(super) struct Frame<T: Float> {
     pub point: Vec<T>,
-    pub hessian: Mat<T>,
+    /// ∇²L; `None` where JᵀJ stands for it.
+    pub hessian: Option<Mat<T>>,
+    /// The eigenpairs of ∇²L: all of them, or the first N or D of JᵀJ, whichever is less.
     pub eigen: Eigen<T>,
+    /// The values that decide the rank: the eigenvalues, or the singular values of J, which have twice as many digits.
+    pub spectrum: Vec<T>,
 }
 
 impl<T: Float> Frame<T> {
@@ -36,7 +44,17 @@ impl<T: Float> Frame<T> {
 
     fn of(hessian: Mat<T>, point: &[T]) -> Result<Self, DenseError> {
         let eigen = symmetric_eigen(hessian.as_ref())?;
-        Ok(Self { point: point.to_vec(), hessian, eigen })
+        let spectrum = eigen.values.clone();
+        Ok(Self { point: point.to_vec(), hessian: Some(hessian), eigen, spectrum })
+    }
+
+    /// JᵀJ and its eigenpairs at a point.
+    fn by_residuals<L: Loss<T>>(derivatives: &mut Derivatives<L, T>, point: &[T]) -> Result<Self, DenseError> {
+        let (_, rows) = derivatives.residuals_and_jacobian(point);
+        let svd = thin_svd(rows.as_ref())?;
+        let values = svd.values.iter().map(|&value| value * value).collect();
+        let eigen = Eigen { values, vectors: svd.left };
+        Ok(Self { point: point.to_vec(), hessian: None, eigen, spectrum: svd.values })
     }
 }
 
@@ -65,11 +83,14 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     }
 
     fn through_point(mut self, point: &[T]) -> Result<Self, MinimizersError> {
+        self.by_residuals = interpolates(self.derivatives.loss(), point)?;
         let precise = self.precise.clone().filter(|_| point.len() <= MOST_WEIGHTS);
-        let eigen = &self.frame(point)?.1.eigen;
+        let by_residuals = self.by_residuals;
+        let Frame { eigen, spectrum, .. } = self.frame(point)?.1;
         self.rank = match precise {
+            _ if by_residuals => rank_on_manifold(spectrum, noise::<T>(point.len()))?,
             None => rank_of(eigen)?,
-            Some(precise) => match rank_on_manifold(&eigen.values, noise::<T>(point.len())) {
+            Some(precise) => match rank_on_manifold(spectrum, noise::<T>(point.len())) {
                 Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }) => {
                     resolve(&*precise, point, &self.space)?.rank
                 }
@@ -86,7 +107,24 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
 
     /// Γ of a loss whose rank there is known, as [`NumericMinimizers::rank`] of another says it.
     pub fn of_rank(loss: L, rank: usize) -> Self {
-        Self { derivatives: Derivatives::new(loss), rank, space: Space::Sphere, frame: None, precise: None }
+        Self {
+            derivatives: Derivatives::new(loss),
+            rank,
+            space: Space::Sphere,
+            frame: None,
+            by_residuals: false,
+            precise: None,
+        }
+    }
+
+    /// Γ is where the residuals of the loss vanish, as [`NumericMinimizers::is_by_residuals`] of another says it.
+    pub fn with_residuals(self, by_residuals: bool) -> Self {
+        Self { by_residuals, ..self }
+    }
+
+    /// Whether L = ½‖r‖² and r vanished at the first point, up to rounding: Γ is known by the N residuals.
+    pub fn is_by_residuals(&self) -> bool {
+        self.by_residuals
     }
 
     /// The same for a loss that is not scale-invariant, with Γ a manifold in ℝᴰ.
@@ -104,6 +142,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         let known = self.frame.take().filter(|frame| frame.point == point);
         let frame = match known {
             Some(frame) => frame,
+            None if self.by_residuals => Frame::by_residuals(&mut self.derivatives, point)?,
             None => Frame::at(&mut self.derivatives, point)?,
         };
         Ok((&mut self.derivatives, self.frame.insert(frame)))
@@ -116,10 +155,10 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     ) -> Result<(&mut Derivatives<L, T>, &Frame<T>), MinimizersError> {
         let (rank, precise) = (self.rank, self.precise.clone());
         let frame = self.frame(point)?.1;
-        has_rank(&frame.eigen.values, noise::<T>(frame.eigen.values.len()), rank)?;
+        has_rank(&frame.spectrum, noise::<T>(point.len()), rank)?;
         // A Hessian whose parts cancel is not symmetric beyond rounding.
-        let found = top(frame.hessian.as_ref(), &frame.eigen);
-        if let (Err(SharpnessError::NotConverged { .. }), Some(precise)) = (found, precise) {
+        let found = frame.hessian.as_ref().map(|hessian| top(hessian.as_ref(), &frame.eigen));
+        if let (Some(Err(SharpnessError::NotConverged { .. })), Some(precise)) = (found, precise) {
             self.frame = Some(Frame::of(rounded_hessian(&*precise, point), point)?);
         }
         Ok(self.frame(point)?)
@@ -147,7 +186,10 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
         let (rank, space) = (self.rank, self.space.clone());
         let (derivatives, Frame { hessian, eigen, .. }) = self.frame_of_rank(point)?;
-        let mut sharpness = top(hessian.as_ref(), eigen)?;
+        let mut sharpness = match hessian {
+            Some(hessian) => top(hessian.as_ref(), eigen)?,
+            None => top_of_products(derivatives, point, eigen)?,
+        };
         if dot(&sharpness.vector, &geometry.direction).to_f64() < 0.0 {
             scale(&mut sharpness.vector, T::from_f64(-1.0));
         }
@@ -168,6 +210,20 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
         space.make_tangent(point, slope);
         Ok(())
     }
+}
+
+/// Whether L = ½‖r‖² and r vanishes at a point, of length D, up to rounding: beside that, ∇²L = JᵀJ + Σ rᵢ∇²rᵢ is JᵀJ.
+///
+/// # Errors
+/// A Jacobian that is not finite.
+pub fn interpolates<T: Float, L: Loss<T>>(loss: L, point: &[T]) -> Result<bool, MinimizersError> {
+    let mut derivatives = Derivatives::new(loss);
+    if derivatives.residuals() == 0 {
+        return Ok(false);
+    }
+    let (residuals, rows) = derivatives.residuals_and_jacobian(point);
+    let largest = thin_svd(rows.as_ref())?.values.first().map_or(0.0, |value| value.to_f64());
+    Ok(norm(&residuals).to_f64() <= noise::<T>(point.len()) * largest)
 }
 
 /// The relative size rounding gives an eigenvalue that vanishes.

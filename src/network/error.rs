@@ -45,6 +45,8 @@ pub enum PointFault {
     NotFinite { value: f64 },
     #[error("the loss has a number, but its gradient holds {value}")]
     Gradient { value: f64 },
+    #[error("its input lies beyond a kink, by {excess:.1e}, off the smooth piece of the loss")]
+    Kink { excess: f64 },
     /// A size² too large for a double.
     #[error("the square of the size that it divides by overflows: its input reaches {largest:.1e}")]
     Overflow { largest: f64 },

@@ -20,6 +20,8 @@ pub mod zoo;
 
 use std::ops::Range;
 
+use crate::arithmetic::Jet;
+
 pub use builder::{Builder, Convolution};
 pub use complexity::Complexity;
 pub use error::{Fault, NetworkError, PointFault};
@@ -150,6 +152,48 @@ impl Network {
             }
         }
         Ok(network)
+    }
+
+    /// The smooth piece of the loss around `w`, of length D: what the network is where every operation with kinks goes on as it does
+    /// at `w`. Off the piece the loss is not a number. Gradient descent that stays on the piece is gradient descent on a smooth loss.
+    ///
+    /// # Errors
+    /// There is none in practice: doubles have all functions and signs.
+    pub fn piece_at(&self, w: &[f64]) -> Result<Self, NetworkError> {
+        let loss = NetworkLoss::<f64>::new(self)?;
+        let mut network = self.clone();
+        for node in network.nodes.iter_mut().filter(|node| !node.op.is_smooth()) {
+            let input = node.inputs[0];
+            if let Some(piece) = ops::Piece::of(&node.op, &self.node(input).shape, &loss.values_at(input, w)) {
+                node.op = piece.into();
+            }
+        }
+        Ok(network)
+    }
+
+    /// Whether it is such a piece.
+    pub fn is_piece(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.op, Op::Piece(_)))
+    }
+
+    /// How far a kink is from `w`, of length D, in each weight's direction `v`: the least |s| at which, to first order, an operation of
+    /// the [piece](Network::piece_at) at w + sv reaches a kink; infinite where there is none.
+    ///
+    /// # Errors
+    /// See [`Network::piece_at`].
+    pub fn distance_to_kink(&self, w: &[f64], v: &[f64]) -> Result<f64, NetworkError> {
+        let loss = NetworkLoss::<f64>::new(self)?;
+        let ahead: Vec<Jet<f64, 2>> = w.iter().zip(v).map(|(&w, &v)| Jet::line(w, v)).collect();
+        let mut nearest = f64::INFINITY;
+        for node in &self.nodes {
+            if let Op::Piece(piece) = &node.op {
+                let x = loss.values_at(node.inputs[0], &ahead);
+                let (at, slope): (Vec<f64>, Vec<f64>) = x.iter().map(|x| (x.0[0], x.0[1])).unzip();
+                let reached = piece.margins(&at).zip(piece.margins(&slope)).filter(|(_, slope)| *slope != 0.0);
+                nearest = reached.map(|(margin, slope)| (margin / slope).abs()).fold(nearest, f64::min);
+            }
+        }
+        Ok(nearest)
     }
 
     /// The same network with rational functions in place of all others except the ReLU, which a field has. Exact arithmetic can

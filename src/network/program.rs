@@ -158,15 +158,15 @@ impl<T: Base> NetworkLoss<T> {
     }
 
     /// The values of a node at w, of length D.
-    pub(crate) fn values_at(&self, node: NodeId, w: &[T]) -> Vec<T> {
-        let zero = T::from_f64(0.0);
+    pub(crate) fn values_at<S: Scalar<Base = T>>(&self, node: NodeId, w: &[S]) -> Vec<S> {
+        let zero = S::constant(0.0);
         let (mut gradient, mut scratch) = (vec![zero; self.dimension], vec![zero; self.scratch()]);
         self.prepare(&mut scratch);
         self.evaluate(w, &mut gradient, &mut scratch);
         match &self.sources[node.index()] {
             Source::Weight(range) => w[range.clone()].to_vec(),
             Source::Active(range) => scratch[range.clone()].to_vec(),
-            Source::Fixed(range) => self.fixed[range.clone()].to_vec(),
+            Source::Fixed(range) => self.fixed[range.clone()].iter().map(|&x| S::from_base(x)).collect(),
         }
     }
 
@@ -228,6 +228,41 @@ impl<T: Base> Loss<T> for NetworkLoss<T> {
     fn evaluate_again<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         self.pass(w, gradient, scratch, true)
     }
+
+    fn residuals(&self) -> usize {
+        self.squared_error().map_or(0, |last| last.inputs[0].count())
+    }
+
+    /// r = √(2/N)(a − b) of the mean squared error of a and b.
+    fn evaluate_residuals<S: Scalar<Base = T>>(
+        &self,
+        w: &[S],
+        multipliers: &[S],
+        residuals: &mut [S],
+        gradient: &mut [S],
+        scratch: &mut [S],
+    ) {
+        let Some(last) = self.squared_error() else { return };
+        let (values, rest) = scratch.split_at_mut(self.values);
+        let (adjoints, rest) = rest.split_at_mut(self.values);
+        let (extras, fixed) = rest.split_at_mut(self.extras);
+        self.forwards(w, values, extras, fixed, false);
+        let inputs = self.inputs(last, [w, values, fixed]);
+        let factor = S::constant(2.0 / multipliers.len() as f64).sqrt();
+        for (r, (&a, &b)) in residuals.iter_mut().zip(inputs.scalars(0).iter().zip(inputs.scalars(1))) {
+            *r = factor * (a - b);
+        }
+        for (source, sign) in last.inputs.iter().zip([factor, -factor]) {
+            let adjoint = match source {
+                Source::Weight(range) => &mut gradient[range.clone()],
+                Source::Active(range) => &mut adjoints[range.clone()],
+                Source::Fixed(_) => continue,
+            };
+            adjoint.iter_mut().zip(multipliers).for_each(|(adjoint, &m)| *adjoint = sign * m);
+        }
+        let before_last = &self.steps[..self.steps.len() - 1];
+        self.backwards(before_last, w, gradient, (values, adjoints), (extras, fixed), false);
+    }
 }
 
 impl NetworkLoss<f64> {
@@ -265,13 +300,46 @@ impl<T: Base> NetworkLoss<T> {
         let (values, rest) = scratch.split_at_mut(self.values);
         let (adjoints, rest) = rest.split_at_mut(self.values);
         let (extras, fixed) = rest.split_at_mut(self.extras);
+        self.forwards(w, values, extras, fixed, known);
+        adjoints[self.output] = S::constant(1.0);
+        self.backwards(&self.steps, w, gradient, (values, adjoints), (extras, fixed), known);
+        values[self.output]
+    }
+
+    /// How many multiplications and additions an evaluation takes, roughly: what decides how long a step of descent lasts.
+    pub fn work(&self) -> usize {
+        let of_step = |step: &Step| match &step.kernel {
+            Kernel::MatrixProducts(products) => step.out.len() * products.terms(),
+            _ => step.out.len() + step.inputs.iter().map(Source::count).sum::<usize>(),
+        };
+        self.steps.iter().map(of_step).sum()
+    }
+
+    /// The last step, where it is the mean squared error of two arrays of its own.
+    fn squared_error(&self) -> Option<&Step> {
+        let last = self.steps.last()?;
+        (matches!(last.kernel, Kernel::SquaredError(_)) && last.inputs[0] != last.inputs[1]).then_some(last)
+    }
+
+    fn forwards<S: Scalar<Base = T>>(&self, w: &[S], values: &mut [S], extras: &mut [S], fixed: &[S], known: bool) {
         for step in &self.steps {
             let (before, out) = values.split_at_mut(step.out.start);
             let inputs = self.inputs(step, [w, before, fixed]);
             step.kernel.forward(&inputs, &mut out[..step.out.len()], &mut extras[step.extra.clone()], known);
         }
-        adjoints[self.output] = S::constant(1.0);
-        for step in self.steps.iter().rev() {
+    }
+
+    /// From the adjoints of what these steps, the first ones, lead to.
+    fn backwards<S: Scalar<Base = T>>(
+        &self,
+        steps: &[Step],
+        w: &[S],
+        gradient: &mut [S],
+        (values, adjoints): (&[S], &mut [S]),
+        (extras, fixed): (&mut [S], &[S]),
+        known: bool,
+    ) {
+        for step in steps.iter().rev() {
             let inputs = self.inputs(step, [w, values, fixed]);
             let (before, of_out) = adjoints.split_at_mut(step.out.start);
             let out = (&values[step.out.clone()], &of_out[..step.out.len()]);
@@ -289,6 +357,5 @@ impl<T: Base> NetworkLoss<T> {
                 step.kernel.backward(k, &inputs, out, &mut extras[step.extra.clone()], adjoint, before);
             }
         }
-        values[self.output]
     }
 }

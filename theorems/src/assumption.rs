@@ -16,6 +16,7 @@ pub enum Assumption {
     StartAtTheEdge,
     AboveRounding,
     NearestPoint,
+    SmoothPiece,
     Kernel,
     MomentumInPhase,
     BoundedSharpness,
@@ -26,12 +27,20 @@ pub enum Assumption {
 use Assumption::*;
 
 /// The hypotheses of the sharpness-reduction flow, and of everything that is read on its runs.
-pub const OF_LADDERS: &[Assumption] =
-    &[GradientDescent, ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
+pub const OF_LADDERS: &[Assumption] = &[
+    GradientDescent,
+    ScaleInvariance,
+    ConstantRank,
+    SimpleSharpness,
+    StartAtTheEdge,
+    AboveRounding,
+    NearestPoint,
+    SmoothPiece,
+];
 
 /// The hypotheses of an oscillation at the edge of stability, under any optimizer.
 pub const AT_THE_EDGE: &[Assumption] =
-    &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint];
+    &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint, SmoothPiece];
 
 /// The hypotheses of ladders on a linear regression.
 pub const OF_REGRESSIONS: &[Assumption] = &[
@@ -43,11 +52,20 @@ pub const OF_REGRESSIONS: &[Assumption] = &[
     StartAtTheEdge,
     AboveRounding,
     NearestPoint,
+    SmoothPiece,
 ];
 
 /// The hypotheses under heavy-ball momentum.
-pub const OF_MOMENTUM: &[Assumption] =
-    &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, MomentumInPhase, AboveRounding, NearestPoint];
+pub const OF_MOMENTUM: &[Assumption] = &[
+    ScaleInvariance,
+    ConstantRank,
+    SimpleSharpness,
+    StartAtTheEdge,
+    MomentumInPhase,
+    AboveRounding,
+    NearestPoint,
+    SmoothPiece,
+];
 
 /// The hypotheses of claims about points of Γ.
 pub const OF_POINTS: &[Assumption] = &[ScaleInvariance, ConstantRank, SimpleSharpness];
@@ -77,6 +95,7 @@ impl Assumption {
             StartAtTheEdge => "the start is within O(√(ηλ)) of Γ and of the edge, and its energy is bounded",
             AboveRounding => "|h| stays above rounding",
             NearestPoint => "every reading of a run has a nearest point on Γ",
+            SmoothPiece => "the loss is smooth where runs go: none crosses a kink",
             Kernel => "X has a kernel, so that Γ is no single point",
             MomentumInPhase => "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))",
             BoundedSharpness => "L is smooth on all of S and its ρ is enclosed there, or ρ is measured along the path",

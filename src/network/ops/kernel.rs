@@ -6,6 +6,7 @@ use super::activation::Activation;
 use super::entrywise::{Binary, Root, Scaled};
 use super::losses::{Entropy, SquaredError};
 use super::normalize::Normalized;
+use super::piece::Piece;
 use super::product::MatrixProducts;
 use super::rearrange::Gather;
 use super::reductions::{Largest, Summed};
@@ -24,6 +25,15 @@ pub(in crate::network) enum Source {
     Active(Range<usize>),
     /// Among the constants.
     Fixed(Range<usize>),
+}
+
+impl Source {
+    /// How many numbers are there.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Weight(range) | Self::Active(range) | Self::Fixed(range) => range.len(),
+        }
+    }
 }
 
 /// The inputs of a node: where each is, and all values.
@@ -172,6 +182,7 @@ kernels! {
     Activation,
     Summed,
     Largest,
+    Piece,
     Gather,
     Normalized,
     Softmaxed,

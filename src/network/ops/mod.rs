@@ -9,6 +9,7 @@ mod losses;
 mod normalize;
 mod parameters;
 mod patches;
+mod piece;
 mod product;
 mod rearrange;
 mod reduce;
@@ -28,6 +29,7 @@ pub use entrywise::{Add, Divide, Multiply, Scale, SquareRoot, Subtract};
 pub use losses::{CrossEntropy, MeanSquaredError};
 pub use normalize::Normalization;
 pub use patches::Patches;
+pub use piece::Piece;
 pub use product::MatrixProduct;
 pub use rearrange::{Reshape, Slice, Transpose};
 pub use reductions::{Maximum, Mean, Sum, Total};
@@ -240,6 +242,7 @@ operations! {
     Reshape(Reshape),
     Slice(Slice),
     Patches(Patches),
+    Piece(Piece),
     Normalize(Normalization),
     Softmax(Softmax),
     MeanSquaredError(MeanSquaredError),

@@ -109,6 +109,11 @@ pub(in crate::network) struct MatrixProducts {
 }
 
 impl MatrixProducts {
+    /// How many products an entry of the result is the sum of.
+    pub(in crate::network) fn terms(&self) -> usize {
+        self.sizes.1
+    }
+
     fn operands<'a, S: Scalar>(&self, batch: usize, inputs: &Inputs<'a, S>) -> [Operand<'a, S>; 2] {
         let (m, k, n) = self.sizes;
         let left = inputs.operand(0, batch * m * k..(batch + 1) * m * k);

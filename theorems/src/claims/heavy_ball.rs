@@ -59,6 +59,15 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
         };
         Statement { what: what.into(), check: Check::bound(record.swings.iter().map(ratio)) }
     };
+    let twins = [
+        ("one step lasts ηλ", faster(1.0 - momentum)),
+        ("one step lasts ηλ/(1-μ)²", faster(1.0 / (1.0 - momentum))),
+        ("one step lasts ηλ(1+μ)/(1-μ)", faster(1.0 + momentum)),
+        ("denominator 4(1+μ) + ‖G‖²", FlowConstants { offset: 4.0 * (1.0 + momentum), ..LAW }),
+        ("denominator 4(1-μ) + ‖G‖²", FlowConstants { offset: 4.0 * (1.0 - momentum), ..LAW }),
+        ("sign flipped", faster(-1.0)),
+    ];
+    let told = twins.into_iter().filter(|&(_, twin)| record.tells(instance, twin));
     Ok(Measurement {
         instance: name_on(record.optimizer, instance),
         hypotheses: of_dynamics(instance, record),
@@ -67,19 +76,16 @@ fn judge((instance, record): (&Instance, &DynamicsRecord)) -> Judged {
             edge("ηλ₁/‖w‖² = 2(1+μ)", 2.0 * (1.0 + momentum)),
             mean_square("⟨K h²⟩ against 2ηλ/(1+μ)", 2.0 / (1.0 + momentum)),
         ],
-        twins: vec![
-            follows("one step lasts ηλ", on, faster(1.0 - momentum), point),
-            follows("one step lasts ηλ/(1-μ)²", on, faster(1.0 / (1.0 - momentum)), point),
-            follows("one step lasts ηλ(1+μ)/(1-μ)", on, faster(1.0 + momentum), point),
-            follows("denominator 4(1+μ) + ‖G‖²", on, FlowConstants { offset: 4.0 * (1.0 + momentum), ..LAW }, point),
-            follows("denominator 4(1-μ) + ‖G‖²", on, FlowConstants { offset: 4.0 * (1.0 - momentum), ..LAW }, point),
-            follows("sign flipped", on, faster(-1.0), point),
-            edge("edge at 2", 2.0),
-            edge("edge at 2/(1-μ)", 2.0 / (1.0 - momentum)),
-            mean_square("⟨K h²⟩ = 2ηλ", 2.0),
-            mean_square("⟨K h²⟩ = 2ηλ(1-μ)", 2.0 * (1.0 - momentum)),
-            mean_square("⟨K h²⟩ = 2ηλ/(1-μ)", 2.0 / (1.0 - momentum)),
-        ],
+        twins: told
+            .map(|(what, twin)| follows(what, on, twin, point))
+            .chain([
+                edge("edge at 2", 2.0),
+                edge("edge at 2/(1-μ)", 2.0 / (1.0 - momentum)),
+                mean_square("⟨K h²⟩ = 2ηλ", 2.0),
+                mean_square("⟨K h²⟩ = 2ηλ(1-μ)", 2.0 * (1.0 - momentum)),
+                mean_square("⟨K h²⟩ = 2ηλ/(1-μ)", 2.0 / (1.0 - momentum)),
+            ])
+            .collect(),
         // The nearest twin has 1 ± μ times the 4, and the 2.
         constants: fitted_dynamics(instance, record, momentum),
         sensitivity: vec![

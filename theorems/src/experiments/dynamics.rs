@@ -103,7 +103,9 @@ fn tells(optimizer: &InstanceOptimizer, instance: &Instance, horizon: f64, fines
         vec![offset(0.5), offset(2.0), FlowConstants { slope: 2.0 * law.slope, ..law }]
     };
     let swing = constants.swing(finest, instance.geometry.log_gradient_square());
-    instance.tells(law, &twins, part(constants) * horizon * optimizer.own_time(), swing)
+    let horizon = part(constants) * horizon * optimizer.own_time();
+    let tells = |twins: &[FlowConstants]| instance.tells(law, twins, horizon, swing);
+    if instance.shows_four { tells(&twins) } else { twins.iter().any(|&twin| tells(&[twin])) }
 }
 
 /// The part of gradient descent's horizon that an optimizer's runs take. RMSprop with C_b < 2 is up to 2/C_b times as fast along the
@@ -187,6 +189,13 @@ impl DynamicsRecord {
         let name = name_on(self.optimizer, instance);
         let why = format!("{name}: runs short enough do not come so far as to tell the flow from wrong ones");
         Err(NotJudged::Because(why))
+    }
+
+    /// Whether its runs can tell the law's flow from that of other constants. Those of an instance that was asked to show the 4 can.
+    pub(crate) fn tells(&self, instance: &Instance, twin: FlowConstants) -> bool {
+        let finest = self.runs.iter().map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
+        let swing = self.optimizer.constants().swing(finest, instance.geometry.log_gradient_square());
+        instance.shows_four || instance.tells(self.optimizer.flow(), &[twin], self.horizon, swing)
     }
 
     /// The runs of the `k`-th smallest rung.

@@ -52,7 +52,7 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
         let of_run = |run: &Watched| run.readings.first().map_or(f64::NAN, |reading| ratio(run, reading));
         largest(Assumption::StartAtTheEdge, whose.to_owned() + &what, runs, of_run, at)
     };
-    let lost = runs.iter().filter_map(|run| Some((run, run.failure?)));
+    let failed: Vec<_> = runs.iter().filter_map(|run| Some((at(run), run.failure?))).collect();
     let dimension = instance.loss.dimension();
     let precise = match runs.iter().filter(|run| run.unit_roundoff < f64::UNIT_ROUNDOFF).count() {
         0 => String::new(),
@@ -63,8 +63,8 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
         worst(run.readings.iter().map(|reading| noise / reading.displacement.abs()))
     };
     let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
-    vec![
-        lost_runs(whose, lost.clone().count(), lost.clone().next().map(|(run, error)| format!("{}: {error}", at(run)))),
+    let mut hypotheses = Vec::from(lost_runs(whose, &failed));
+    hypotheses.extend([
         start(format!("the start is near Γ: ‖θ − p‖ over {near:.1}√ε"), &|run, reading| {
             reading.distance_to_manifold / (near * run.intrinsic_lr.sqrt())
         }),
@@ -80,7 +80,8 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
             sinks,
             at,
         ),
-    ]
+    ]);
+    hypotheses
 }
 
 /// The hypothesis that λ₂ stays below the edge along the predicted path, δ being `offset` at most.
@@ -91,15 +92,20 @@ pub(super) fn simple_sharpness(whose: &str, instance: &Instance, offset: f64) ->
     largest(Assumption::SimpleSharpness, what, &instance.path, second, at)
 }
 
-/// The hypothesis that no run lost its nearest point.
-pub(super) fn lost_runs(whose: &str, count: usize, first: Option<String>) -> Hypothesis {
-    Hypothesis {
-        of: Assumption::NearestPoint,
-        what: (whose.to_owned() + "every run keeps a nearest point on Γ").into(),
-        measured: count as f64,
-        bound: 0.0,
-        place: first.unwrap_or_default(),
-    }
+/// The hypotheses that every run can be read: it keeps a nearest point, and does not leave the smooth piece of a loss with kinks. `failed` has
+/// the place and cause of each failure.
+pub(super) fn lost_runs(whose: &str, failed: &[(String, MinimizersError)]) -> [Hypothesis; 2] {
+    let of = |of, what: &str, is_it: fn(&MinimizersError) -> bool| {
+        let mut of_kind = failed.iter().filter(|(_, error)| is_it(error)).peekable();
+        let place = of_kind.peek().map_or(String::new(), |(place, error)| format!("{place}: {error}"));
+        Hypothesis { of, what: (whose.to_owned() + what).into(), measured: of_kind.count() as f64, bound: 0.0, place }
+    };
+    let left = |error: &MinimizersError| matches!(error, MinimizersError::LeftDomain);
+    let lost = |error: &MinimizersError| !matches!(error, MinimizersError::LeftDomain);
+    [
+        of(Assumption::NearestPoint, "every run keeps a nearest point on Γ", lost),
+        of(Assumption::SmoothPiece, "no run crosses a kink of the loss", left),
+    ]
 }
 
 /// Scale invariance where no run is kept to measure it along: at the places of the predicted path.

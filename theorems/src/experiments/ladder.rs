@@ -292,11 +292,10 @@ impl Experiment for Ladder {
 /// `proofs-notes/sharpness_reduction_flow.md`.
 pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypothesis> {
     let runs = &record.runs;
-    let failed = runs.iter().filter_map(|run| run.failure.map(|failure| (run, failure)));
-    let place_of_failure = |(run, (tau, error)): (&Run, (f64, MinimizersError))| {
-        format!("at ηλ = {:.1e}, start {}, τ = {tau:.3}: {error}", run.intrinsic_lr, run.start)
-    };
     let at = |run: &Run| format!("at ηλ = {:.1e}, start {}", run.intrinsic_lr, run.start);
+    let failed =
+        runs.iter().filter_map(|run| run.failure.map(|(tau, error)| (format!("{}, τ = {tau:.3}", at(run)), error)));
+    let failed: Vec<_> = failed.collect();
     let largest = |of, what: &'static str, ratio: &dyn Fn(&Run) -> f64| largest(of, what, runs, ratio, at);
     let start = |what: &'static str, ratio: fn(&Run, &Reading) -> f64| {
         let of_run = |run: &Run| run.swings.first().map_or(f64::NAN, |swing| ratio(run, &swing.reading));
@@ -305,8 +304,8 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
     // |δ| of a swing of energy e is at most √(8ηλe), and the energy law says how far e grows.
     let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
     let offset = (8.0 * coarsest * instance.largest_energy()).sqrt();
-    vec![
-        lost_runs("", failed.clone().count(), failed.clone().next().map(place_of_failure)),
+    let mut hypotheses = Vec::from(lost_runs("", &failed));
+    hypotheses.extend([
         largest(
             Assumption::GradientDescent,
             "the first steps are gradient descent's: ‖w' − (1−ηλ)w + η∇L(w)‖ over its rounding bound",
@@ -329,7 +328,8 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
             1e3 * noise / run.oscillation.least_displacement
         }),
         rank_hypothesis(instance),
-    ]
+    ]);
+    hypotheses
 }
 
 /// The hypotheses of the flow on a linear regression, with that of a kernel.

@@ -37,6 +37,12 @@ const PRODUCTS: [f64; 4] = [0.5, 1.0, 1.9, 2.5];
 /// The most steps of a run. By the claims' own bounds, no run at these rates is longer.
 const MOST_STEPS: usize = 20_000;
 
+/// Where the descents of a loss start: random points, which may not lie on the smooth piece of a loss with kinks, and h of the start aside of Γ.
+struct Starts {
+    random: u64,
+    aside: f64,
+}
+
 /// Why a loss has no record of descents in the stable regime.
 #[derive(Debug, Error)]
 pub enum StableError {
@@ -106,7 +112,11 @@ impl StableRecord {
     /// A curvature that is not finite.
     pub fn of_instance(instance: &Instance, seed: u64, progress: &Progress) -> Result<Option<Self>, StableError> {
         let near = (instance.start.as_slice(), instance.geometry.direction.as_slice());
-        Self::new(&instance.name, &instance.loss, near, None, seed, progress)
+        let starts = Starts {
+            random: if instance.loss.is_piece() { 0 } else { STARTS },
+            aside: ASIDE.min(0.5 * instance.loss.distance_to_kink(near.0, near.1)),
+        };
+        Self::new(&instance.name, &instance.loss, near, (starts, None), seed, progress)
     }
 
     /// The records of losses that are smooth on all of S: draws of the 3-parameter loss, and the squared distance to a point as a series.
@@ -122,7 +132,8 @@ impl StableRecord {
             // The first axis lies on the circle's Γ, and the last is normal to it; the squared distance is 0 on the first, too.
             let (mut point, mut normal) = (vec![0.0; dimension], vec![0.0; dimension]);
             (point[0], normal[dimension - 1]) = (1.0, 1.0);
-            Self::new(&name, &loss, (&point, &normal), Some(bounds), seed, progress)
+            let starts = Starts { random: STARTS, aside: ASIDE };
+            Self::new(&name, &loss, (&point, &normal), (starts, Some(bounds)), seed, progress)
         });
         let records: Vec<Option<Self>> = records.collect::<Result<_, StableError>>()?;
         Ok(records.into_iter().collect())
@@ -132,7 +143,7 @@ impl StableRecord {
         name: &str,
         loss: &InstanceLoss,
         (point, normal): (&[f64], &[f64]),
-        bounds: Option<SphereBounds>,
+        (from, bounds): (Starts, Option<SphereBounds>),
         seed: u64,
         progress: &Progress,
     ) -> Result<Option<Self>, StableError> {
@@ -147,10 +158,10 @@ impl StableRecord {
         };
         // Each start has the ηλ, η̃₀ρ and final ε of its runs. Runs from random starts last until η̃ has grown. The gradient delays the
         // run from the start aside of Γ. Runs from the start near Γ begin a few steps, or one step, before their end.
-        let mut starts: Vec<(Vec<f64>, Vec<Rate>)> = (0..STARTS)
+        let mut starts: Vec<(Vec<f64>, Vec<Rate>)> = (0..from.random)
             .map(|_| (normal_draw(), vec![(0.02, 0.02, LEAST_MARGIN), (0.005, 0.2, LEAST_MARGIN)]))
             .collect();
-        starts.push((off(ASIDE), vec![(0.001, 0.8, 1.0)]));
+        starts.push((off(from.aside), vec![(0.001, 0.8, 1.0)]));
         let near = |margin: f64| {
             let end = 2.0 - margin;
             [(1e-4, end * (1.0 - 1e-3), margin), (0.01, end * (1.0 - 0.0195), margin)]

@@ -25,9 +25,11 @@ pub struct Regression {
 #[derive(Clone, Debug)]
 pub struct Trained {
     pub network: Network,
-    loss: NetworkLoss<f64>,
+    pub(super) loss: NetworkLoss<f64>,
     precise: Arc<NetworkLoss<Quad>>,
     space: Space,
+    /// Whether Γ is where the residuals vanish.
+    pub(super) by_residuals: bool,
 }
 
 impl Trained {
@@ -36,7 +38,8 @@ impl Trained {
     /// # Errors
     /// There is none in practice:  both precisions have all functions.
     pub fn new(network: Network, space: Space) -> Result<Self, NetworkError> {
-        Ok(Self { space, loss: NetworkLoss::new(&network)?, precise: Arc::new(NetworkLoss::new(&network)?), network })
+        let (loss, precise) = (NetworkLoss::new(&network)?, Arc::new(NetworkLoss::new(&network)?));
+        Ok(Self { space, loss, precise, by_residuals: false, network })
     }
 }
 
@@ -64,9 +67,27 @@ impl InstanceLoss {
         }
     }
 
+    /// How far from a point the nearest kink is along a unit vector v, to first order; infinite where there is none.
+    pub fn distance_to_kink(&self, point: &[f64], v: &[f64]) -> f64 {
+        match self {
+            Self::Regression(_) => f64::INFINITY,
+            // Doubles have all functions and signs; without an answer no run would be short enough.
+            Self::Network(trained) => trained.network.distance_to_kink(point, v).unwrap_or(0.0),
+        }
+    }
+
+    /// Whether it is the smooth piece of a loss with kinks.
+    pub fn is_piece(&self) -> bool {
+        matches!(self, Self::Network(trained) if trained.network.is_piece())
+    }
+
     /// Γ by derivatives alone, of rank `rank`.
     pub fn numeric_minimizers(&self, rank: usize) -> NumericMinimizers<&Self, f64> {
-        NumericMinimizers::of_rank(self, rank).in_space(self.space()).with_precise(self.in_double_double())
+        let by_residuals = matches!(self, Self::Network(trained) if trained.by_residuals);
+        NumericMinimizers::of_rank(self, rank)
+            .in_space(self.space())
+            .with_residuals(by_residuals)
+            .with_precise(self.in_double_double())
     }
 
     /// The same loss in double-double.
@@ -173,6 +194,23 @@ macro_rules! loss_of_instance {
             fn evaluate_again<S: Scalar<Base = $base>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
                 let $this = self;
                 either!($loss, $of.evaluate_again(w, gradient, scratch))
+            }
+
+            fn residuals(&self) -> usize {
+                let $this = self;
+                either!($loss, $of.residuals())
+            }
+
+            fn evaluate_residuals<S: Scalar<Base = $base>>(
+                &self,
+                w: &[S],
+                multipliers: &[S],
+                residuals: &mut [S],
+                gradient: &mut [S],
+                scratch: &mut [S],
+            ) {
+                let $this = self;
+                either!($loss, $of.evaluate_residuals(w, multipliers, residuals, gradient, scratch));
             }
         }
     };

@@ -16,14 +16,14 @@ use sharpflow::dense::Eigen;
 use sharpflow::descent::StepError;
 use sharpflow::flow::FlowError;
 use sharpflow::loss::{Derivatives, LinearRegression};
-use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers};
+use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers, interpolates};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use sharpflow::sphere::Space;
 use thiserror::Error;
 
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
-pub use network::{FAMILIES, Family};
+pub use network::{FAMILIES, Family, Tried};
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
 pub use unfit::{Unfit, point_of};
@@ -64,6 +64,8 @@ struct Limits {
     /// The steps that a run may take beyond the least horizon.
     usual: f64,
     reading: Reading,
+    /// Whether the runs must show the 4 of K = 4 + ‖G‖². The suite's own instances must, as others can be drawn in their place.
+    shows_four: bool,
 }
 
 /// How often a run is read against Γ.
@@ -76,10 +78,20 @@ pub struct Reading {
 }
 
 /// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
-const OF_REGRESSIONS: Limits =
-    Limits { horizon: 2.0, steps: 5e6, usual: 2.5e6, reading: Reading { kept: 512.0, of_period: 16.0 } };
-const OF_NETWORKS: Limits =
-    Limits { horizon: 0.5, steps: 2e5, usual: 2e5, reading: Reading { kept: 128.0, of_period: 10.0 } };
+const OF_REGRESSIONS: Limits = Limits {
+    horizon: 2.0,
+    steps: 5e6,
+    usual: 2.5e6,
+    reading: Reading { kept: 512.0, of_period: 16.0 },
+    shows_four: true,
+};
+const OF_NETWORKS: Limits = Limits {
+    horizon: 0.5,
+    steps: 2e5,
+    usual: 2e5,
+    reading: Reading { kept: 128.0, of_period: 10.0 },
+    shows_four: true,
+};
 
 /// Why an instance cannot be judged. This is decided before the instance runs, so never by its outcome.
 #[derive(Debug, Error)]
@@ -104,8 +116,6 @@ pub enum Rejected {
         "dense curvature of {weights} weights takes {needed:.0} GiB, and {available:.1} are free: at most {most} weights fit"
     )]
     Memory { weights: usize, needed: f64, available: f64, most: usize },
-    #[error("the loss is not smooth at `{node}`")]
-    NotSmooth { node: String },
     #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]
     SinglePoint,
     #[error("the flow cannot be followed to τ = {LEAST_HORIZON}: {0}")]
@@ -122,6 +132,11 @@ pub enum Rejected {
         "at τ = {tau:.3} ‖G‖² makes up so much of K = {stiffness:.0} that data cannot tell the other part, 4: the largest K allowed is {LARGEST_STIFFNESS}"
     )]
     Stiff { tau: f64, stiffness: f64 },
+    #[error(
+        "at τ = {tau:.3} a kink of the loss is {distance:.1e} away along v₁, which puts runs that do not cross it at ηλ ≤ {top:.1e}; a ladder from \
+         there needs {steps:.1e} steps a run, the limit is {limit:.0e}"
+    )]
+    Kink { tau: f64, distance: f64, top: f64, steps: f64, limit: f64 },
     #[error(
         "the flow hardly depends on its constant 4: 3 or 5 in its place end {apart:.1e} away, the finest runs swing by {swing:.1e}, and {APART} times that is needed"
     )]
@@ -187,6 +202,8 @@ pub struct Place {
     pub law: EnergyLaw,
     /// The answer of each normal eigenpair.
     pub answers: Vec<Answer>,
+    /// How far along v₁ the nearest kink of the loss is, to first order; infinite where there is none.
+    pub kink: f64,
 }
 
 /// How a normal direction u_k answers h². The answer is −½h²⟨∇³L[v₁, v₁], u_k⟩/λ_k, and comes late where λ_k is small.
@@ -211,6 +228,8 @@ pub struct Instance {
     pub geometry: Geometry<f64>,
     /// Evenly spaced over the horizon, ends included.
     pub path: Vec<Place>,
+    /// Whether its runs were asked to show the 4 of K = 4 + ‖G‖².
+    pub shows_four: bool,
     /// Why nothing is run; `None` if the plan is run.
     pub without_runs: Option<String>,
     /// The plan of its runs.
@@ -232,7 +251,8 @@ impl Instance {
     /// # Errors
     /// The data have no Γ.
     pub fn user(name: String, data: &Dataset, seed: u64) -> Result<Self, Rejected> {
-        Self::of_data(name, data, digits::ANGLE, seed).or_else(Refusal::grounded)
+        let limits = Limits { shows_four: false, ..OF_REGRESSIONS };
+        Self::of_data(name, data, digits::ANGLE, seed, limits).or_else(Refusal::grounded)
     }
 
     /// A random regression.
@@ -249,10 +269,10 @@ impl Instance {
     /// # Errors
     /// A measurement at the start puts the instance outside the theory, or its runs beyond the limit.
     pub fn new(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Rejected> {
-        Self::of_data(name, data, angle, seed).map_err(Refusal::why)
+        Self::of_data(name, data, angle, seed, OF_REGRESSIONS).map_err(Refusal::why)
     }
 
-    fn of_data(name: String, data: &Dataset, angle: f64, seed: u64) -> Result<Self, Refusal> {
+    fn of_data(name: String, data: &Dataset, angle: f64, seed: u64, limits: Limits) -> Result<Self, Refusal> {
         let Prepared { name, scores, loss, minimizers, start, geometry, .. } = Prepared::new(name, data, angle, seed)?;
         memory::check(start.len())?;
         // ∇²L vanishes along Γ, and along w itself.
@@ -266,7 +286,7 @@ impl Instance {
         let angle = if is_point.is_some() { 0.0 } else { angle };
         let precise = LinearRegression::new(&scores)?;
         let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise: precise.into(), minimizers, angle }));
-        Self::admit(name, loss, rank, (start, geometry), (OF_REGRESSIONS, is_point), notes)
+        Self::admit(name, loss, rank, (start, geometry), (limits, is_point), notes)
     }
 
     /// Admits a network with a start on Γ.
@@ -274,10 +294,11 @@ impl Instance {
     /// # Errors
     /// See [`Instance::new`].
     pub fn network(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Rejected> {
-        Self::of_trained(name, trained, start).map_err(Refusal::why)
+        Self::of_trained(name, trained, start, OF_NETWORKS).map_err(Refusal::why)
     }
 
-    fn of_trained(name: String, trained: Trained, start: Vec<f64>) -> Result<Self, Refusal> {
+    fn of_trained(name: String, mut trained: Trained, start: Vec<f64>, limits: Limits) -> Result<Self, Refusal> {
+        trained.by_residuals = interpolates(&trained.loss, &start)?;
         let loss = InstanceLoss::Network(Box::new(trained));
         let precise = loss.in_double_double();
         let mut minimizers = NumericMinimizers::through_precisely(&loss, precise, loss.space(), &start)?;
@@ -285,7 +306,7 @@ impl Instance {
         let rank = minimizers.rank();
         let mut geometry = Geometry::new(start.len());
         minimizers.geometry(&start, &mut geometry)?;
-        Self::admit(name, loss, rank, (start, geometry), (OF_NETWORKS, is_point), vec![])
+        Self::admit(name, loss, rank, (start, geometry), (limits, is_point), vec![])
     }
 
     /// An instance with the plan of its runs, or without runs where `is_point` or the predicted path says why.
@@ -297,12 +318,15 @@ impl Instance {
         (limits, is_point): (Limits, Option<Rejected>),
         mut notes: Vec<String>,
     ) -> Result<Self, Refusal> {
+        let shows_four = limits.shows_four;
         let planned = match is_point {
             Some(why) => Err(why),
             None => plan(&loss, rank, &start, limits, &mut notes),
         };
         match planned {
-            Ok((path, plan)) => Ok(Self { name, loss, rank, start, geometry, path, without_runs: None, plan }),
+            Ok((path, plan)) => {
+                Ok(Self { name, loss, rank, start, geometry, path, shows_four, without_runs: None, plan })
+            }
             Err(why) => {
                 let path = vec![place(&loss, rank, &start)?];
                 let angle = loss.regression().map(|regression| regression.angle);
@@ -317,7 +341,7 @@ impl Instance {
                     intrinsic_lrs,
                 };
                 let without_runs = Some(why.to_string());
-                let instance = Self { name, loss, rank, start, geometry, path, without_runs, plan };
+                let instance = Self { name, loss, rank, start, geometry, path, shows_four, without_runs, plan };
                 Err(Refusal { why, grounded: Some(Box::new(instance)) })
             }
         }

@@ -7,19 +7,26 @@ use sharpflow::arithmetic::Quad;
 use sharpflow::data::{Stream, generator};
 use sharpflow::flow::{FlowConstants, integrate};
 use sharpflow::loss::Loss;
-use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend};
+use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend, interpolates, train};
 use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
 use sharpflow::sphere::Space;
 
-use super::{Instance, Refusal, Rejected, Trained, memory, point_of};
+use super::{Instance, Limits, OF_NETWORKS, Refusal, Rejected, Trained, memory, point_of};
 
 /// Steps of the descent to Γ.
 const STEPS: usize = 2000;
 /// τ of the flow from there to the start of a network.
 const SETTLING: f64 = 0.5;
 const SETTLING_TOLERANCE: f64 = 1e-6;
+/// Steps of gradient descent by which a user's network is trained.
+const TRAINING: usize = 5000;
+/// τ of the flow from the minimum that a user's network is trained to, at which its runs may start.
+const STAGES: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 3.0, 4.0];
+/// Multiplications and additions that a run of a user's network may take, and the steps that it may take however short they are.
+const MOST_WORK: f64 = 4e9;
+const LONGEST: f64 = 5e6;
 
 /// A kind of network whose instances claims are judged on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +79,39 @@ impl Family {
     }
 }
 
+/// A random point of a network that can be judged.
+fn check(network: &Network, seed: u64) -> Result<Vec<f64>, Rejected> {
+    let homogeneity = network.homogeneity(&[], seed);
+    if let Answer::NotProved(breach) | Answer::Refuted { breach, .. } = homogeneity.answer {
+        let (node, reason) = (network.node(breach.node).name.clone(), breach.reason.to_string());
+        return Err(Rejected::NotScaleInvariant { node, reason });
+    }
+    Ok(point_of(network, seed)??)
+}
+
+/// Points of the flow from a point of Γ, with their τ, as far as the flow can be followed.
+fn stages(trained: &Trained, reached: Vec<f64>) -> Result<Vec<(f64, Vec<f64>)>, Rejected> {
+    let precise = Arc::new(NetworkLoss::<Quad>::new(&trained.network)?);
+    let mut minimizers = NumericMinimizers::through_precisely(&trained.loss, precise, Space::Sphere, &reached)?;
+    let mut stages = vec![(0.0, reached)];
+    if minimizers.manifold_dimension() == 0 {
+        return Ok(stages);
+    }
+    for tau in STAGES {
+        let (before, from) = &stages[stages.len() - 1];
+        let lasts = tau - before;
+        let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, from, lasts, SETTLING_TOLERANCE);
+        let Ok(flow) = flow else { break };
+        let (mut end, mut point) = (from.clone(), from.clone());
+        flow.at(lasts, &mut end);
+        if minimizers.nearest(&end, &mut point).is_err() {
+            break;
+        }
+        stages.push((tau, point));
+    }
+    Ok(stages)
+}
+
 /// The end of the flow from a point of Γ, as far as the flow can be followed. The minimum that training first meets is sharp, and
 /// changes so fast along Γ that only small ηλ show the theory there. The flow leads to a point where ηλ need not be so small.
 fn settle(
@@ -99,13 +139,53 @@ fn settle(
     Ok(reached)
 }
 
+/// What was tried for a user's network from one draw of weights: τ of the flow where runs would have started, and why they did not.
+pub type Tried = Vec<(f64, Rejected)>;
+
 impl Instance {
-    /// The instance of a user's network. If its runs would leave the theory or take too long, it is a point of Γ without runs.
+    /// The instance of a user's network, with the starts that were tried before. It is trained from random weights to Γ, and follows the flow
+    /// from there: the farther it goes, the less sharp is the minimum, and the more of the theory runs can show. Runs start at the last stage
+    /// from where they stay within the theory. If there is none, the instance is a point of Γ without runs.
+    ///
+    /// Operations with kinks go on as they do at the minimum, so that the loss is smooth; a run that leaves this piece of it is cut there.
     ///
     /// # Errors
     /// The network is not admitted, or no point of Γ was reached.
-    pub fn of_network(name: String, network: Network, seed: u64) -> Result<Self, Rejected> {
-        Self::trained(name, network, SETTLING, seed).or_else(Refusal::grounded)
+    pub fn of_network(
+        name: &str,
+        network: &Network,
+        seed: u64,
+        most_steps: Option<f64>,
+    ) -> Result<(Self, Tried), Rejected> {
+        let weights = check(network, seed)?;
+        let loss = NetworkLoss::<f64>::new(network)?;
+        let mut reached = train(&loss, &weights, &Space::Sphere, TRAINING)?;
+        if !interpolates(&loss, &reached)? {
+            memory::check(network.dimension())?;
+            let precise = NetworkLoss::<Quad>::new(network)?;
+            reached = descend(&loss, Some(&precise), &reached, Space::Sphere, STEPS)?;
+        }
+        let trained = Trained::new(network.piece_at(&reached)?, Space::Sphere)?;
+        let most_steps =
+            most_steps.unwrap_or_else(|| (MOST_WORK / loss.work() as f64).clamp(OF_NETWORKS.steps, LONGEST));
+        let limits = Limits { steps: most_steps, usual: most_steps, shows_four: false, ..OF_NETWORKS };
+        let (mut tried, mut grounded) = (vec![], None);
+        for (tau, start) in stages(&trained, reached)?.into_iter().rev() {
+            match Self::of_trained(name.into(), trained.clone(), start, limits) {
+                Ok(instance) => return Ok((instance, tried)),
+                Err(refusal) => {
+                    tried.push((tau, refusal.why));
+                    grounded = grounded.or(refusal.grounded);
+                }
+            }
+        }
+        match (grounded, tried.pop()) {
+            (Some(instance), Some(last)) => {
+                tried.push(last);
+                Ok((*instance, tried))
+            }
+            (_, last) => Err(last.map_or(Rejected::SinglePoint, |(_, why)| why)),
+        }
     }
 
     /// Trains a network from random weights to Γ, and admits it there.
@@ -113,16 +193,7 @@ impl Instance {
     /// # Errors
     /// A loss that is not proved scale-invariant or not smooth; no minimum reached; see [`Instance::new`].
     fn trained(name: String, network: Network, settling: f64, seed: u64) -> Result<Self, Refusal> {
-        let homogeneity = network.homogeneity(&[], seed);
-        if let Answer::NotProved(breach) | Answer::Refuted { breach, .. } = homogeneity.answer {
-            let (node, reason) = (network.node(breach.node).name.clone(), breach.reason.to_string());
-            return Err(Rejected::NotScaleInvariant { node, reason }.into());
-        }
-        if let Some(node) = network.non_smooth().next() {
-            return Err(Rejected::NotSmooth { node: node.name.clone() }.into());
-        }
-        memory::check(network.dimension())?;
-        point_of(&network, seed)?.map_err(Rejected::from)?;
+        check(&network, seed)?;
         Self::at_minimum(name, network, Space::Sphere, settling, seed)
     }
 
@@ -143,6 +214,6 @@ impl Instance {
         let precise = Arc::new(NetworkLoss::<Quad>::new(&network)?);
         let reached = descend(&loss, Some(&*precise), &weights, space.clone(), STEPS)?;
         let start = settle(&loss, precise, reached, space.clone(), settling)?;
-        Self::of_trained(name, Trained::new(network, space)?, start)
+        Self::of_trained(name, Trained::new(network, space)?, start, OF_NETWORKS)
     }
 }

@@ -1,7 +1,7 @@
 //! The path predicted from a start, and how much of it runs can show.
 
 use sharpflow::arithmetic::{distance, dot};
-use sharpflow::descent::EdgeConstants;
+use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::flow::{Flow, FlowConstants, integrate};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, NumericMinimizers};
@@ -12,6 +12,9 @@ use super::{
     APART, Answer, FLOW_TOLERANCE, InstanceLoss, LARGEST_ENERGY, LARGEST_LR, LARGEST_STIFFNESS, LEAST_HORIZON, Limits,
     PLACES, Place, Plan, RUNGS, Rejected, START_ENERGY,
 };
+
+/// The part of the way to a kink that swings may take.
+const INSIDE: f64 = 0.5;
 
 /// The path predicted from a start, as far as it goes: a flow that fails is tried over half the horizon.
 pub(super) fn path(loss: &InstanceLoss, rank: usize, start: &[f64], horizon: f64) -> Result<Vec<Place>, Rejected> {
@@ -80,7 +83,8 @@ impl<'a> Laws<'a> {
             Answer { part: along * along / (sharpness * value), late: sharpness / value }
         };
         let answers = (0..normal.values.len()).map(answer).collect();
-        Ok(Place { tau, point, geometry, law, answers })
+        let kink = self.loss.distance_to_kink(&point, &normal.vector(0));
+        Ok(Place { tau, point, geometry, law, answers, kink })
     }
 }
 
@@ -90,11 +94,16 @@ impl<'a> Laws<'a> {
 /// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
 fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
     let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
+    let highest = EdgeStart::at_energy(1.0, LARGEST_ENERGY, 0.0).kick;
     let rate = |place: &Place| EdgeConstants::GRADIENT_DESCENT.energy_rate(&place.law);
     let mut failure = None;
     for (k, place) in path.iter().enumerate() {
         let (tau, quartic) = (place.tau, place.law.quartic);
-        top = f64::min(top, (place.geometry.edge_stiffness() / (2.0 * quartic)).powi(2));
+        let stiffness = place.geometry.edge_stiffness();
+        let of_quartic = (stiffness / (2.0 * quartic)).powi(2);
+        // |h| = kick·√(2ηλ/K) at most, and stays well inside the smooth piece.
+        let of_kink = 0.5 * stiffness * (INSIDE * place.kink / highest).powi(2);
+        top = top.min(of_quartic).min(of_kink);
         let bottom = top * 10f64.powf(-0.5 * f64::from(RUNGS - 1));
         // The path is followed to τ, but no further than the usual steps of its finest run reach, or the least horizon.
         let horizon = tau.min((limits.usual * bottom).max(LEAST_HORIZON));
@@ -107,11 +116,15 @@ fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option
         let (gap, needed) = (place.geometry.relative_gap(), 2.0 * swing / (2.0 + swing));
         let energy = START_ENERGY * grown.exp();
         if !(bottom > 0.0 && limits.steps * bottom >= LEAST_HORIZON) {
-            let steps = LEAST_HORIZON / bottom;
-            failure = Some(Rejected::TooSlow { quartic, top, steps, limit: limits.steps });
+            let (steps, limit) = (LEAST_HORIZON / bottom, limits.steps);
+            failure = Some(if of_kink < of_quartic {
+                Rejected::Kink { tau, distance: place.kink, top, steps, limit }
+            } else {
+                Rejected::TooSlow { quartic, top, steps, limit }
+            });
         } else if !(gap > needed) {
             failure = Some(Rejected::Gap { tau, gap, needed, top });
-        } else if !(place.geometry.edge_stiffness() <= LARGEST_STIFFNESS) {
+        } else if limits.shows_four && !(place.geometry.edge_stiffness() <= LARGEST_STIFFNESS) {
             failure = Some(Rejected::Stiff { tau, stiffness: place.geometry.edge_stiffness() });
         } else if !(energy <= LARGEST_ENERGY) {
             failure = Some(Rejected::Growth { tau, energy, rate: rate(place) });
@@ -192,7 +205,9 @@ pub(super) fn plan(
     let (intrinsic_lrs, horizon, reached, cut) = reach(&followed, limits)?;
     notes.extend(cut.map(|why| format!("cut at τ = {horizon:.3}: {why}")));
     let bottom = intrinsic_lrs[intrinsic_lrs.len() - 1];
-    check_sensitivity(loss, rank, &followed, horizon, bottom)?;
+    if limits.shows_four {
+        check_sensitivity(loss, rank, &followed, horizon, bottom)?;
+    }
     // The path is followed again, up to the horizon that is reached, if that is not the one asked for.
     let path = if reached == followed.len() { followed } else { path(loss, rank, start, horizon)? };
     let angle = loss.regression().map(|regression| regression.angle);

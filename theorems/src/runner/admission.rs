@@ -11,6 +11,9 @@ use crate::progress::Progress;
 
 /// Random draws tried for each instance wanted.
 const TRIES: usize = 20;
+/// Draws of weights tried for a user's network, and how many of them at once.
+const NETWORK_TRIES: usize = 16;
+const TOGETHER: usize = 4;
 /// The name of the kind of random linear regressions.
 const REGRESSIONS: &str = "random";
 
@@ -34,31 +37,38 @@ pub(super) fn admit_data(
 /// A user's network, trained from the first random weights that lead to a start within the theory. If no weights do, the network is
 /// trained from the first weights that lead to Γ at all.
 pub(super) fn admit_network(name: &str, network: &Network, seed: u64, gathered: &mut Gathered) -> Vec<Instance> {
+    let draws: Vec<u64> = seeds(seed, Stream::Instances).take(NETWORK_TRIES).collect();
     let (mut last, mut grounded) = (None, None);
-    for seed in seeds(seed, Stream::Instances).take(TRIES) {
-        match Instance::of_network(name.into(), network.clone(), seed) {
-            Ok(instance) => match &instance.without_runs {
-                None => return vec![instance],
-                Some(why) => {
-                    gathered.dropped.push(format!("{name} (weights of seed {seed}): {why}"));
+    // Several draws at once, as many as are always drawn together: which one is taken does not depend on the threads.
+    for draws in draws.chunks(TOGETHER) {
+        let admitted: Vec<_> = draws.par_iter().map(|&seed| Instance::of_network(name, network, seed, None)).collect();
+        for (seed, admitted) in draws.iter().zip(admitted) {
+            let said = |why: &dyn std::fmt::Display| format!("{name} (weights of seed {seed}): {why}");
+            match admitted {
+                Ok((instance, tried)) => {
+                    let stage = |(tau, why): (f64, Rejected)| said(&format!("after the flow over τ = {tau}: {why}"));
+                    gathered.dropped.extend(tried.into_iter().map(stage));
+                    if instance.without_runs.is_none() {
+                        return vec![instance];
+                    }
                     grounded.get_or_insert(instance);
                 }
-            },
-            Err(rejected) => {
-                // Other weights would not mend what is wrong with the network itself.
-                let of_network = matches!(
-                    rejected,
-                    Rejected::NotScaleInvariant { .. }
-                        | Rejected::NotSmooth { .. }
-                        | Rejected::Unfit(_)
-                        | Rejected::Memory { .. }
-                );
-                gathered.dropped.push(format!("{name} (weights of seed {seed}): {rejected}"));
-                last = Some(rejected);
-                if of_network {
-                    break;
+                Err(rejected) => {
+                    gathered.dropped.push(said(&rejected));
+                    // Other weights would not mend what is wrong with the network itself.
+                    let of_network = matches!(
+                        rejected,
+                        Rejected::NotScaleInvariant { .. } | Rejected::Unfit(_) | Rejected::Memory { .. }
+                    );
+                    last = Some(rejected);
+                    if of_network {
+                        break;
+                    }
                 }
             }
+        }
+        if matches!(last, Some(Rejected::NotScaleInvariant { .. } | Rejected::Unfit(_) | Rejected::Memory { .. })) {
+            break;
         }
     }
     match (grounded, last) {
