@@ -120,28 +120,6 @@ pub(crate) fn top<T: Float>(matrix: MatRef<'_, T>, eigen: &Eigen<T>) -> Result<S
     }
 }
 
-/// The top eigenpair of eigenpairs that were found by another route, with its residual in ∇²L by a Hessian–vector product.
-pub(crate) fn top_of_products<T: Float, L: Loss<T>>(
-    derivatives: &mut Derivatives<L, T>,
-    point: &[T],
-    eigen: &Eigen<T>,
-) -> Result<SphericalSharpness<T>, SharpnessError> {
-    let (vector, value) = (eigen.vector(0), eigen.values[0]);
-    let mut image = vec![T::from_f64(0.0); point.len()];
-    derivatives.hessian_vector(point, &vector, &mut image);
-    add_scaled(&mut image, -value, &vector);
-    let residual = norm(&image);
-    let frobenius = eigen.values.iter().map(|v| v.to_f64().powi(2)).sum::<f64>().sqrt();
-    let bound = dense_rounding::<T>(point.len()) * frobenius;
-    if residual.to_f64() <= bound {
-        let next = eigen.values.get(1).copied().unwrap_or(T::from_f64(0.0));
-        Ok(SphericalSharpness { value, vector, residual, next })
-    } else {
-        let residual = residual.to_f64();
-        Err(SharpnessError::NotConverged { residual, bound })
-    }
-}
-
 /// H ← PHP.
 fn make_tangential<T: Base>(hessian: &mut Mat<T>, theta: &[T]) {
     let dimension = theta.len();

@@ -36,9 +36,10 @@ pub enum Command {
     },
     /// Name the claims
     List,
-    /// State a claim in full
+    /// State a claim in full, or say what kept runs from being made and what would help
     Explain {
-        /// A claim's name, as `list` prints it
+        /// A claim's name, as `list` prints it, or a reason for which `verify` left out draws, as `gap` or `quartic`
+        #[arg(value_name = "CLAIM|REASON")]
         claim: String,
     },
 }
@@ -75,6 +76,9 @@ pub struct VerifyArguments {
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
     pub size: Vec<String>,
+    /// The most steps that a run of the network may take [default: what a step costs decides, between 200 thousand and 5 million]
+    #[arg(long, value_name = "STEPS", requires = "network", value_parser = clap::value_parser!(u64).range(1000..=1_000_000_000))]
+    pub max_steps: Option<u64>,
     #[command(flatten)]
     pub data: DataArguments,
     /// Folder of the evidence

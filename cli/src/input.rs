@@ -76,10 +76,10 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
             let (file, target, options) = (file.clone(), target.clone(), options.clone());
             Read { source: Source::Data { file, target, options, data: Box::new(data) }, file: Some(bytes), said }
         }
-        Input::Network { network: file, sizes } => {
+        Input::Network { network: file, sizes, most_steps } => {
             let read = network(copy.unwrap_or(file), sizes)?;
             let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(read.network));
-            Read { source: Source::Network { file, sizes, network }, file: read.file, said: vec![] }
+            Read { source: Source::Network { file, sizes, most_steps, network }, file: read.file, said: vec![] }
         }
     })
 }

@@ -69,7 +69,14 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     }
     if !evidence.summary.dropped.is_empty() {
         let dropped = evidence.summary.dropped.len();
-        let _ = write!(text, "\n{dropped} draws dropped before they ran (reasons in the evidence).");
+        let counted = evidence.summary.obstacles();
+        let reasons: Vec<String> = counted.iter().map(|(obstacle, count)| format!("{count} {obstacle}")).collect();
+        let _ = write!(
+            text,
+            "\n{dropped} draws or starts were left out before they ran: {}. `sharpflow explain {}` says what that means; the evidence has the numbers.",
+            reasons.join(", "),
+            counted[0].0
+        );
     }
     if !verbose {
         text += "\nThe option --verbose and `sharpflow report` show all measurements.";

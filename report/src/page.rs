@@ -116,8 +116,10 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
             )
         }
         Input::Data { file, target, .. } => format!("{}, target {target}", file.display()),
-        Input::Network { network, sizes } => {
-            std::iter::once(network.display().to_string()).chain(sizes.iter().cloned()).collect::<Vec<_>>().join(", ")
+        Input::Network { network, sizes, most_steps } => {
+            let steps = most_steps.map(|steps| format!("runs of at most {steps} steps"));
+            let parts = std::iter::once(network.display().to_string()).chain(sizes.iter().cloned()).chain(steps);
+            parts.collect::<Vec<_>>().join(", ")
         }
     };
     html! {
@@ -316,8 +318,8 @@ fn instances(summary: &Summary) -> Markup {
         }
         @if !summary.dropped.is_empty() {
             details {
-                summary { span.name { (summary.dropped.len()) " draws dropped before they ran" } }
-                div.body { ul { @for why in &summary.dropped { li { (why) } } } }
+                summary { span.name { (summary.dropped.len()) " draws or starts left out before they ran" } }
+                div.body { ul { @for one in &summary.dropped { li { (one.draw) ": " (one.why) " (" (one.obstacle) ")" } } } }
             }
         }
     }

@@ -176,9 +176,7 @@ pub enum MinimizersError {
     NoDescent { loss: f64, gradient: f64 },
     #[error("no minimum was reached in {steps} steps (gradient {gradient:e}, tolerance {tolerance:e})")]
     NoMinimum { steps: usize, gradient: f64, tolerance: f64 },
-    #[error(
-        "the weights are no numbers any more: the run has left where the loss is one, or the smooth piece of a loss with kinks"
-    )]
+    #[error("the loss is no number there: outside its domain, or off the smooth piece of a loss with kinks")]
     LeftDomain,
     #[error("the loss or its gradient is no number at step {step} of the descent")]
     NotANumber { step: usize },

@@ -4,7 +4,7 @@ use super::{Geometry, Minimizers, MinimizersError};
 use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, norm, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen, thin_svd};
 use crate::loss::{Derivatives, Loss};
-use crate::sharpness::{SharpnessError, top, top_of_products};
+use crate::sharpness::{SharpnessError, top};
 use crate::sphere::Space;
 use faer::Mat;
 use std::sync::Arc;
@@ -138,13 +138,17 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     }
 
     /// The derivatives, and the eigenpairs of ∇²L at a point, computed anew where the last point was another.
-    pub(super) fn frame(&mut self, point: &[T]) -> Result<(&mut Derivatives<L, T>, &Frame<T>), DenseError> {
+    pub(super) fn frame(&mut self, point: &[T]) -> Result<(&mut Derivatives<L, T>, &Frame<T>), MinimizersError> {
         let known = self.frame.take().filter(|frame| frame.point == point);
         let frame = match known {
-            Some(frame) => frame,
-            None if self.by_residuals => Frame::by_residuals(&mut self.derivatives, point)?,
-            None => Frame::at(&mut self.derivatives, point)?,
+            Some(frame) => Ok(frame),
+            None if self.by_residuals => Frame::by_residuals(&mut self.derivatives, point),
+            None => Frame::at(&mut self.derivatives, point),
         };
+        let frame = frame.map_err(|error| match error {
+            DenseError::NotFinite { .. } => MinimizersError::LeftDomain,
+            error => error.into(),
+        })?;
         Ok((&mut self.derivatives, self.frame.insert(frame)))
     }
 
@@ -161,7 +165,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         if let (Some(Err(SharpnessError::NotConverged { .. })), Some(precise)) = (found, precise) {
             self.frame = Some(Frame::of(rounded_hessian(&*precise, point), point)?);
         }
-        Ok(self.frame(point)?)
+        self.frame(point)
     }
 }
 
@@ -186,16 +190,16 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
         let (rank, space) = (self.rank, self.space.clone());
         let (derivatives, Frame { hessian, eigen, .. }) = self.frame_of_rank(point)?;
-        let mut sharpness = match hessian {
-            Some(hessian) => top(hessian.as_ref(), eigen)?,
-            None => top_of_products(derivatives, point, eigen)?,
-        };
-        if dot(&sharpness.vector, &geometry.direction).to_f64() < 0.0 {
-            scale(&mut sharpness.vector, T::from_f64(-1.0));
+        if let Some(hessian) = hessian {
+            top(hessian.as_ref(), eigen)?;
         }
-        geometry.sharpness = sharpness.value;
-        geometry.next_sharpness = sharpness.next;
-        geometry.direction.copy_from_slice(&sharpness.vector);
+        let mut vector = eigen.vector(0);
+        if dot(&vector, &geometry.direction).to_f64() < 0.0 {
+            scale(&mut vector, T::from_f64(-1.0));
+        }
+        geometry.sharpness = eigen.values[0];
+        geometry.next_sharpness = eigen.values.get(1).copied().unwrap_or(T::from_f64(0.0));
+        geometry.direction.copy_from_slice(&vector);
         geometry.check_simple()?;
         // ∇λ₁ = ∇³L[v₁, v₁] for a simple eigenvalue; its part along Γ is what is neither radial nor normal.
         let slope = &mut geometry.log_gradient;

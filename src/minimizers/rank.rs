@@ -44,13 +44,14 @@ pub(super) fn rank_on_manifold<T: Real>(values: &[T], noise: f64) -> Result<usiz
 }
 
 /// Whether descending eigenvalues are those of a Hessian whose rank is known: `rank` of them are above the floor, and
-/// none of the others stands clearly above it and near them.
+/// none of the others stands clearly above it and near them. As [`rank_on_manifold`] has it, a vanishing one may be moved by noise·λ₁²/λ_r.
 pub(super) fn has_rank<T: Real>(values: &[T], noise: f64, rank: usize) -> Result<(), MinimizersError> {
     let value = |k: usize| values.get(k).map_or(0.0, |v| v.to_f64());
     let floor = noise * value(0);
     let least = value(values.len().saturating_sub(1));
     let kept = if rank == 0 { 0.0 } else { value(rank - 1) };
-    let stands = |other: f64| other > CLEAR * floor && other > kept / CLEAR;
+    let moved = floor * value(0) / kept;
+    let stands = |other: f64| other > CLEAR * floor && other > kept / CLEAR && !(other <= moved);
     let above = values.iter().filter(|v| v.to_f64() > floor).count();
     if above < rank {
         Err(MinimizersError::RankChanged { rank: above, expected: rank })

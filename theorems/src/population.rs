@@ -26,7 +26,13 @@ pub enum Source {
     /// A user's table and its target column: the only instance.
     Data { file: PathBuf, target: String, options: TableOptions, data: Box<Dataset> },
     /// A network, from a file or built in, and values NAME=NUMBER of its sizes: the only instance.
-    Network { file: PathBuf, sizes: Vec<String>, network: Box<Network> },
+    Network {
+        file: PathBuf,
+        sizes: Vec<String>,
+        /// The most steps that a run may take; by default, what a step costs decides.
+        most_steps: Option<u64>,
+        network: Box<Network>,
+    },
 }
 
 impl Population {
@@ -61,7 +67,9 @@ impl Source {
             Self::Data { file, target, options, .. } => {
                 Input::Data { file: file.clone(), target: target.clone(), options: options.clone() }
             }
-            Self::Network { file, sizes, .. } => Input::Network { network: file.clone(), sizes: sizes.clone() },
+            Self::Network { file, sizes, most_steps, .. } => {
+                Input::Network { network: file.clone(), sizes: sizes.clone(), most_steps: *most_steps }
+            }
         }
     }
 }

@@ -154,7 +154,7 @@ fn what_is_no_evidence_is_refused() {
     for (command, place, says) in [
         ("report", "nowhere", "nowhere is no folder of evidence"),
         ("report", "empty", "empty is no folder of evidence"),
-        ("check-evidence", "old", "its format is sharpflow-evidence/1, this version reads sharpflow-evidence/3"),
+        ("check-evidence", "old", "its format is sharpflow-evidence/1, this version reads sharpflow-evidence/4"),
         ("cite", "empty", "empty is no folder of evidence"),
     ] {
         let output = folder.run(&[command, place]);

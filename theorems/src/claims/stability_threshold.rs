@@ -148,7 +148,10 @@ impl Aside {
         let neglected = effective * norm(&third) + (1.0 + product) * ASIDE * ASIDE;
         let rounding = 2.0 * dense_rounding::<f64>(dimension) * (1.0 + product)
             + product * instance.loss.curvature_rounding(place);
-        let bound = STEPS as f64 * grows * grows * (2.0 * neglected + rounding);
+        // Rounding moves the nearest point by its condition, λ₁/λ_r.
+        let least = normal.values.last().copied().unwrap_or(place.geometry.sharpness);
+        let of_nearest = 2.0 * dense_rounding::<f64>(dimension) * place.geometry.sharpness / least;
+        let bound = STEPS as f64 * grows * grows * (2.0 * neglected + rounding) + of_nearest;
         let products = normal.values.iter().map(|value| effective * value).collect();
         Ok(Self { distance, bound, part, products })
     }

@@ -56,7 +56,10 @@ impl Comparison {
                 comparison.relative(&format!("{}, quartic", a.name), a.plan.quartic, b.plan.quartic);
                 comparison.all(&format!("{}, rung", a.name), &a.plan.intrinsic_lrs, &b.plan.intrinsic_lrs, f64::abs);
             }
-            comparison.all_words("dropped", &summary.dropped, &again.summary.dropped);
+            let words = |summary: &Summary| -> Vec<String> {
+                summary.dropped.iter().map(|one| format!("{}: {} ({})", one.draw, one.why, one.obstacle)).collect()
+            };
+            comparison.all_words("dropped", &words(summary), &words(&again.summary));
             let asked = |summary: &Summary| (summary.parameters.clone(), summary.instances.clone());
             comparison.rest("parameters and instances", before, &asked(summary), &asked(&again.summary));
         }

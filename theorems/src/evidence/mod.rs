@@ -17,7 +17,7 @@ pub use compare::{Comparison, Difference};
 pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
 pub use headlines::{Pooled, measured, significant};
 pub use study::{
-    Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
+    Dropped, Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
 };
 
 /// How much a claim says.

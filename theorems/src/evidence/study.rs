@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use sharpflow::data::TableOptions;
 
 use super::{ClaimEvidence, Name, Verdict};
-use crate::instance::Plan;
+use crate::instance::{Obstacle, Plan, Rejected};
 
 /// The format of evidence folders, documented in `docs/evidence.md`.
-pub const SCHEMA: &str = "sharpflow-evidence/3";
+pub const SCHEMA: &str = "sharpflow-evidence/4";
 
 /// Whether all that was asked was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +26,35 @@ pub struct Summary {
     pub provenance: Provenance,
     pub parameters: Parameters,
     pub instances: Vec<InstancePlan>,
-    /// Draws dropped before they ran, and why.
-    pub dropped: Vec<String>,
+    /// Draws and starts that were left out before they ran, and why.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A draw, or a start, that was left out before it ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dropped {
+    pub draw: String,
+    pub obstacle: Obstacle,
+    /// The reason with its numbers.
+    pub why: String,
+}
+
+impl Dropped {
+    /// A draw that was not admitted.
+    pub fn new(draw: String, rejected: &Rejected) -> Self {
+        Self { draw, obstacle: rejected.obstacle(), why: rejected.to_string() }
+    }
+}
+
+impl Summary {
+    /// How many were left out for each kind of reason, the most frequent first.
+    pub fn obstacles(&self) -> Vec<(Obstacle, usize)> {
+        let count = |obstacle: Obstacle| self.dropped.iter().filter(|dropped| dropped.obstacle == obstacle).count();
+        let mut counted: Vec<_> =
+            Obstacle::ALL.into_iter().map(|one| (one, count(one))).filter(|(_, n)| *n > 0).collect();
+        counted.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        counted
+    }
 }
 
 /// Everything a study found.
@@ -78,7 +105,13 @@ pub enum Input {
         options: TableOptions,
     },
     /// A network: a file or the name of a built-in one, and values NAME=NUMBER of its sizes.
-    Network { network: PathBuf, sizes: Vec<String> },
+    Network {
+        network: PathBuf,
+        sizes: Vec<String>,
+        /// The most steps that a run may take, where it was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most_steps: Option<u64>,
+    },
 }
 
 /// An instance and what was run on it.

@@ -18,6 +18,8 @@ use crate::progress::Progress;
 
 /// Random points of each field, and of floats.
 const POINTS: usize = 4;
+/// Points drawn at most, to have as many at which the loss is a number.
+const DRAWS: usize = 64;
 
 /// Every identity and its twins on one architecture: in two prime fields, and in floats.
 #[derive(Debug)]
@@ -81,10 +83,12 @@ fn in_floats(network: &Network, seed: u64) -> Result<Vec<FloatTrial>, Rejected> 
         .flat_map(|identity| (0..identity.variants().len()).map(move |variant| (identity, variant)))
         .map(|(identity, variant)| FloatTrial { identity, variant, ratios: Vec::new() })
         .collect();
+    // A point at which the loss is no number is drawn again.
+    let plain = NetworkLoss::<f64>::new(network)?;
+    let mut draw = || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
+    let mut drawn = std::iter::repeat_with(|| (draw(), draw())).take(DRAWS);
     for _ in 0..POINTS {
-        let mut draw =
-            || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
-        let (weights, direction) = (draw(), draw());
+        let Some((weights, direction)) = drawn.find(|(weights, _)| plain.fault(weights).is_none()) else { break };
         let ball = point::<Ball>(&weights, &direction);
         let same = point::<Quad>(&weights, &direction);
         for trial in &mut trials {

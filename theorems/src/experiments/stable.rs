@@ -174,7 +174,11 @@ impl StableRecord {
             // No eigenvalue of a random start need be positive.
             let scale = local.max(norm(Evaluator::<_, f64>::new(loss).evaluate(&start).1));
             let single = PRODUCTS.map(|product| steps.step(&start, product / scale));
-            let single = single.into_iter().collect::<Result<Vec<_>, _>>()?;
+            // A single step may lead off the piece, too.
+            let on_piece = |step: &Result<StableStep, DenseError>| {
+                !(loss.is_piece() && matches!(step, Err(DenseError::NotFinite { .. })))
+            };
+            let single = single.into_iter().filter(on_piece).collect::<Result<Vec<_>, _>>()?;
             let bound = match &bounds {
                 Some(bounds) => bounds.sharpness.upper,
                 None => worst(single.iter().take(2).map(|step| step.sharpness).chain([scale])),
@@ -216,7 +220,11 @@ fn descend(
     let (mut theta, mut highest) = (start.to_vec(), 0.0f64);
     while run.steps.len() < MOST_STEPS {
         direction(descent.weights(), &mut theta);
-        let step = steps.step(&theta, descent.effective_learning_rate())?;
+        let step = match steps.step(&theta, descent.effective_learning_rate()) {
+            // The run is cut where it leaves the smooth piece of a loss with kinks.
+            Err(DenseError::NotFinite { .. }) if loss.is_piece() && !run.steps.is_empty() => break,
+            step => step?,
+        };
         highest = worst([highest, step.sharpness]);
         run.steps.push(step);
         if step.effective_lr > (2.0 - margin) / highest {

@@ -4,6 +4,7 @@ mod flows;
 mod loss;
 mod memory;
 mod network;
+mod obstacle;
 mod path;
 mod regression;
 mod smooth;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family, Tried};
+pub use obstacle::Obstacle;
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
 pub use unfit::{Unfit, point_of};

@@ -20,8 +20,9 @@ const STEPS: usize = 2000;
 /// τ of the flow from there to the start of a network.
 const SETTLING: f64 = 0.5;
 const SETTLING_TOLERANCE: f64 = 1e-6;
-/// Steps of gradient descent by which a user's network is trained.
+/// Steps of gradient descent by which a user's network is trained, and steps of Newton's method after them where its loss does not vanish.
 const TRAINING: usize = 5000;
+const NEWTON: usize = 200;
 /// τ of the flow from the minimum that a user's network is trained to, at which its runs may start.
 const STAGES: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 3.0, 4.0];
 /// Multiplications and additions that a run of a user's network may take, and the steps that it may take however short they are.
@@ -155,7 +156,7 @@ impl Instance {
         name: &str,
         network: &Network,
         seed: u64,
-        most_steps: Option<f64>,
+        most_steps: Option<u64>,
     ) -> Result<(Self, Tried), Rejected> {
         let weights = check(network, seed)?;
         let loss = NetworkLoss::<f64>::new(network)?;
@@ -163,11 +164,11 @@ impl Instance {
         if !interpolates(&loss, &reached)? {
             memory::check(network.dimension())?;
             let precise = NetworkLoss::<Quad>::new(network)?;
-            reached = descend(&loss, Some(&precise), &reached, Space::Sphere, STEPS)?;
+            reached = descend(&loss, Some(&precise), &reached, Space::Sphere, NEWTON)?;
         }
         let trained = Trained::new(network.piece_at(&reached)?, Space::Sphere)?;
         let most_steps =
-            most_steps.unwrap_or_else(|| (MOST_WORK / loss.work() as f64).clamp(OF_NETWORKS.steps, LONGEST));
+            most_steps.map_or((MOST_WORK / loss.work() as f64).clamp(OF_NETWORKS.steps, LONGEST), |steps| steps as f64);
         let limits = Limits { steps: most_steps, usual: most_steps, shows_four: false, ..OF_NETWORKS };
         let (mut tried, mut grounded) = (vec![], None);
         for (tau, start) in stages(&trained, reached)?.into_iter().rev() {

@@ -5,7 +5,8 @@ use sharpflow::data::{Dataset, Stream, seeds};
 use sharpflow::network::Network;
 
 use super::{Gathered, LEAST_INSTANCES, StudyError};
-use crate::instance::{FAMILIES, Instance, Rejected};
+use crate::evidence::Dropped;
+use crate::instance::{FAMILIES, Instance, Obstacle, Rejected};
 use crate::population::Population;
 use crate::progress::Progress;
 
@@ -34,40 +35,48 @@ pub(super) fn admit_data(
     }
 }
 
-/// A user's network, trained from the first random weights that lead to a start within the theory. If no weights do, the network is
-/// trained from the first weights that lead to Γ at all.
-pub(super) fn admit_network(name: &str, network: &Network, seed: u64, gathered: &mut Gathered) -> Vec<Instance> {
+/// A user's network, trained from random weights to a start within the theory. Several draws are made together, and of the first that lead to
+/// such a start the one with the largest ηλ is taken, whose runs are the shortest. If no weights do, the network is trained from the first
+/// weights that lead to Γ at all.
+pub(super) fn admit_network(
+    name: &str,
+    network: &Network,
+    (seed, most_steps): (u64, Option<u64>),
+    gathered: &mut Gathered,
+) -> Vec<Instance> {
     let draws: Vec<u64> = seeds(seed, Stream::Instances).take(NETWORK_TRIES).collect();
     let (mut last, mut grounded) = (None, None);
-    // Several draws at once, as many as are always drawn together: which one is taken does not depend on the threads.
+    // As many are always drawn together: which one is taken does not depend on the threads.
     for draws in draws.chunks(TOGETHER) {
-        let admitted: Vec<_> = draws.par_iter().map(|&seed| Instance::of_network(name, network, seed, None)).collect();
-        for (seed, admitted) in draws.iter().zip(admitted) {
-            let said = |why: &dyn std::fmt::Display| format!("{name} (weights of seed {seed}): {why}");
+        let admitted = draws.par_iter().map(|&seed| (seed, Instance::of_network(name, network, seed, most_steps)));
+        let mut best: Option<Instance> = None;
+        for (seed, admitted) in admitted.collect::<Vec<_>>() {
+            let draw = format!("{name} (weights of seed {seed})");
             match admitted {
                 Ok((instance, tried)) => {
-                    let stage = |(tau, why): (f64, Rejected)| said(&format!("after the flow over τ = {tau}: {why}"));
+                    let stage = |(tau, why): (f64, Rejected)| {
+                        Dropped::new(format!("{draw}, after the flow over τ = {tau}"), &why)
+                    };
                     gathered.dropped.extend(tried.into_iter().map(stage));
-                    if instance.without_runs.is_none() {
-                        return vec![instance];
+                    let top = |one: &Instance| one.plan.intrinsic_lrs.first().copied();
+                    if instance.without_runs.is_some() {
+                        grounded.get_or_insert(instance);
+                    } else if best.as_ref().is_none_or(|best| top(&instance) > top(best)) {
+                        best = Some(instance);
                     }
-                    grounded.get_or_insert(instance);
                 }
                 Err(rejected) => {
-                    gathered.dropped.push(said(&rejected));
-                    // Other weights would not mend what is wrong with the network itself.
-                    let of_network = matches!(
-                        rejected,
-                        Rejected::NotScaleInvariant { .. } | Rejected::Unfit(_) | Rejected::Memory { .. }
-                    );
+                    gathered.dropped.push(Dropped::new(draw, &rejected));
                     last = Some(rejected);
-                    if of_network {
-                        break;
-                    }
                 }
             }
         }
-        if matches!(last, Some(Rejected::NotScaleInvariant { .. } | Rejected::Unfit(_) | Rejected::Memory { .. })) {
+        if let Some(best) = best {
+            return vec![best];
+        }
+        // Other weights would not mend what is wrong with the network itself.
+        if last.as_ref().is_some_and(|why| matches!(why, Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. }))
+        {
             break;
         }
     }
@@ -111,12 +120,11 @@ pub(super) fn admit(population: &Population, progress: &Progress, gathered: &mut
             let must_converge = name == REGRESSIONS && missing >= wanted - instances.len();
             match draw(seed) {
                 Ok(instance) if must_converge && !instance.plan.to_convergence => {
-                    dropped.push(format!(
-                        "{name} (seed {seed}): {missing} more must be short enough to run to convergence"
-                    ));
+                    let why = format!("{missing} more must be short enough to run to convergence");
+                    dropped.push(Dropped { draw: format!("{name} (seed {seed})"), obstacle: Obstacle::Quartic, why });
                 }
                 Ok(instance) => instances.push(instance),
-                Err(rejected) => dropped.push(format!("{name} (seed {seed}): {rejected}")),
+                Err(rejected) => dropped.push(Dropped::new(format!("{name} (seed {seed})"), &rejected)),
             }
         }
         (instances, dropped)

@@ -10,8 +10,8 @@ use sharpflow::data::DataError;
 use thiserror::Error;
 
 use crate::evidence::{
-    ClaimEvidence, InstanceEvidence, InstancePlan, Measurement, PROVENANCE, Parameters, SCHEMA, Status, StudyEvidence,
-    Summary, Table, Verdict,
+    ClaimEvidence, Dropped, InstanceEvidence, InstancePlan, Measurement, PROVENANCE, Parameters, SCHEMA, Status,
+    StudyEvidence, Summary, Table, Verdict,
 };
 use crate::experiments::EXPERIMENTS;
 use crate::instance::Rejected;
@@ -67,8 +67,8 @@ pub fn run(
     let mut instances = Vec::new();
     if study.claims.iter().any(|claim| claim.is_about_instances()) {
         instances = match &population.source {
-            Source::Network { network, .. } => {
-                admit_network(&population.source.name(), network, population.seed, &mut gathered)
+            Source::Network { network, most_steps, .. } => {
+                admit_network(&population.source.name(), network, (population.seed, *most_steps), &mut gathered)
             }
             Source::Data { data, .. } => admit_data(&population.source.name(), data, population.seed, &mut gathered)?,
             Source::BuiltIn => admit(population, progress, &mut gathered),
@@ -120,7 +120,7 @@ struct Gathered {
     not_judged: Vec<(String, String)>,
     /// Instances that could not be made, and why.
     not_admitted: Vec<String>,
-    dropped: Vec<String>,
+    dropped: Vec<Dropped>,
     tables: Vec<Table>,
 }
 
