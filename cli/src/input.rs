@@ -79,7 +79,11 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
         Input::Network { network: file, sizes, most_steps } => {
             let read = network(copy.unwrap_or(file), sizes)?;
             let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(read.network));
-            Read { source: Source::Network { file, sizes, most_steps, network }, file: read.file, said: vec![] }
+            Read {
+                source: Source::Network { file, sizes, most_steps: *most_steps, network },
+                file: read.file,
+                said: vec![],
+            }
         }
     })
 }
