@@ -76,6 +76,9 @@ pub struct VerifyArguments {
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
     pub size: Vec<String>,
+    /// Weights of the network that are trained, the others being frozen at random numbers; may be given again [default: all are trained]
+    #[arg(long, value_name = "WEIGHTS", requires = "network")]
+    pub group: Vec<String>,
     /// The most steps that a run of the network may take [default: what a step costs decides, between 200 thousand and 5 million]
     #[arg(long, value_name = "STEPS", requires = "network", value_parser = clap::value_parser!(u64).range(1000..=1_000_000_000))]
     pub max_steps: Option<u64>,
@@ -117,6 +120,9 @@ pub struct InspectArguments {
     /// Seed of the point and of exact arithmetic
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Say what would mend each node at which scale invariance is not proved
+    #[arg(long)]
+    pub suggest: bool,
     /// Print everything as JSON
     #[arg(long, conflicts_with_all = ["toml", "latex"])]
     pub json: bool,

@@ -61,6 +61,9 @@ pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
     Ok(NamedNetwork { network, small: is_other.then_some(small), file })
 }
 
+/// The seed of weights that are not trained.
+const FROZEN: u64 = 1;
+
 /// Reads what instances are made of, once. Where evidence keeps a copy of the user's file, the copy is read in its place.
 pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
     Ok(match input {
@@ -76,14 +79,15 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
             let (file, target, options) = (file.clone(), target.clone(), options.clone());
             Read { source: Source::Data { file, target, options, data: Box::new(data) }, file: Some(bytes), said }
         }
-        Input::Network { network: file, sizes, most_steps } => {
+        Input::Network { network: file, sizes, groups, most_steps } => {
             let read = network(copy.unwrap_or(file), sizes)?;
-            let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(read.network));
-            Read {
-                source: Source::Network { file, sizes, most_steps: *most_steps, network },
-                file: read.file,
-                said: vec![],
-            }
+            let trained = match groups.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                [] => read.network,
+                groups => read.network.with_only(groups, FROZEN)?,
+            };
+            let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(trained));
+            let (groups, most_steps) = (groups.clone(), *most_steps);
+            Read { source: Source::Network { file, sizes, groups, most_steps, network }, file: read.file, said: vec![] }
         }
     })
 }

@@ -116,9 +116,11 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
             )
         }
         Input::Data { file, target, .. } => format!("{}, target {target}", file.display()),
-        Input::Network { network, sizes, most_steps } => {
+        Input::Network { network, sizes, groups, most_steps } => {
             let steps = most_steps.map(|steps| format!("runs of at most {steps} steps"));
-            let parts = std::iter::once(network.display().to_string()).chain(sizes.iter().cloned()).chain(steps);
+            let groups = groups.iter().map(|group| format!("group {group}"));
+            let parts =
+                std::iter::once(network.display().to_string()).chain(sizes.iter().cloned()).chain(groups).chain(steps);
             parts.collect::<Vec<_>>().join(", ")
         }
     };

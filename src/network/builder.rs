@@ -4,8 +4,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::error::{Fault, NetworkError, shown};
 use super::ops::{
-    Activation, Constant, CrossEntropy, MatrixProduct, Maximum, Mean, Normalization, Op, Origin, Patches, Reshape,
-    Role, Scale, Softmax, Weight, patch_places,
+    Activation, Concatenate, Constant, CrossEntropy, MatrixProduct, Maximum, Mean, Normalization, Op, Origin, Patches,
+    Reshape, Role, Scale, Softmax, Weight, patch_places,
 };
 use super::shape::{MOST_NUMBERS, Shape};
 use super::{Network, Node, NodeId};
@@ -195,6 +195,20 @@ impl Builder {
         let softmax = Softmax { axis, function: Activation::Exponential };
         let weights = self.add(&part("weights"), softmax, &[scaled])?;
         self.matrix_product(name, weights, v)
+    }
+
+    /// Arrays one behind the other along an axis, in their order.
+    pub fn concatenate(&mut self, name: &str, inputs: &[NodeId], axis: usize) -> Built {
+        match inputs {
+            [first, second] => self.add(name, Concatenate { axis }, &[*first, *second]),
+            [before @ .., _, last] if !before.is_empty() => {
+                let head =
+                    self.concatenate(&format!("{name}.{}", inputs.len() - 1), &inputs[..inputs.len() - 1], axis)?;
+                self.add(name, Concatenate { axis }, &[head, *last])
+            }
+            // The operation's own count tells what is wrong.
+            _ => self.add(name, Concatenate { axis }, inputs),
+        }
     }
 
     /// A convolution of a batch of signals or images with kernels (outputs × (window · channels)).

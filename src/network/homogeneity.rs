@@ -43,6 +43,40 @@ pub enum Reason {
     Range { degree: f64 },
 }
 
+impl Reason {
+    /// The degree that a node would have, had it been mended.
+    fn mended(self) -> f64 {
+        match self {
+            Self::Shift { degree } => degree,
+            // A bias of the degree of what it is added to.
+            Self::Bias { left, right } | Self::MixedDegrees { left, right } => left.max(right),
+            Self::Epsilon { .. }
+            | Self::AffineParameters { .. }
+            | Self::Function { .. }
+            | Self::UnnormalizedOutput { .. }
+            | Self::Range { .. } => 0.0,
+        }
+    }
+
+    /// What would mend it.
+    pub fn mend(self) -> &'static str {
+        match self {
+            Self::Epsilon { .. } => "set epsilon = 0",
+            Self::AffineParameters { .. } => {
+                "freeze the factors and biases behind the normalization: make them constants"
+            }
+            Self::Bias { .. } => "leave the bias out, or put a normalization that takes its mean away behind it",
+            Self::MixedDegrees { .. } => "normalize the term of the higher degree before the sum",
+            Self::Function { .. } => "normalize the input of the function",
+            Self::Shift { .. } => "leave the bias out, or take its mean away before this node",
+            Self::UnnormalizedOutput { .. } => {
+                "normalize the output, or freeze the weights of the last layer: make them constants"
+            }
+            Self::Range { .. } => "use powers that are halves, quarters or whole numbers",
+        }
+    }
+}
+
 /// A node and why its degree was not inferred.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Breach {
@@ -103,6 +137,29 @@ impl Network {
             },
         };
         Homogeneity { degrees, answer }
+    }
+
+    /// Every node at which the rules fail, and not the first alone. Behind each of them the inference goes on as if it had been mended: with
+    /// the degree that [`Reason::mended`] says.
+    pub fn obstacles(&self, group: &[&str]) -> Vec<Breach> {
+        let (mut breaches, mut degrees) = (Vec::new(), Vec::<Degree>::new());
+        for (index, node) in self.nodes().iter().enumerate() {
+            let inputs: Vec<&Degree> = node.inputs.iter().map(|input| &degrees[input.index()]).collect();
+            let degree = degree_of(self, group, node, &inputs).and_then(within_range).unwrap_or_else(|reason| {
+                let reason = explain(self, group, node, reason);
+                breaches.push(Breach { node: NodeId(index), reason });
+                Degree::Homogeneous(reason.mended())
+            });
+            degrees.push(degree);
+        }
+        let output = self.output();
+        let at_output = match &degrees[output.index()] {
+            Degree::Homogeneous(0.0) | Degree::Unknown(_) => None,
+            Degree::Homogeneous(degree) => Some(Reason::UnnormalizedOutput { degree: *degree }),
+            Degree::UpToShift { degree, .. } => Some(Reason::Shift { degree: *degree }),
+        };
+        breaches.extend(at_output.map(|reason| Breach { node: output, reason }));
+        breaches
     }
 
     /// The reading of every group by itself.
@@ -268,7 +325,9 @@ fn explain(network: &Network, group: &[&str], node: &Node, reason: Reason) -> Re
     if node.inputs.iter().any(of_group) {
         return Reason::Bias { left, right };
     }
-    let against_data = node.inputs.iter().any(|&id| network.node(id).op.role() == Role::Data);
+    // Data that a loss compares its other input with are targets. Data elsewhere are a term like others.
+    let is_loss = node.op.role() == Role::Loss;
+    let against_data = is_loss && node.inputs.iter().any(|&id| network.node(id).op.role() == Role::Data);
     // Back along the operands to where weights of the group come in behind the last normalization.
     let mut at = culprit;
     loop {

@@ -26,7 +26,7 @@ pub use builder::{Builder, Convolution};
 pub use complexity::Complexity;
 pub use error::{Fault, NetworkError, PointFault};
 pub use ops::{Activation, Constant, Normalization, Op, Origin};
-pub use program::NetworkLoss;
+pub use program::{NetworkLoss, SmallestSize};
 pub use shape::Shape;
 
 /// A node of the network it was made for.
@@ -149,6 +149,22 @@ impl Network {
                     builder::standardize(constant)
                         .map_err(|fault| NetworkError::Node { node: node.name.clone(), fault })?;
                 }
+            }
+        }
+        Ok(network)
+    }
+
+    /// The same network with only these groups as weights. The others are frozen: constants, drawn standard normal from seeds that `seed` decides.
+    ///
+    /// # Errors
+    /// A group that is not there.
+    pub fn with_only(&self, groups: &[&str], seed: u64) -> Result<Self, NetworkError> {
+        groups.iter().try_for_each(|group| self.has_group(group))?;
+        let mut network = self.clone();
+        for (place, node) in network.nodes.iter_mut().enumerate() {
+            if node.op.role() == ops::Role::Weights && !groups.contains(&node.name.as_str()) {
+                let drawn = seed.wrapping_add((place as u64) << 32) & i64::MAX as u64;
+                node.op = builder::normal(node.shape.clone(), drawn).into();
             }
         }
         Ok(network)

@@ -265,7 +265,37 @@ impl<T: Base> Loss<T> for NetworkLoss<T> {
     }
 }
 
+/// The smallest size by which a normalization divides: where it is nearly 0 the loss has a cusp.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmallestSize {
+    /// The place of the normalization in its network.
+    pub node: usize,
+    pub smallest: f64,
+    /// The largest size at the same node.
+    pub largest: f64,
+}
+
 impl NetworkLoss<f64> {
+    /// The smallest size by which a normalization divides at `w`, of length D, relative to the largest at its node; `None` where nothing that
+    /// depends on the weights is normalized.
+    pub fn smallest_size(&self, w: &[f64]) -> Option<SmallestSize> {
+        let (mut gradient, mut scratch) = (vec![0.0; self.dimension], vec![0.0; self.scratch()]);
+        self.prepare(&mut scratch);
+        self.evaluate(w, &mut gradient, &mut scratch);
+        // The forward pass's sizes come first in what a normalization keeps, and the backward pass leaves them.
+        let extras = &scratch[2 * self.values..];
+        let of_steps = self.steps.iter().filter_map(|step| match &step.kernel {
+            Kernel::Normalized(normalized) => Some((step.node, normalized.sizes(&extras[step.extra.clone()]))),
+            _ => None,
+        });
+        let of_nodes = of_steps.map(|(node, sizes)| {
+            let (smallest, largest) =
+                sizes.fold((f64::INFINITY, 0.0f64), |(least, most), size| (least.min(size), most.max(size)));
+            SmallestSize { node, smallest, largest }
+        });
+        of_nodes.min_by(|a, b| (a.smallest / a.largest).total_cmp(&(b.smallest / b.largest)))
+    }
+
     /// The first node, by its place in the network, that has no number at `w`, of length D, and why; `None` where all have.
     pub fn fault(&self, w: &[f64]) -> Option<(usize, PointFault)> {
         let mut scratch = vec![0.0; self.scratch()];

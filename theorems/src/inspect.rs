@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use sharpflow::arithmetic::{Ball, Base, Quad, norm};
+use sharpflow::arithmetic::{Ball, Base, Quad, dot, norm};
 use sharpflow::identities::{Trials, try_in_both_fields};
 use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
 use sharpflow::loss::{Derivatives, Evaluator};
-use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend};
-use sharpflow::network::homogeneity::{Answer, Homogeneity};
-use sharpflow::network::{Network, NetworkError, NetworkLoss};
+use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend, interpolates, train};
+use sharpflow::network::homogeneity::{Answer, Breach, Homogeneity, Reason};
+use sharpflow::network::{Network, NetworkError, NetworkLoss, SmallestSize};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::{Space, project};
 
@@ -22,9 +22,11 @@ use crate::verdict::outcome;
 
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
-/// Up to this many weights a minimum is looked for: each step decomposes a Hessian.
+/// Steps of gradient descent towards a minimum, and of Newton's method after them where the loss does not vanish.
+const TRAINING: usize = 5000;
+const NEWTON: usize = 200;
+/// Up to this many weights Newton's method is tried: each step decomposes a Hessian.
 const MOST_DESCENDED: usize = 300;
-const STEPS: usize = 2000;
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -55,6 +57,8 @@ pub struct Inspection {
     pub invariance: Invariance,
     /// Each group by itself.
     pub groups: Vec<(String, Invariance)>,
+    /// Every node at which the rules prove nothing, and what would mend it.
+    pub obstacles: Vec<Obstacle>,
     pub non_smooth: Vec<String>,
     /// What exact arithmetic tries in place of the network itself: other sizes, other functions.
     pub replaced: Vec<&'static str>,
@@ -78,6 +82,16 @@ pub struct NodeReading {
     pub formula: String,
     pub shape: Vec<usize>,
     pub degree: String,
+}
+
+/// A node at which the rules prove nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Obstacle {
+    pub node: String,
+    pub reason: String,
+    pub mend: &'static str,
+    /// Whether an ε is all that is wrong.
+    pub is_epsilon: bool,
 }
 
 /// The answer for a group.
@@ -122,6 +136,8 @@ pub struct ExactLaws {
 pub struct PointReading {
     pub loss: f64,
     pub gradient_norm: f64,
+    /// |⟨∇L(θ), θ⟩|/‖∇L(θ)‖: 0 up to rounding where the loss is scale-invariant.
+    pub radial: f64,
     /// λ₁ and, if there is one, λ₂ of ∇²L(θ).
     #[serde(serialize_with = "known")]
     pub sharpness: Sharpness,
@@ -150,9 +166,19 @@ pub struct MinimumReading {
     pub rounding: f64,
     pub rank: usize,
     pub manifold_dimension: usize,
+    /// The normalization that divides by least there.
+    pub smallest_size: Option<SizeReading>,
     /// λ₁, λ₂ and ‖∇_Γ log λ₁‖; or why λ₁ has no gradient there.
     #[serde(serialize_with = "known")]
     pub geometry: Result<[f64; 3], String>,
+}
+
+/// A normalization, the smallest size that it divides by, and the largest.
+#[derive(Clone, Debug, Serialize)]
+pub struct SizeReading {
+    pub node: String,
+    pub smallest: f64,
+    pub largest: f64,
 }
 
 /// Looks at a network. `small` is the same architecture as exact arithmetic can try it, with rational functions and few roots;
@@ -184,10 +210,12 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
         nodes,
         invariance: invariance(network, &homogeneity),
         groups: by_group.iter().map(|(name, h)| ((*name).into(), invariance(network, h))).collect(),
+        obstacles: network.obstacles(&names).iter().map(|breach| obstacle(network, breach)).collect(),
         non_smooth: network.non_smooth().map(|node| node.name.clone()).collect(),
-        exact: match group.is_empty() {
-            true => exact(network, small, *seed),
-            false => Err("they are of all weights together, not of a group".into()),
+        exact: match (group.is_empty(), &homogeneity.answer) {
+            (false, _) => Err("they are of all weights together, not of a group".into()),
+            (true, Answer::Refuted { .. }) => Err("the loss is not scale-invariant".into()),
+            (true, _) => exact(network, small, *seed),
         },
         laws: match (group.is_empty(), &homogeneity.answer) {
             (false, _) => Err("they are of all weights together, not of a group".into()),
@@ -205,10 +233,17 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
     })
 }
 
+fn obstacle(network: &Network, breach: &Breach) -> Obstacle {
+    Obstacle {
+        node: network.node(breach.node).name.clone(),
+        reason: breach.reason.to_string(),
+        mend: breach.reason.mend(),
+        is_epsilon: matches!(breach.reason, Reason::Epsilon { .. }),
+    }
+}
+
 fn invariance(network: &Network, homogeneity: &Homogeneity) -> Invariance {
-    let at = |breach: &sharpflow::network::homogeneity::Breach| {
-        (network.node(breach.node).name.clone(), breach.reason.to_string())
-    };
+    let at = |breach: &Breach| (network.node(breach.node).name.clone(), breach.reason.to_string());
     match &homogeneity.answer {
         Answer::Proved => Invariance::Proved,
         Answer::NotProved(breach) => {
@@ -295,7 +330,7 @@ fn summary(trials: &Trials) -> Exact {
 fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
     let mut derivatives = Derivatives::new(loss);
     let (value, gradient) = derivatives.gradient(theta);
-    let (value, gradient_norm) = (value, norm(gradient));
+    let (value, gradient_norm, radial) = (value, norm(gradient), dot(gradient, theta).abs() / norm(gradient));
     let options = KrylovOptions { pairs: theta.len().min(2), seed, ..KrylovOptions::default() };
     let mut of = |at: &[f64], kind| -> Sharpness {
         let found = largest_sharpnesses(&mut derivatives, at, kind, &options, None).map_err(|e| e.to_string())?;
@@ -317,6 +352,7 @@ fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
     PointReading {
         loss: value,
         gradient_norm,
+        radial,
         sharpness: of(theta, HessianKind::Euclidean),
         tangential: of(theta, HessianKind::Tangential),
         scaling,
@@ -324,22 +360,39 @@ fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
 }
 
 fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, String> {
-    if start.len() > MOST_DESCENDED {
-        return Err(format!("not looked for: {} weights are more than {MOST_DESCENDED}", start.len()));
-    }
     let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
-    let precise = Arc::new(NetworkLoss::<Quad>::new(network).map_err(|error| error.to_string())?);
-    let point = descend(loss, Some(&*precise), start, Space::Sphere, STEPS).map_err(said)?;
-    let value = Derivatives::new(loss).gradient(&point).0;
-    let bounded = NetworkLoss::<Ball>::new(network).map_err(|error| error.to_string())?;
+    let unread = |error: NetworkError| error.to_string();
+    // Gradient descent stays away from the cusps at which a normalization divides by nearly nothing.
+    let mut point = train(loss, start, &Space::Sphere, TRAINING).map_err(said)?;
+    if !interpolates(loss, &point).map_err(said)? {
+        if start.len() > MOST_DESCENDED {
+            let weights = start.len();
+            return Err(format!(
+                "not looked for where the loss does not vanish: {weights} weights are more than {MOST_DESCENDED}"
+            ));
+        }
+        let precise = NetworkLoss::<Quad>::new(network).map_err(unread)?;
+        point = descend(loss, Some(&precise), &point, Space::Sphere, NEWTON).map_err(said)?;
+    }
+    // Γ is that of the smooth piece on which the minimum lies.
+    let piece = network.piece_at(&point).map_err(unread)?;
+    let precise = Arc::new(NetworkLoss::<Quad>::new(&piece).map_err(unread)?);
+    let loss = NetworkLoss::<f64>::new(&piece).map_err(unread)?;
+    let value = Derivatives::new(&loss).gradient(&point).0;
+    let bounded = NetworkLoss::<Ball>::new(network).map_err(unread)?;
     let balls: Vec<Ball> = point.iter().map(|&x| Ball::from_f64(x)).collect();
     let rounding = Evaluator::<_, Ball>::new(&bounded).evaluate(&balls).0.radius;
-    let mut minimizers = NumericMinimizers::through_precisely(loss, precise, Space::Sphere, &point).map_err(said)?;
+    let mut minimizers = NumericMinimizers::through_precisely(&loss, precise, Space::Sphere, &point).map_err(said)?;
     let mut geometry = Geometry::new(point.len());
     let geometry = minimizers
         .geometry(&point, &mut geometry)
         .map_err(said)
         .map(|()| [geometry.sharpness, geometry.next_sharpness, geometry.log_gradient_square().sqrt()]);
     let (rank, manifold_dimension) = (minimizers.rank(), minimizers.manifold_dimension());
-    Ok(MinimumReading { loss: value, rounding, rank, manifold_dimension, geometry })
+    let smallest_size = loss.smallest_size(&point).map(|SmallestSize { node, smallest, largest }| SizeReading {
+        node: network.nodes()[node].name.clone(),
+        smallest,
+        largest,
+    });
+    Ok(MinimumReading { loss: value, rounding, rank, manifold_dimension, smallest_size, geometry })
 }

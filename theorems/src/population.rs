@@ -29,6 +29,8 @@ pub enum Source {
     Network {
         file: PathBuf,
         sizes: Vec<String>,
+        /// The groups of weights that are trained, where not all are.
+        groups: Vec<String>,
         /// The most steps that a run may take; by default, what a step costs decides.
         most_steps: Option<u64>,
         network: Box<Network>,
@@ -53,8 +55,9 @@ impl Source {
         match self {
             Self::BuiltIn => "built in".into(),
             Self::Data { file, .. } => file.display().to_string(),
-            Self::Network { file, sizes, .. } => {
-                let name = std::iter::once(file.display().to_string()).chain(sizes.iter().cloned());
+            Self::Network { file, sizes, groups, .. } => {
+                let groups = groups.iter().map(|group| format!("group {group}"));
+                let name = std::iter::once(file.display().to_string()).chain(sizes.iter().cloned()).chain(groups);
                 name.collect::<Vec<_>>().join(", ")
             }
         }
@@ -67,9 +70,12 @@ impl Source {
             Self::Data { file, target, options, .. } => {
                 Input::Data { file: file.clone(), target: target.clone(), options: options.clone() }
             }
-            Self::Network { file, sizes, most_steps, .. } => {
-                Input::Network { network: file.clone(), sizes: sizes.clone(), most_steps: *most_steps }
-            }
+            Self::Network { file, sizes, groups, most_steps, .. } => Input::Network {
+                network: file.clone(),
+                sizes: sizes.clone(),
+                groups: groups.clone(),
+                most_steps: *most_steps,
+            },
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use sharpflow_theorems::inspect::{
-    Exact, ExactLaws, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness, inspect,
+    Exact, ExactLaws, Inspection, Invariance, MinimumReading, Obstacle, PointReading, Question, Sharpness, SizeReading,
+    inspect,
 };
 
 use crate::arguments::InspectArguments;
@@ -23,7 +24,7 @@ pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?))?;
     } else {
-        print(&render(&inspection))?;
+        print(&render(&inspection, arguments.suggest))?;
     }
     // A proof says nothing about a loss that is nowhere a number, and a failed identity shows that something is wrong with a proof.
     let stands = inspection.point.is_ok() && inspection.exact.iter().flatten().all(|field| field.failed.is_empty());
@@ -34,7 +35,7 @@ pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
     })
 }
 
-fn render(inspection: &Inspection) -> String {
+fn render(inspection: &Inspection, suggest: bool) -> String {
     let title = inspection.title.replace(char::is_control, " ");
     let title = if title.trim().is_empty() { "A network without a title" } else { &title };
     let mut text = format!("{title}: {} weights\n\n", inspection.weights);
@@ -53,10 +54,11 @@ fn render(inspection: &Inspection) -> String {
     for (name, invariance) in &inspection.groups {
         let _ = writeln!(text, "  {name} by itself: {}", answer(invariance));
     }
+    text.push_str(&obstacles(inspection, suggest));
     if !inspection.non_smooth.is_empty() {
         let _ = writeln!(
             text,
-            "  has kinks, where the theory asks for a smooth loss: {}",
+            "  has kinks, so that the theory holds for runs that cross none: {}",
             inspection.non_smooth.join(", ")
         );
     }
@@ -80,7 +82,8 @@ fn render(inspection: &Inspection) -> String {
                 let ExactLaws { claim, points, laws, held, twins, twins_refuted, log2_accident } = of_claim;
                 let _ = writeln!(
                     text,
-                    "  {claim}: {held} of {laws} hold at {points} points of Γ modulo two primes,\n    and {twins_refuted} of {twins} of their wrong twins fail; by accident with probability ≤ 2^{log2_accident:.0}"
+                    "  {claim}: {held} of {laws} hold at {points} points of Γ modulo two primes,\n    and {twins_refuted} of {twins} of their wrong twins fail; {}",
+                    by_accident(*log2_accident)
                 );
             }
         }
@@ -112,10 +115,48 @@ fn answer(invariance: &Invariance) -> String {
     }
 }
 
+/// All nodes at which the rules prove nothing, and not the first alone.
+fn obstacles(inspection: &Inspection, suggest: bool) -> String {
+    let mut text = String::new();
+    let all = &inspection.obstacles;
+    if all.is_empty() {
+        return text;
+    }
+    let only_epsilon = all.iter().all(|obstacle| obstacle.is_epsilon);
+    if only_epsilon && let Ok(point) = &inspection.point {
+        let radial = shown(point.radial);
+        let _ = writeln!(
+            text,
+            "  It is scale-invariant but for ε: at the random point below |⟨∇L(θ), θ⟩|/‖∇L(θ)‖ is {radial}, in place of 0."
+        );
+    }
+    let _ = writeln!(text, "  Nodes at which the rules prove nothing:");
+    for Obstacle { node, reason, mend, .. } in all {
+        let _ = writeln!(text, "    `{node}`: {reason}");
+        if suggest {
+            let _ = writeln!(text, "      What would mend it: {mend}.");
+        }
+    }
+    if !suggest {
+        text.push_str("  The option --suggest says what would mend each.\n");
+    }
+    text
+}
+
+/// A bound of 2⁰ is none: any probability is below it.
+fn by_accident(log2_accident: f64) -> String {
+    if log2_accident < 0.0 {
+        format!("by accident with probability ≤ 2^{log2_accident:.0}")
+    } else {
+        "but there is no bound on the probability of an accident: too many square roots".into()
+    }
+}
+
 fn exact(field: &Exact) -> String {
     let Exact { prime, points, roots, identities, held, twins, twins_refuted, log2_accident, .. } = field;
+    let accident = by_accident(*log2_accident);
     let mut text = format!(
-        "  modulo the prime {prime}: {held} of {identities} hold at {points} random points,\n    and {twins_refuted} of {twins} of their wrong twins fail; by accident all points agree with probability ≤ 2^{log2_accident:.0} ({roots} square roots)\n"
+        "  modulo the prime {prime}: {held} of {identities} hold at {points} random points,\n    and {twins_refuted} of {twins} of their wrong twins fail; {accident} ({roots} square roots)\n"
     );
     for formula in &field.failed {
         let _ = writeln!(text, "    does not hold: {formula}");
@@ -164,7 +205,7 @@ fn sharpness(sharpness: &Sharpness) -> String {
 }
 
 fn at_minimum(minimum: &MinimumReading) -> String {
-    let MinimumReading { loss, rounding, rank, manifold_dimension, geometry } = minimum;
+    let MinimumReading { loss, rounding, rank, manifold_dimension, smallest_size, geometry } = minimum;
     let kind = if loss.abs() <= *rounding {
         format!("it interpolates (rounding explains {rounding:.1e})")
     } else {
@@ -178,5 +219,11 @@ fn at_minimum(minimum: &MinimumReading) -> String {
         }
         Err(reason) => writeln!(text, "  {reason}"),
     };
+    if let Some(SizeReading { node, smallest, largest }) = smallest_size {
+        let _ = writeln!(
+            text,
+            "  the smallest size that a normalization divides by: {smallest:.1e}, at `{node}` (largest there: {largest:.1e})"
+        );
+    }
     text
 }

@@ -18,9 +18,12 @@ use crate::terminal::{print, say, stopped_by_interrupt};
 
 pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let input = match (&arguments.network, arguments.data.table()) {
-        (Some(network), _) => {
-            Input::Network { network: network.clone(), sizes: arguments.size.clone(), most_steps: arguments.max_steps }
-        }
+        (Some(network), _) => Input::Network {
+            network: network.clone(),
+            sizes: arguments.size.clone(),
+            groups: arguments.group.clone(),
+            most_steps: arguments.max_steps,
+        },
         (None, Some((file, target, options))) => Input::Data { file, target, options },
         (None, None) => Input::BuiltIn,
     };

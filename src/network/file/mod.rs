@@ -94,6 +94,9 @@ struct ConstantEntry {
     normal: Option<u64>,
     #[serde(default)]
     standardize: bool,
+    /// Says of a constant that it stands for weights that are not trained. It changes nothing.
+    #[serde(default, rename = "frozen")]
+    _frozen: bool,
 }
 
 #[derive(Deserialize)]

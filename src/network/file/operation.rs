@@ -3,7 +3,7 @@
 use crate::network::NodeId;
 use crate::network::builder::{Builder, Convolution};
 use crate::network::error::{Fault, NetworkError};
-use crate::network::ops::{Op, ParameterError, Parameters};
+use crate::network::ops::{Concatenate, Op, ParameterError, Parameters};
 
 /// An operation as a file names it: a primitive one, or one that is written as several.
 pub(super) enum Operation {
@@ -25,6 +25,7 @@ impl Operation {
     pub(super) fn build(self, builder: &mut Builder, name: &str, inputs: &[NodeId]) -> Result<NodeId, NetworkError> {
         // A wrong number of inputs is told apart by the primitive operation's own count.
         match (self, inputs) {
+            (Self::Primitive(Op::Concatenate(Concatenate { axis })), _) => builder.concatenate(name, inputs, axis),
             (Self::Primitive(op), _) => builder.add(name, op, inputs),
             (Self::BatchNorm { epsilon }, &[x]) => builder.batch_norm(name, x, epsilon),
             (Self::LayerNorm { epsilon }, &[x]) => builder.layer_norm(name, x, epsilon),

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::activation::Activation;
+use super::concatenate::Joined;
 use super::entrywise::{Binary, Root, Scaled};
 use super::losses::{Entropy, SquaredError};
 use super::normalize::Normalized;
@@ -184,6 +185,7 @@ kernels! {
     Largest,
     Piece,
     Gather,
+    Joined,
     Normalized,
     Softmaxed,
     SquaredError,

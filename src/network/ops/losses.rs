@@ -22,7 +22,7 @@ impl Operation for MeanSquaredError {
     }
 
     fn facts(&self) -> Facts {
-        Facts { name: "mean_squared_error", arity: 2, is_smooth: true, is_algebraic: true, role: Role::Other }
+        Facts { name: "mean_squared_error", arity: 2, is_smooth: true, is_algebraic: true, role: Role::Loss }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -71,7 +71,7 @@ impl Operation for CrossEntropy {
     }
 
     fn facts(&self) -> Facts {
-        Facts { name: "cross_entropy", arity: 2, is_smooth: true, is_algebraic: false, role: Role::Other }
+        Facts { name: "cross_entropy", arity: 2, is_smooth: true, is_algebraic: false, role: Role::Loss }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -3,6 +3,7 @@
 //! An operation is added by a type that is an `Operation`, in a file of its own or in its family's, and by its line in `operations!` below.
 
 mod activation;
+mod concatenate;
 mod entrywise;
 mod kernel;
 mod losses;
@@ -25,6 +26,7 @@ use super::homogeneity::{Degree, Operands, Reason};
 use super::shape::{MOST_AXES, Reduction, Shape};
 
 pub use activation::Activation;
+pub use concatenate::Concatenate;
 pub use entrywise::{Add, Divide, Multiply, Scale, SquareRoot, Subtract};
 pub use losses::{CrossEntropy, MeanSquaredError};
 pub use normalize::Normalization;
@@ -113,6 +115,8 @@ pub(super) enum Role {
     Layer,
     /// A normalization.
     Normalization,
+    /// A comparison with targets.
+    Loss,
     Other,
 }
 
@@ -241,6 +245,7 @@ operations! {
     Transpose(Transpose),
     Reshape(Reshape),
     Slice(Slice),
+    Concatenate(Concatenate),
     Patches(Patches),
     Piece(Piece),
     Normalize(Normalization),

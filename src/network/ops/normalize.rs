@@ -125,6 +125,13 @@ pub(in crate::network) struct Normalized {
     normalization: Normalization,
 }
 
+impl Normalized {
+    /// The sizes that were divided by, of what the forward pass kept.
+    pub(in crate::network) fn sizes<'a>(&self, extra: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        extra[..self.reduction.kept()].iter().map(|inverse| 1.0 / inverse)
+    }
+}
+
 impl Compute for Normalized {
     const IS_LOOPS: bool = true;
     const WRITES: bool = true;

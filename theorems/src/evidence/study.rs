@@ -108,6 +108,9 @@ pub enum Input {
     Network {
         network: PathBuf,
         sizes: Vec<String>,
+        /// The groups of weights that are trained, where not all are.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<String>,
         /// The most steps that a run may take, where it was said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         most_steps: Option<u64>,
