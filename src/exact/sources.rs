@@ -32,6 +32,9 @@ pub(super) trait Source<F: Field> {
     /// The square roots that a point must have.
     fn roots(&self) -> usize;
 
+    /// Whether the loss has kinks. Then each point lies on a smooth piece of its own, and the rank of ∇²L may be another one on each.
+    fn has_pieces(&self) -> bool;
+
     /// What an accident depends on, where ∇²L has this rank.
     fn degrees(&self, rank: usize) -> Degrees;
 
@@ -52,6 +55,10 @@ impl<F: Field> Source<F> for OfNetwork<'_> {
 
     fn roots(&self) -> usize {
         self.source.roots
+    }
+
+    fn has_pieces(&self) -> bool {
+        self.network.non_smooth().next().is_some()
     }
 
     fn degrees(&self, rank: usize) -> Degrees {
@@ -100,6 +107,10 @@ impl<F: Field> Source<F> for OfAllLosses {
 
     fn roots(&self) -> usize {
         0
+    }
+
+    fn has_pieces(&self) -> bool {
+        false
     }
 
     fn degrees(&self, _: usize) -> Degrees {

@@ -174,7 +174,7 @@ pub struct LawTrials {
     pub rank: usize,
     /// log₂ of a bound on the probability that a false law holds at all points.
     pub log2_accident: f64,
-    /// At how many points the rank was another one.
+    /// At how many points the rank was another one, although the loss has no kinks.
     pub other_ranks: usize,
     pub laws: Vec<LawTrial>,
 }
@@ -248,12 +248,14 @@ fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Res
         for trial in trials.iter_mut().filter(|trial| found < trial.points) {
             if found == 0 {
                 trial.rank = point.minimum.rank;
-                let log2 = source.degrees(trial.rank).log2_accident::<F>(trial.theme);
+                // The rank on no piece is larger than D.
+                let rank = if source.has_pieces() { point.minimum.weights.len() } else { trial.rank };
+                let log2 = source.degrees(rank).log2_accident::<F>(trial.theme);
                 trial.points = points_for(log2);
                 trial.log2_accident = trial.points as f64 * log2;
             }
             trial.drawn = drawn;
-            trial.other_ranks += usize::from(trial.rank != point.minimum.rank);
+            trial.other_ranks += usize::from(trial.rank != point.minimum.rank && !source.has_pieces());
             trial.add(&trial.theme.laws(&point, &numbers));
         }
         found += 1;

@@ -313,3 +313,34 @@ fn degrees_add_subtract_and_halve() {
     assert_eq!(of("normal"), "degree 0");
     assert_eq!(of("total"), "degree 3/2");
 }
+
+/// Data that are added to a layer are a term like others and no targets; all nodes that break the rules are named, each with what mends it.
+#[test]
+fn every_obstacle_is_named_at_its_node() {
+    let read = |text: &str| Network::from_toml(text, &[]).unwrap();
+    let residual = read(
+        "[weights]\nw = [4, 4]\n[constants]\nx = { shape = [5, 4], normal = 1 }\ny = { shape = [5, 4], normal = 2 }\n[nodes]\nd = { op = \"linear\", of = [\"x\", \"w\"] }\nr = { op = \"add\", of = [\"x\", \"d\"] }\nn = { op = \"layer_norm\", of = \"r\" }\nloss = { op = \"mean_squared_error\", of = [\"n\", \"y\"] }\n",
+    );
+    let named = |network: &Network| -> Vec<(String, Reason)> {
+        let breaches = network.obstacles(&[]);
+        breaches.iter().map(|breach| (network.node(breach.node).name.clone(), breach.reason)).collect()
+    };
+    assert_eq!(named(&residual), [("r".into(), Reason::MixedDegrees { left: 0.0, right: 1.0 })]);
+    assert!(
+        matches!(residual.homogeneity(&[], 0).answer, Answer::Refuted { breach, .. } if residual.node(breach.node).name == "r")
+    );
+    // Two faults in one network: an ε, and an output that is not normalized.
+    let several = read(
+        "[weights]\nw = [4, 4]\nv = [1, 4]\n[constants]\nx = { shape = [5, 4], normal = 1 }\ny = { shape = [5, 1], normal = 2 }\n[nodes]\nd = { op = \"linear\", of = [\"x\", \"w\"] }\nn = { op = \"layer_norm\", of = \"d\", epsilon = 1e-5 }\no = { op = \"linear\", of = [\"n\", \"v\"] }\nloss = { op = \"mean_squared_error\", of = [\"o\", \"y\"] }\n",
+    );
+    assert_eq!(
+        named(&several),
+        [
+            ("n".into(), Reason::Epsilon { epsilon: 1e-5, degree: 1.0 }),
+            ("loss".into(), Reason::UnnormalizedOutput { degree: 1.0 })
+        ]
+    );
+    for architecture in ZOO {
+        assert_eq!(named(&architecture.network(&[]).unwrap()), [], "{}", architecture.name);
+    }
+}

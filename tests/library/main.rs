@@ -19,4 +19,5 @@ mod minimizers;
 mod nearest;
 mod network;
 mod network_files;
+mod pieces;
 mod tables;

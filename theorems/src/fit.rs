@@ -1,5 +1,7 @@
 //! The constants of a flow, fitted to paths.
 
+use std::sync::Arc;
+
 use sharpflow::arithmetic::dot;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 
@@ -12,7 +14,7 @@ use crate::sensitivity::tells;
 pub(crate) type Path<'a> = Vec<(f64, &'a [f64])>;
 
 /// A flow with one constant a little more, and a little less.
-type Pair = (Flow<f64>, Flow<f64>);
+type Pair = (Arc<Flow<f64>>, Arc<Flow<f64>>);
 
 /// The distances of the nearest twins of a, b and c.
 #[derive(Clone, Copy)]
@@ -45,7 +47,7 @@ pub(crate) fn fitted<'a>(
         ]
     };
     let flow = |constants: FlowConstants| instance.flow_over(constants, horizon);
-    let flows = || -> Result<(Flow<f64>, Vec<Pair>), FlowError> {
+    let flows = || -> Result<(Arc<Flow<f64>>, Vec<Pair>), FlowError> {
         let pair = |(more, less)| Ok((flow(more)?, flow(less)?));
         Ok((flow(law)?, moved(STEP).into_iter().zip(moved(-STEP)).map(pair).collect::<Result<_, FlowError>>()?))
     };

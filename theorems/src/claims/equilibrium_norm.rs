@@ -1,5 +1,7 @@
 //! The norm of the weights follows the sharpness that the flow predicts.
 
+use std::sync::Arc;
+
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::measure::worst;
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError};
@@ -48,8 +50,10 @@ const TWINS: [(&str, Law); 7] = [
 ];
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
-    let along =
-        |flow: Result<Flow<f64>, FlowError>| -> Result<Predicted, Unknown> { Ok(Predicted::along(instance, &flow?)?) };
+    let along = |flow: Result<Arc<Flow<f64>>, FlowError>| -> Result<Predicted, Unknown> {
+        let flow = flow?;
+        Ok(Predicted::along(instance, &flow)?)
+    };
     let along_law = along(instance.flow(LAW));
     let compared = |what: &'static str, constant: f64, predicted: &Result<Predicted, Unknown>| match predicted {
         Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, predicted)),
@@ -64,7 +68,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let is_told = match (&along_law, &twin) {
             (Ok(law), Ok(twin)) => {
                 let apart = (twin.sharpness(twin.end) / law.sharpness(twin.end)).ln().abs();
-                tells(apart, APART * instance.finest_offset())
+                instance.is_read(twin.end) && tells(apart, APART * instance.finest_offset())
             }
             _ => true,
         };

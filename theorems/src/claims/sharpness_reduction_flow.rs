@@ -1,5 +1,7 @@
 //! The sharpness-reduction flow.
 
+use std::sync::Arc;
+
 use sharpflow::arithmetic::distance;
 use sharpflow::flow::{Flow, FlowConstants, FlowError};
 use sharpflow::measure::worst;
@@ -43,7 +45,7 @@ const TWINS: [(&str, FlowConstants); 8] = [
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let flow = instance.flow(LAW);
-    let order = |what: &'static str, flow: &Result<Flow<f64>, FlowError>, read: Read| match flow {
+    let order = |what: &'static str, flow: &Result<Arc<Flow<f64>>, FlowError>, read: Read| match flow {
         Ok(flow) => falls(what, (instance, record), FLOW_TOLERANCE, |run| largest_distance(run, flow, read)),
         Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
@@ -51,7 +53,9 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let twins = TWINS.iter().filter_map(|&(what, constants)| {
         let twin = instance.twin_flow(constants, instance.plan.horizon);
         let is_told = match (&flow, &twin) {
-            (Ok(law), Ok(twin)) => tells(instance.apart(law, twin), APART * instance.finest_swing()),
+            (Ok(law), Ok(twin)) => {
+                instance.is_read(twin.end()) && tells(instance.apart(law, twin), APART * instance.finest_swing())
+            }
             _ => true,
         };
         is_told.then(|| order(what, &twin, Run::point))

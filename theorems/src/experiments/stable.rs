@@ -174,11 +174,13 @@ impl StableRecord {
             // No eigenvalue of a random start need be positive.
             let scale = local.max(norm(Evaluator::<_, f64>::new(loss).evaluate(&start).1));
             let single = PRODUCTS.map(|product| steps.step(&start, product / scale));
-            // A single step may lead off the piece, too.
-            let on_piece = |step: &Result<StableStep, DenseError>| {
-                !(loss.is_piece() && matches!(step, Err(DenseError::NotFinite { .. })))
+            // A single step may lead off the piece, or through a cusp.
+            let is_seen = |step: &Result<StableStep, DenseError>| match step {
+                Ok(step) => !(step.resolution > 1.0),
+                Err(DenseError::NotFinite { .. }) => !loss.is_piece(),
+                Err(_) => true,
             };
-            let single = single.into_iter().filter(on_piece).collect::<Result<Vec<_>, _>>()?;
+            let single = single.into_iter().filter(is_seen).collect::<Result<Vec<_>, _>>()?;
             let bound = match &bounds {
                 Some(bounds) => bounds.sharpness.upper,
                 None => worst(single.iter().take(2).map(|step| step.sharpness).chain([scale])),
@@ -225,6 +227,10 @@ fn descend(
             Err(DenseError::NotFinite { .. }) if loss.is_piece() && !run.steps.is_empty() => break,
             step => step?,
         };
+        // Nor can it be followed through a cusp, where ∇²L changes within rounding of a point.
+        if step.resolution > 1.0 && !run.steps.is_empty() {
+            break;
+        }
         highest = worst([highest, step.sharpness]);
         run.steps.push(step);
         if step.effective_lr > (2.0 - margin) / highest {

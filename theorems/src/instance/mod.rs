@@ -23,6 +23,7 @@ use sharpflow::network::file::FileError;
 use sharpflow::sphere::Space;
 use thiserror::Error;
 
+use flows::Flows;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family, Tried};
 pub use obstacle::Obstacle;
@@ -230,6 +231,7 @@ pub struct Instance {
     pub geometry: Geometry<f64>,
     /// Evenly spaced over the horizon, ends included.
     pub path: Vec<Place>,
+    known: Flows,
     /// Whether its runs were asked to show the 4 of K = 4 + ‖G‖².
     pub shows_four: bool,
     /// Why nothing is run; `None` if the plan is run.
@@ -326,9 +328,18 @@ impl Instance {
             None => plan(&loss, rank, &start, limits, &mut notes),
         };
         match planned {
-            Ok((path, plan)) => {
-                Ok(Self { name, loss, rank, start, geometry, path, shows_four, without_runs: None, plan })
-            }
+            Ok((path, plan)) => Ok(Self {
+                name,
+                loss,
+                rank,
+                start,
+                geometry,
+                path,
+                known: Flows::default(),
+                shows_four,
+                without_runs: None,
+                plan,
+            }),
             Err(why) => {
                 let path = vec![place(&loss, rank, &start)?];
                 let angle = loss.regression().map(|regression| regression.angle);
@@ -343,7 +354,18 @@ impl Instance {
                     intrinsic_lrs,
                 };
                 let without_runs = Some(why.to_string());
-                let instance = Self { name, loss, rank, start, geometry, path, shows_four, without_runs, plan };
+                let instance = Self {
+                    name,
+                    loss,
+                    rank,
+                    start,
+                    geometry,
+                    path,
+                    known: Flows::default(),
+                    shows_four,
+                    without_runs,
+                    plan,
+                };
                 Err(Refusal { why, grounded: Some(Box::new(instance)) })
             }
         }
