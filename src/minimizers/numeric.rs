@@ -1,5 +1,5 @@
-use super::precise::{MOST_WEIGHTS, PreciseLoss, resolve, rounded_hessian};
-use super::rank::{has_rank, rank_on_manifold, spectral_rank};
+use super::precise::{MOST_WEIGHTS, PreciseLoss, QUICKLY_RESOLVED, resolve, rounded_hessian};
+use super::rank::{at_noise, has_rank, rank_on_manifold, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
 use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, norm, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen, thin_svd};
@@ -91,6 +91,10 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
             _ if by_residuals => rank_on_manifold(spectrum, noise::<T>(point.len()))?,
             None => rank_of(eigen)?,
             Some(precise) => match rank_on_manifold(spectrum, noise::<T>(point.len())) {
+                // What was dropped is not at the noise of the Hessian: only the point's own error may explain it. In double-double the point is known.
+                Ok(rank) if point.len() <= QUICKLY_RESOLVED && !at_noise(spectrum, noise::<T>(point.len()), rank) => {
+                    resolve(&*precise, point, &self.space)?.rank
+                }
                 Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }) => {
                     resolve(&*precise, point, &self.space)?.rank
                 }

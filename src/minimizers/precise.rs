@@ -11,6 +11,8 @@ use crate::sphere::Space;
 
 /// The most weights for which a Hessian is decomposed in double-double: seconds.
 pub(super) const MOST_WEIGHTS: usize = 160;
+/// The most weights for which that takes a moment.
+pub(super) const QUICKLY_RESOLVED: usize = 64;
 /// Newton steps in double-double from a point that doubles call stationary.
 const STEPS: usize = 12;
 

@@ -43,6 +43,12 @@ pub(super) fn rank_on_manifold<T: Real>(values: &[T], noise: f64) -> Result<usiz
     }
 }
 
+/// Whether the eigenvalues behind the first `rank` are at the noise of what was computed, without any error of the point.
+pub(super) fn at_noise<T: Real>(values: &[T], noise: f64, rank: usize) -> bool {
+    let floor = CLEAR * noise * values.first().map_or(0.0, |v| v.to_f64());
+    values.get(rank).is_none_or(|value| value.to_f64().abs() <= floor)
+}
+
 /// Whether descending eigenvalues are those of a Hessian whose rank is known: `rank` of them are above the floor, and
 /// none of the others stands clearly above it and near them. As [`rank_on_manifold`] has it, a vanishing one may be moved by noise·λ₁²/λ_r.
 pub(super) fn has_rank<T: Real>(values: &[T], noise: f64, rank: usize) -> Result<(), MinimizersError> {

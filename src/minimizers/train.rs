@@ -10,7 +10,9 @@ const PRODUCTS: usize = 20;
 /// 2/η̃ in units of the largest curvature at the start: the sharpest minimum at which gradient descent can stay.
 const SHARPEST: f64 = 4.0;
 /// Steps of Gauss and Newton's method. Near its end each squares the error.
-const GAUSS_NEWTON_STEPS: usize = 60;
+const GAUSS_NEWTON_STEPS: usize = 200;
+/// The largest damping: steps as short as gradient descent's, and shorter.
+const MOST_DAMPED: f64 = 1e6;
 
 /// A point near a minimum of a loss, by `steps` of gradient descent from `start`, whose step is constant on the sphere.
 ///
@@ -86,7 +88,7 @@ fn gauss_newton<T: Float, L: Loss<T>>(
                 (point, value, damping) = (next, found, 0.1 * damping);
                 break;
             }
-            if norm(&residuals).to_f64() <= noise::<T>(point.len()) * largest || damping > 1.0 {
+            if norm(&residuals).to_f64() <= noise::<T>(point.len()) * largest || damping > MOST_DAMPED {
                 return Ok(point);
             }
             damping *= 10.0;

@@ -139,8 +139,7 @@ impl Network {
         Homogeneity { degrees, answer }
     }
 
-    /// Every node at which the rules fail, and not the first alone. Behind each of them the inference goes on as if it had been mended: with
-    /// the degree that [`Reason::mended`] says.
+    /// Every node at which the rules fail, and not the first alone. Behind each of them the inference goes on as if it had been mended.
     pub fn obstacles(&self, group: &[&str]) -> Vec<Breach> {
         let (mut breaches, mut degrees) = (Vec::new(), Vec::<Degree>::new());
         for (index, node) in self.nodes().iter().enumerate() {
