@@ -68,10 +68,6 @@ fn render(inspection: &Inspection, suggest: bool) -> String {
             fields.iter().for_each(|field| text.push_str(&exact(field)));
             let with = inspection.replaced.iter().map(|what| format!(" and {what}")).collect::<String>();
             let _ = writeln!(text, "  (with random data{with}; the bounds assume that no root is taken of a square)");
-            if matches!(inspection.invariance, Invariance::Refuted { .. }) && fields.iter().all(|f| f.failed.is_empty())
-            {
-                text.push_str("  They decide nothing against the numbers above.\n");
-            }
         }
         Err(reason) => text.push_str(&format!("  not tried: {reason}\n")),
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::folder::{Folder, assert_refused, text};
 use serde_json::Value;
 use sharpflow::data::Dataset;
+use sharpflow_theorems::instance::Obstacle;
 use sharpflow_theorems::registry::REGISTRY;
 
 /// The combining mark of η̃, which takes no column.
@@ -20,6 +21,12 @@ fn list_and_explain_name_every_claim() {
         let id = line.split_whitespace().next().unwrap();
         let explained = folder.run(&["explain", id]);
         assert!(explained.status.success() && text(&explained.stdout).contains("Derivation: proofs-notes/"));
+    }
+    // So are the kinds of reasons for which draws are left out.
+    for obstacle in Obstacle::ALL {
+        let explained = folder.run(&["explain", obstacle.name()]);
+        assert!(explained.status.success() && text(&explained.stdout).contains("What would help: "));
+        assert_eq!(serde_json::to_value(obstacle).unwrap(), obstacle.name());
     }
     assert_refused(&folder.run(&["explain", "nothing"]), &["no claim \"nothing\"", "sharpness_reduction_flow"]);
     assert_refused(&folder.run(&["verify", "nothing"]), &["no claim \"nothing\""]);
@@ -36,6 +43,9 @@ fn wrong_usage_is_refused() {
         &["verify", "--threads", "none"],
         &["verify", "--threads", "0"],
         &["verify", "--threads", "99999"],
+        &["verify", "--max-steps", "100000"],
+        &["verify", "--network", "circle", "--max-steps", "5"],
+        &["verify", "--group", "w"],
         &["frobnicate"],
     ] {
         let output = folder.run(arguments);

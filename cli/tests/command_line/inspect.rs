@@ -41,7 +41,11 @@ fn inspect_reads_built_in_and_own_networks() {
     let said = text(&broken.stdout);
     assert_eq!(broken.status.code(), Some(1), "{said}");
     assert!(said.contains("At `prediction`: ε = 1e-5 does not scale") && said.contains("hidden by itself: proved"));
-    assert!(said.contains("does not hold: ⟨∇L(w), w⟩ = 0"), "{said}");
+    // A refuted network is tried in no field, but what is wrong with it is said, and what would mend it.
+    assert!(said.contains("not tried: the loss is not scale-invariant"), "{said}");
+    assert!(said.contains("scale-invariant but for ε") && said.contains("--suggest"), "{said}");
+    let suggested = text(&folder.run(&["inspect", "broken.toml", "--suggest"]).stdout);
+    assert!(suggested.contains("What would mend it: set epsilon = 0."), "{suggested}");
     assert_eq!(folder.run(&["inspect", "broken.toml", "--group", "hidden"]).status.code(), Some(0));
     // The guide's listing is the file.
     let listed = include_str!("../../../docs/architectures.md");
