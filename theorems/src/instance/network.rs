@@ -90,6 +90,15 @@ fn check(network: &Network, seed: u64) -> Result<Vec<f64>, Rejected> {
     Ok(point_of(network, seed)??)
 }
 
+/// The point of Γ to which the flow leads from another within τ, where it can be followed so far.
+fn end_of_flow(minimizers: &mut impl Minimizers<f64>, from: &[f64], tau: f64) -> Option<Vec<f64>> {
+    let flow = integrate(minimizers, FlowConstants::SHARPNESS_REDUCTION, from, tau, SETTLING_TOLERANCE).ok()?;
+    let (mut end, mut point) = (from.to_vec(), from.to_vec());
+    flow.at(tau, &mut end);
+    minimizers.nearest(&end, &mut point).ok()?;
+    Some(point)
+}
+
 /// Points of the flow from a point of Γ, with their τ, as far as the flow can be followed.
 fn stages(trained: &Trained, reached: Vec<f64>) -> Result<Vec<(f64, Vec<f64>)>, Rejected> {
     let precise = Arc::new(NetworkLoss::<Quad>::new(&trained.network)?);
@@ -100,14 +109,7 @@ fn stages(trained: &Trained, reached: Vec<f64>) -> Result<Vec<(f64, Vec<f64>)>, 
     }
     for tau in STAGES {
         let (before, from) = &stages[stages.len() - 1];
-        let lasts = tau - before;
-        let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, from, lasts, SETTLING_TOLERANCE);
-        let Ok(flow) = flow else { break };
-        let (mut end, mut point) = (from.clone(), from.clone());
-        flow.at(lasts, &mut end);
-        if minimizers.nearest(&end, &mut point).is_err() {
-            break;
-        }
+        let Some(point) = end_of_flow(&mut minimizers, from, tau - before) else { break };
         stages.push((tau, point));
     }
     Ok(stages)
@@ -128,11 +130,7 @@ fn settle(
     }
     let (mut tau, least) = (tau, 0.1 * tau);
     while tau > least {
-        let flow = integrate(&mut minimizers, FlowConstants::SHARPNESS_REDUCTION, &reached, tau, SETTLING_TOLERANCE);
-        if let Ok(flow) = flow {
-            let (mut end, mut point) = (reached.clone(), reached.clone());
-            flow.at(tau, &mut end);
-            minimizers.nearest(&end, &mut point)?;
+        if let Some(point) = end_of_flow(&mut minimizers, &reached, tau) {
             return Ok(point);
         }
         tau *= 0.5;
@@ -180,19 +178,16 @@ impl Instance {
                 }
             }
         }
-        match (grounded, tried.pop()) {
-            (Some(instance), Some(last)) => {
-                tried.push(last);
-                Ok((*instance, tried))
-            }
-            (_, last) => Err(last.map_or(Rejected::SinglePoint, |(_, why)| why)),
+        match grounded {
+            Some(instance) => Ok((*instance, tried)),
+            None => Err(tried.pop().map_or(Rejected::SinglePoint, |(_, why)| why)),
         }
     }
 
     /// Trains a network from random weights to Γ, and admits it there.
     ///
     /// # Errors
-    /// A loss that is not proved scale-invariant or not smooth; no minimum reached; see [`Instance::new`].
+    /// A loss that is not proved scale-invariant; no minimum reached; see [`Instance::new`].
     fn trained(name: String, network: Network, settling: f64, seed: u64) -> Result<Self, Refusal> {
         check(&network, seed)?;
         Self::at_minimum(name, network, Space::Sphere, settling, seed)
