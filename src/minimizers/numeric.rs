@@ -194,14 +194,19 @@ impl<L: Loss<T>, T: Float> Minimizers<T> for NumericMinimizers<L, T> {
     fn geometry(&mut self, point: &[T], geometry: &mut Geometry<T>) -> Result<(), MinimizersError> {
         let (rank, space) = (self.rank, self.space.clone());
         let (derivatives, Frame { hessian, eigen, .. }) = self.frame_of_rank(point)?;
-        if let Some(hessian) = hessian {
-            top(hessian.as_ref(), eigen)?;
-        }
         let mut vector = eigen.vector(0);
+        geometry.sharpness = match hessian {
+            Some(hessian) => top(hessian.as_ref(), eigen)?.value,
+            // The residuals vanish at the point up to rounding, and ∇²L differs from JᵀJ by as much: its own quotient at v₁ has an error of second order.
+            None => {
+                let mut image = vector.clone();
+                derivatives.hessian_vector(point, &vector, &mut image);
+                dot(&vector, &image)
+            }
+        };
         if dot(&vector, &geometry.direction).to_f64() < 0.0 {
             scale(&mut vector, T::from_f64(-1.0));
         }
-        geometry.sharpness = eigen.values[0];
         geometry.next_sharpness = eigen.values.get(1).copied().unwrap_or(T::from_f64(0.0));
         geometry.direction.copy_from_slice(&vector);
         geometry.check_simple()?;
