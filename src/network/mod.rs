@@ -192,8 +192,8 @@ impl Network {
         self.nodes.iter().any(|node| matches!(node.op, Op::Piece(_)))
     }
 
-    /// How far a kink is from `w`, of length D, in each weight's direction `v`: the least |s| at which, to first order, an operation of
-    /// the [piece](Network::piece_at) at w + sv reaches a kink; infinite where there is none.
+    /// How far a kink is from `w` along `v`, both of length D: the least |s| at which w + sv, to first order, leaves this
+    /// [piece](Network::piece_at); infinite where the network is no piece, or does not leave it that way.
     ///
     /// # Errors
     /// See [`Network::piece_at`].

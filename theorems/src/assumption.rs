@@ -99,7 +99,9 @@ impl Assumption {
             Kernel => "X has a kernel, so that Γ is no single point",
             MomentumInPhase => "the momentum starts in phase, m₀ = -λ₁h v₁/(‖w‖(1+μ))",
             BoundedSharpness => "L is smooth on all of S and its ρ is enclosed there, or ρ is measured along the path",
-            EqualRanks => "∇²L has the same rank at all points of Γ that are drawn",
+            EqualRanks => {
+                "∇²L has the same rank at all points of Γ that are drawn, but where a loss has kinks: there each point has its own"
+            }
             Fitted => "the training loss is fitted at both ends of every run",
         }
     }
