@@ -156,11 +156,12 @@ impl Instance {
         seed: u64,
         most_steps: Option<u64>,
     ) -> Result<(Self, Tried), Rejected> {
+        // Descents of the stable regime take dense curvature, whatever Γ takes.
+        memory::check(network.dimension())?;
         let weights = check(network, seed)?;
         let loss = NetworkLoss::<f64>::new(network)?;
         let mut reached = train(&loss, &weights, &Space::Sphere, TRAINING)?;
         if !interpolates(&loss, &reached)? {
-            memory::check(network.dimension())?;
             let precise = NetworkLoss::<Quad>::new(network)?;
             reached = descend(&loss, Some(&precise), &reached, Space::Sphere, NEWTON)?;
         }
