@@ -8,7 +8,7 @@ use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, norm, scale};
 use crate::dense::{Eigen, symmetric_eigen};
 use crate::loss::Loss;
 
-/// The most weights for which a Newton step is taken, with its matrices of D×D.
+/// The most weights for which a Newton step, with its matrices of D×D, is taken where Γ is known without them.
 const MOST_DENSE: usize = 300;
 
 /// A Newton step's length, the length that rounding alone can give it, and the least eigenvalue of I + C along Γ.
@@ -104,7 +104,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         const ITERATIONS: usize = 40;
         // Steps this short converge quadratically.
         const QUADRATIC: f64 = 1e-2;
-        if theta.len() > MOST_DENSE {
+        if self.by_residuals && theta.len() > MOST_DENSE {
             return Err(MinimizersError::TooLarge { weights: theta.len(), most: MOST_DENSE });
         }
         let mut unit = theta.to_vec();

@@ -20,7 +20,7 @@ pub struct NumericMinimizers<L, T: Float> {
     pub(super) space: Space,
     pub(super) frame: Option<Frame<T>>,
     /// Whether Γ is where the residuals vanish.
-    by_residuals: bool,
+    pub(super) by_residuals: bool,
     /// The loss in double-double, for what doubles leave open.
     precise: Option<Arc<dyn PreciseLoss>>,
 }

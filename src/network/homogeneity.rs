@@ -140,7 +140,7 @@ impl Network {
     }
 
     /// Every node at which the rules fail, and not the first alone. Behind each of them the inference goes on as if it had been mended.
-    pub fn obstacles(&self, group: &[&str]) -> Vec<Breach> {
+    pub fn breaches(&self, group: &[&str]) -> Vec<Breach> {
         let (mut breaches, mut degrees) = (Vec::new(), Vec::<Degree>::new());
         for (index, node) in self.nodes().iter().enumerate() {
             let inputs: Vec<&Degree> = node.inputs.iter().map(|input| &degrees[input.index()]).collect();

@@ -36,7 +36,7 @@ fn record() -> StableRecord {
             largest_loss: maximum(3.0, 3.5),
             least_loss: maximum(-0.5, -0.25),
         }),
-        runs: vec![StableRun { intrinsic_lr: 0.1, steps, stayed: false }],
+        runs: vec![StableRun { intrinsic_lr: 0.1, steps, stayed: false, cut: false }],
         steps: vec![],
     }
 }

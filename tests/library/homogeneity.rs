@@ -316,13 +316,13 @@ fn degrees_add_subtract_and_halve() {
 
 /// Data that are added to a layer are a term like others and no targets; all nodes that break the rules are named, each with what mends it.
 #[test]
-fn every_obstacle_is_named_at_its_node() {
+fn every_breach_is_named_at_its_node() {
     let read = |text: &str| Network::from_toml(text, &[]).unwrap();
     let residual = read(
         "[weights]\nw = [4, 4]\n[constants]\nx = { shape = [5, 4], normal = 1 }\ny = { shape = [5, 4], normal = 2 }\n[nodes]\nd = { op = \"linear\", of = [\"x\", \"w\"] }\nr = { op = \"add\", of = [\"x\", \"d\"] }\nn = { op = \"layer_norm\", of = \"r\" }\nloss = { op = \"mean_squared_error\", of = [\"n\", \"y\"] }\n",
     );
     let named = |network: &Network| -> Vec<(String, Reason)> {
-        let breaches = network.obstacles(&[]);
+        let breaches = network.breaches(&[]);
         breaches.iter().map(|breach| (network.node(breach.node).name.clone(), breach.reason)).collect()
     };
     assert_eq!(named(&residual), [("r".into(), Reason::MixedDegrees { left: 0.0, right: 1.0 })]);

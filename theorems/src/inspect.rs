@@ -58,7 +58,7 @@ pub struct Inspection {
     /// Each group by itself.
     pub groups: Vec<(String, Invariance)>,
     /// Every node at which the rules prove nothing, and what would mend it.
-    pub obstacles: Vec<Obstacle>,
+    pub breaches: Vec<BreachReading>,
     pub non_smooth: Vec<String>,
     /// What exact arithmetic tries in place of the network itself: other sizes, other functions.
     pub replaced: Vec<&'static str>,
@@ -86,7 +86,7 @@ pub struct NodeReading {
 
 /// A node at which the rules prove nothing.
 #[derive(Clone, Debug, Serialize)]
-pub struct Obstacle {
+pub struct BreachReading {
     pub node: String,
     pub reason: String,
     pub mend: &'static str,
@@ -210,7 +210,7 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
         nodes,
         invariance: invariance(network, &homogeneity),
         groups: by_group.iter().map(|(name, h)| ((*name).into(), invariance(network, h))).collect(),
-        obstacles: network.obstacles(&names).iter().map(|breach| obstacle(network, breach)).collect(),
+        breaches: network.breaches(&names).iter().map(|breach| breach_reading(network, breach)).collect(),
         non_smooth: network.non_smooth().map(|node| node.name.clone()).collect(),
         exact: match (group.is_empty(), &homogeneity.answer) {
             (false, _) => Err("they are of all weights together, not of a group".into()),
@@ -233,8 +233,8 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
     })
 }
 
-fn obstacle(network: &Network, breach: &Breach) -> Obstacle {
-    Obstacle {
+fn breach_reading(network: &Network, breach: &Breach) -> BreachReading {
+    BreachReading {
         node: network.node(breach.node).name.clone(),
         reason: breach.reason.to_string(),
         mend: breach.reason.mend(),

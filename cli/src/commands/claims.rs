@@ -1,6 +1,6 @@
 //! `list` and `explain`.
 
-use sharpflow_theorems::instance::Obstacle;
+use sharpflow_theorems::instance::{Obstacle, Words};
 use sharpflow_theorems::registry::REGISTRY;
 use sharpflow_theorems::theorem::Theorem;
 
@@ -15,10 +15,11 @@ pub fn list() -> Result<u8, CliError> {
 
 /// States a claim in full, or what a reason for leaving out draws means.
 pub fn explain(id: &str) -> Result<u8, CliError> {
-    if let Some(obstacle) = Obstacle::ALL.into_iter().find(|obstacle| obstacle.name() == id) {
-        let (means, helps) = (obstacle.means(), obstacle.helps());
-        return print(&format!("{id}: draws are left out before they run\n\n{means}\n\nWhat would help: {helps}\n"))
-            .map(|()| 0);
+    if let Some(Words { means, helps, .. }) =
+        Obstacle::ALL.map(Obstacle::words).into_iter().find(|words| words.name == id)
+    {
+        let text = format!("{id}: draws are left out before they run\n\n{means}\n\nWhat would help: {helps}\n");
+        return print(&text).map(|()| 0);
     }
     let claim = claim_of(id)?;
     let hypotheses: String = claim.hypotheses.iter().map(|h| format!("  - {h}\n")).collect();

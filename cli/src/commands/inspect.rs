@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use sharpflow_theorems::inspect::{
-    Exact, ExactLaws, Inspection, Invariance, MinimumReading, Obstacle, PointReading, Question, Sharpness, SizeReading,
-    inspect,
+    BreachReading, Exact, ExactLaws, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness,
+    SizeReading, inspect,
 };
 
 use crate::arguments::InspectArguments;
@@ -54,7 +54,7 @@ fn render(inspection: &Inspection, suggest: bool) -> String {
     for (name, invariance) in &inspection.groups {
         let _ = writeln!(text, "  {name} by itself: {}", answer(invariance));
     }
-    text.push_str(&obstacles(inspection, suggest));
+    text.push_str(&breaches(inspection, suggest));
     if !inspection.non_smooth.is_empty() {
         let _ = writeln!(
             text,
@@ -112,13 +112,13 @@ fn answer(invariance: &Invariance) -> String {
 }
 
 /// All nodes at which the rules prove nothing, and not the first alone.
-fn obstacles(inspection: &Inspection, suggest: bool) -> String {
+fn breaches(inspection: &Inspection, suggest: bool) -> String {
     let mut text = String::new();
-    let all = &inspection.obstacles;
+    let all = &inspection.breaches;
     if all.is_empty() {
         return text;
     }
-    let only_epsilon = all.iter().all(|obstacle| obstacle.is_epsilon);
+    let only_epsilon = all.iter().all(|one| one.is_epsilon);
     if only_epsilon && let Ok(point) = &inspection.point {
         let radial = shown(point.radial);
         let _ = writeln!(
@@ -127,7 +127,7 @@ fn obstacles(inspection: &Inspection, suggest: bool) -> String {
         );
     }
     let _ = writeln!(text, "  Nodes at which the rules prove nothing:");
-    for Obstacle { node, reason, mend, .. } in all {
+    for BreachReading { node, reason, mend, .. } in all {
         let _ = writeln!(text, "    `{node}`: {reason}");
         if suggest {
             let _ = writeln!(text, "      What would mend it: {mend}.");

@@ -24,9 +24,9 @@ fn list_and_explain_name_every_claim() {
     }
     // So are the kinds of reasons for which draws are left out.
     for obstacle in Obstacle::ALL {
-        let explained = folder.run(&["explain", obstacle.name()]);
+        let explained = folder.run(&["explain", obstacle.words().name]);
         assert!(explained.status.success() && text(&explained.stdout).contains("What would help: "));
-        assert_eq!(serde_json::to_value(obstacle).unwrap(), obstacle.name());
+        assert_eq!(serde_json::to_value(obstacle).unwrap(), obstacle.words().name);
     }
     assert_refused(&folder.run(&["explain", "nothing"]), &["no claim \"nothing\"", "sharpness_reduction_flow"]);
     assert_refused(&folder.run(&["verify", "nothing"]), &["no claim \"nothing\""]);

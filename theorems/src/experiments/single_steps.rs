@@ -25,6 +25,13 @@ pub struct StableStep {
     pub radial: f64,
 }
 
+impl StableStep {
+    /// Whether ρ is known on its segment: ∇²L changes little between the points at which it was measured.
+    pub fn is_resolved(&self) -> bool {
+        self.resolution <= 1.0
+    }
+}
+
 /// Takes steps of projected gradient descent and looks at what they step over.
 pub(super) struct SingleSteps<'a> {
     loss: &'a InstanceLoss,

@@ -26,7 +26,7 @@ use thiserror::Error;
 use flows::Flows;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
 pub use network::{FAMILIES, Family, Tried};
-pub use obstacle::Obstacle;
+pub use obstacle::{Obstacle, Words};
 pub use regression::{Prepared, digits, random};
 pub use smooth::smooth_losses;
 pub use unfit::{Unfit, point_of};
@@ -119,6 +119,10 @@ pub enum Rejected {
         "dense curvature of {weights} weights takes {needed:.0} GiB, and {available:.1} are free: at most {most} weights fit"
     )]
     Memory { weights: usize, needed: f64, available: f64, most: usize },
+    #[error(
+        "the loss does not vanish where training ends, and then Γ takes dense matrices: {weights} weights are more than {most}"
+    )]
+    Dense { weights: usize, most: usize },
     #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]
     SinglePoint,
     #[error("the flow cannot be followed to τ = {LEAST_HORIZON}: {0}")]

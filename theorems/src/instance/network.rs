@@ -25,6 +25,8 @@ const TRAINING: usize = 5000;
 const NEWTON: usize = 200;
 /// τ of the flow from the minimum that a user's network is trained to, at which its runs may start.
 const STAGES: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 3.0, 4.0];
+/// The most weights of a network whose loss does not vanish: every point of Γ then takes the eigenpairs of a dense Hessian.
+const MOST_DENSE: usize = 300;
 /// Multiplications and additions that a run of a user's network may take, and the steps that it may take however short they are.
 const MOST_WORK: f64 = 4e9;
 const LONGEST: f64 = 5e6;
@@ -162,6 +164,10 @@ impl Instance {
         let loss = NetworkLoss::<f64>::new(network)?;
         let mut reached = train(&loss, &weights, &Space::Sphere, TRAINING)?;
         if !interpolates(&loss, &reached)? {
+            let weights = network.dimension();
+            if weights > MOST_DENSE {
+                return Err(Rejected::Dense { weights, most: MOST_DENSE });
+            }
             let precise = NetworkLoss::<Quad>::new(network)?;
             reached = descend(&loss, Some(&precise), &reached, Space::Sphere, NEWTON)?;
         }

@@ -28,6 +28,16 @@ pub enum Obstacle {
     Input,
 }
 
+/// What is said of an obstacle.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// Its name, as evidence and `explain` have it.
+    pub name: &'static str,
+    pub means: &'static str,
+    /// What would help.
+    pub helps: &'static str,
+}
+
 use Obstacle::*;
 
 impl Obstacle {
@@ -50,94 +60,91 @@ impl Obstacle {
         Input,
     ];
 
-    /// Its name, as evidence and `explain` have it.
-    pub fn name(self) -> &'static str {
+    /// What is said of it.
+    pub fn words(self) -> Words {
         match self {
-            NotScaleInvariant => "not-scale-invariant",
-            NoNumber => "no-number",
-            LocallyConstant => "locally-constant",
-            NoMinimum => "no-minimum",
-            Rank => "rank",
-            SinglePoint => "single-point",
-            NotSimple => "not-simple",
-            Flow => "flow",
-            Gap => "gap",
-            Growth => "growth",
-            Stiffness => "stiffness",
-            Quartic => "quartic",
-            Kink => "kink",
-            Size => "size",
-            Input => "input",
-        }
-    }
-
-    /// What it means.
-    pub fn means(self) -> &'static str {
-        match self {
-            NotScaleInvariant => {
-                "The loss is not proved to be scale-invariant in its weights, and the theory is about losses that are."
-            }
-            NoNumber => {
-                "The loss, or its gradient, is not a number at the random points that were tried: a normalization divides by 0 there."
-            }
-            LocallyConstant => {
-                "The loss does not change with the weights near the random points that were tried, so that nothing can be tested."
-            }
-            NoMinimum => "Gradient descent and Newton's method did not end at a minimum on the sphere.",
-            Rank => {
-                "The rank of ∇²L at the minimum is not known beyond rounding, or it changes along Γ: the theory asks for a constant rank."
-            }
-            SinglePoint => {
-                "The minimum is a single point of the sphere: Γ has dimension 0 there, and the flow stands still."
-            }
-            NotSimple => {
-                "λ₁ = λ₂ up to rounding. Several eigenvalues are at the edge of stability, and the flow of one of them is not defined."
-            }
-            Flow => {
-                "The predicted flow cannot be followed as far as runs would go. The message has the cause: a crossing of eigenvalues, mostly."
-            }
-            Gap => "λ₂ is so near λ₁ that it joins in at the edge of stability while η̃λ₁ swings.",
-            Growth => "The energy of the oscillation is predicted to grow beyond small swings before the runs end.",
-            Stiffness => {
-                "‖G‖² makes up so much of K = 4 + ‖G‖² that no run can show the 4. It is asked of the built-in instances only."
-            }
-            Quartic => {
-                "The curvature of the loss along v₁, q, is so large that the theory's range begins at an ηλ whose runs are too long."
-            }
-            Kink => {
-                "A kink of the loss is so near along v₁ that runs which do not cross it need an ηλ whose runs are too long."
-            }
-            Size => "There are too many weights for dense matrices, and the loss has no residuals that vanish.",
-            Input => "The input cannot be read as an instance.",
-        }
-    }
-
-    /// What would help.
-    pub fn helps(self) -> &'static str {
-        match self {
-            NotScaleInvariant => {
-                "`sharpflow inspect` names the node. Normalize after it, set ε to 0, or leave out the weights that are not normalized."
-            }
-            NoNumber => "Another seed, or a wider layer before the normalization.",
-            LocallyConstant => "A normalization over more numbers: over two numbers it gives ±1 whatever they are.",
-            NoMinimum => {
-                "Another seed. A loss whose infimum is not reached, as the cross-entropy of targets 0 and 1, needs smoothed targets."
-            }
-            Rank => "Another seed, or data of more even scales.",
-            SinglePoint => "More weights than residuals.",
-            NotSimple | Flow | Gap => "Another seed, which leads to another minimum.",
-            Growth => "Another seed.",
-            Stiffness => "Another seed. The 4 is proved exactly by the claim exact_map, without any run.",
-            Quartic | Kink => "Longer runs (`--max-steps`), or another seed.",
-            Size => "A mean squared error that can vanish: more weights than residuals.",
-            Input => "The message says what is wrong.",
+            NotScaleInvariant => Words {
+                name: "not-scale-invariant",
+                means: "The loss is not proved to be scale-invariant in its weights, and the theory is about losses that are.",
+                helps: "`sharpflow inspect` names the node. Normalize after it, set ε to 0, or leave out the weights that are not normalized.",
+            },
+            NoNumber => Words {
+                name: "no-number",
+                means: "The loss, or its gradient, is not a number at the random points that were tried: a normalization divides by 0 there.",
+                helps: "Another seed, or a wider layer before the normalization.",
+            },
+            LocallyConstant => Words {
+                name: "locally-constant",
+                means: "The loss does not change with the weights near the random points that were tried, so that nothing can be tested.",
+                helps: "A normalization over more numbers: over two numbers it gives ±1 whatever they are.",
+            },
+            NoMinimum => Words {
+                name: "no-minimum",
+                means: "Gradient descent and Newton's method did not end at a minimum on the sphere.",
+                helps: "Another seed. A loss whose infimum is not reached, as the cross-entropy of targets 0 and 1, needs smoothed targets.",
+            },
+            Rank => Words {
+                name: "rank",
+                means: "The rank of ∇²L at the minimum is not known beyond rounding, or it changes along Γ: the theory asks for a constant rank.",
+                helps: "Another seed, or data of more even scales.",
+            },
+            SinglePoint => Words {
+                name: "single-point",
+                means: "The minimum is a single point of the sphere: Γ has dimension 0 there, and the flow stands still.",
+                helps: "More weights than residuals.",
+            },
+            NotSimple => Words {
+                name: "not-simple",
+                means: "λ₁ = λ₂ up to rounding. Several eigenvalues are at the edge of stability, and the flow of one of them is not defined.",
+                helps: "Another seed, which leads to another minimum.",
+            },
+            Flow => Words {
+                name: "flow",
+                means: "The predicted flow cannot be followed as far as runs would go. The message has the cause: a crossing of eigenvalues, mostly.",
+                helps: "Another seed, which leads to another minimum.",
+            },
+            Gap => Words {
+                name: "gap",
+                means: "λ₂ is so near λ₁ that it joins in at the edge of stability while η̃λ₁ swings.",
+                helps: "Another seed, which leads to another minimum.",
+            },
+            Growth => Words {
+                name: "growth",
+                means: "The energy of the oscillation is predicted to grow beyond small swings before the runs end.",
+                helps: "Another seed.",
+            },
+            Stiffness => Words {
+                name: "stiffness",
+                means: "‖G‖² makes up so much of K = 4 + ‖G‖² that no run can show the 4. It is asked of the built-in instances only.",
+                helps: "Another seed. The 4 is proved exactly by the claim exact_map, without any run.",
+            },
+            Quartic => Words {
+                name: "quartic",
+                means: "The curvature of the loss along v₁, q, is so large that the theory's range begins at an ηλ whose runs are too long.",
+                helps: "Longer runs (`--max-steps`), or another seed.",
+            },
+            Kink => Words {
+                name: "kink",
+                means: "A kink of the loss is so near along v₁ that runs which do not cross it need an ηλ whose runs are too long.",
+                helps: "Longer runs (`--max-steps`), or another seed.",
+            },
+            Size => Words {
+                name: "size",
+                means: "There are too many weights for dense matrices, and the loss has no residuals that vanish.",
+                helps: "A mean squared error that can vanish: more weights than residuals.",
+            },
+            Input => Words {
+                name: "input",
+                means: "The input cannot be read as an instance.",
+                helps: "The message says what is wrong.",
+            },
         }
     }
 }
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(self.words().name)
     }
 }
 
@@ -150,7 +157,7 @@ impl Rejected {
             Self::NotScaleInvariant { .. } => NotScaleInvariant,
             Self::Unfit(Unfit::NoNumber { .. }) => NoNumber,
             Self::Unfit(Unfit::LocallyConstant { .. }) => LocallyConstant,
-            Self::Memory { .. } => Size,
+            Self::Memory { .. } | Self::Dense { .. } => Size,
             Self::SinglePoint => SinglePoint,
             Self::Flow(_) => Flow,
             Self::Gap { .. } => Gap,
