@@ -13,6 +13,7 @@ pub mod file;
 pub mod homogeneity;
 pub mod ops;
 mod program;
+mod reason;
 mod shape;
 pub mod text;
 mod witness;

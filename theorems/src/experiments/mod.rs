@@ -14,6 +14,7 @@ mod random_steps;
 mod short_run;
 mod single_steps;
 mod stable;
+mod stable_run;
 mod starts;
 mod swings;
 
@@ -29,7 +30,8 @@ pub use portrait::Portrait;
 pub use random_steps::{Draw, RandomSteps, Recursion, Remainder, draws};
 pub use short_run::ShortRun;
 pub use single_steps::StableStep;
-pub use stable::{Exit, MARGINS, Scope, SmoothLosses, StableDescents, StableError, StableRecord, StableRun};
+pub use stable::{MARGINS, Scope, SmoothLosses, StableDescents, StableError, StableRecord};
+pub use stable_run::{Exit, StableRun};
 pub use starts::{Descents, Starts};
 pub use swings::{DEEP, ENERGIES, READINGS as SWING_READINGS, SwingRecord, Swings};
 
