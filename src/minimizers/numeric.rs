@@ -91,9 +91,10 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
             _ if by_residuals => rank_on_manifold(spectrum, noise::<T>(point.len()))?,
             None => rank_of(eigen)?,
             Some(precise) => match rank_on_manifold(spectrum, noise::<T>(point.len())) {
-                // What was dropped is not at the noise of the Hessian: only the point's own error may explain it. In double-double the point is known.
+                // What was dropped is not at the noise of the Hessian: only the point's own error may explain it. Double-double knows the
+                // point better, where Newton's method finds it.
                 Ok(rank) if point.len() <= QUICKLY_RESOLVED && !at_noise(spectrum, noise::<T>(point.len()), rank) => {
-                    resolve(&*precise, point, &self.space)?.rank
+                    resolve(&*precise, point, &self.space).map_or(rank, |resolved| resolved.rank)
                 }
                 Err(MinimizersError::AmbiguousRank { .. } | MinimizersError::NotAMinimum { .. }) => {
                     resolve(&*precise, point, &self.space)?.rank

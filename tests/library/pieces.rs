@@ -2,7 +2,9 @@
 
 use crate::common::normal_vector;
 use sharpflow::arithmetic::{add_scaled, distance, dot, norm, scale};
+use sharpflow::descent::{Descent, GradientDescent};
 use sharpflow::loss::{Derivatives, Loss};
+use sharpflow::measure::Tracker;
 use sharpflow::minimizers::{
     EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers, descend, interpolates, train,
 };
@@ -67,6 +69,31 @@ fn a_piece_is_the_network_up_to_the_next_kink() {
         assert!(loss.fault(&w).is_none());
     }
     assert!(crossed > 3, "{crossed}");
+}
+
+/// A descent that leaves the piece, at whatever step, has weights that are no numbers from there on; its reading says so.
+#[test]
+fn a_run_that_leaves_its_piece_is_seen() {
+    let network = kinked();
+    let w = normal_vector(network.dimension(), 4);
+    let piece = network.piece_at(&w).unwrap();
+    let loss = NetworkLoss::<f64>::new(&piece).unwrap();
+    // Steps so long that they cross a kink.
+    let mut descent = GradientDescent::new(&loss, 20.0, 1e-3, &w).unwrap();
+    let left = (0..100).any(|_| {
+        descent.step();
+        descent.weights().iter().any(|w| w.is_nan())
+    });
+    assert!(left && descent.weights().iter().all(|w| w.is_nan()));
+    let minimizers = NumericMinimizers::of_rank(&loss, 1);
+    assert_eq!(Tracker::new(minimizers).read(descent.weights(), 1.0), Err(MinimizersError::LeftDomain));
+    // Where the plain network goes on.
+    let plain = NetworkLoss::<f64>::new(&network).unwrap();
+    let mut descent = GradientDescent::new(&plain, 20.0, 1e-3, &w).unwrap();
+    (0..100).for_each(|_| {
+        descent.step();
+    });
+    assert!(descent.weights().iter().all(|w| w.is_finite()));
 }
 
 /// Γ by the residuals' Jacobian against Γ by dense Hessians: rank, λ₁, λ₂, G, the energy law, the nearest point.

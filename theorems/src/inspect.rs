@@ -7,7 +7,7 @@ use sharpflow::arithmetic::{Ball, Base, Quad, dot, norm};
 use sharpflow::identities::{Trials, try_in_both_fields};
 use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
 use sharpflow::loss::{Derivatives, Evaluator};
-use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers, descend, interpolates, train};
+use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers};
 use sharpflow::network::homogeneity::{Answer, Breach, Homogeneity, Reason};
 use sharpflow::network::{Network, NetworkError, NetworkLoss, SmallestSize};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
@@ -16,17 +16,12 @@ use sharpflow::sphere::{Space, project};
 use crate::evidence::{Check, Measurement, Outcome, PROVENANCE, Provenance, Statement, Values};
 use crate::experiment::NotJudged;
 use crate::experiments::{LOST_PROOF, Laws, LawsRecord, keeps_its_proof};
-use crate::instance::point_of;
+use crate::instance::{minimum as reached, point_of};
 use crate::registry::REGISTRY;
 use crate::verdict::outcome;
 
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
-/// Steps of gradient descent towards a minimum, and of Newton's method after them where the loss does not vanish.
-const TRAINING: usize = 5000;
-const NEWTON: usize = 200;
-/// Up to this many weights Newton's method is tried: each step decomposes a Hessian.
-const MOST_DESCENDED: usize = 300;
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -362,18 +357,7 @@ fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
 fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, String> {
     let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
     let unread = |error: NetworkError| error.to_string();
-    // Gradient descent stays away from the cusps at which a normalization divides by nearly nothing.
-    let mut point = train(loss, start, &Space::Sphere, TRAINING).map_err(said)?;
-    if !interpolates(loss, &point).map_err(said)? {
-        if start.len() > MOST_DESCENDED {
-            let weights = start.len();
-            return Err(format!(
-                "not looked for where the loss does not vanish: {weights} weights are more than {MOST_DESCENDED}"
-            ));
-        }
-        let precise = NetworkLoss::<Quad>::new(network).map_err(unread)?;
-        point = descend(loss, Some(&precise), &point, Space::Sphere, NEWTON).map_err(said)?;
-    }
+    let point = reached(network, loss, start).map_err(|rejected| rejected.to_string())?;
     // Γ is that of the smooth piece on which the minimum lies.
     let piece = network.piece_at(&point).map_err(unread)?;
     let precise = Arc::new(NetworkLoss::<Quad>::new(&piece).map_err(unread)?);

@@ -52,7 +52,7 @@ fn render(inspection: &Inspection, suggest: bool) -> String {
         if inspection.question.group.is_empty() { "all weights".into() } else { inspection.question.group.join(" + ") };
     let _ = writeln!(text, "  {all}: {}", answer(&inspection.invariance));
     for (name, invariance) in &inspection.groups {
-        let _ = writeln!(text, "  {name} by itself: {}", answer(invariance));
+        let _ = writeln!(text, "  {name} by itself: {}{}", answer(invariance), decay(invariance));
     }
     text.push_str(&breaches(inspection, suggest));
     if !inspection.non_smooth.is_empty() {
@@ -96,6 +96,15 @@ fn render(inspection: &Inspection, suggest: bool) -> String {
         Err(reason) => text.push_str(&format!("  {reason}\n")),
     }
     text
+}
+
+/// What weight decay does to a group.
+fn decay(invariance: &Invariance) -> &'static str {
+    match invariance {
+        Invariance::Proved => "; weight decay sets its effective learning rate alone",
+        Invariance::NotProved { .. } => "",
+        Invariance::Refuted { .. } => "; weight decay changes the function",
+    }
 }
 
 fn answer(invariance: &Invariance) -> String {

@@ -181,7 +181,8 @@ fn of_derivatives(
     Ok(apart / (3.0 * conditioning.rounding * conditioning.condition))
 }
 
-/// Krylov's residual bounds the distance to an eigenvalue; dense eigenvalues of D×D err by D·u of the largest.
+/// Krylov's residual bounds the distance to an eigenvalue; dense eigenvalues of D×D err by D·u of the largest, and products by their own
+/// rounding.
 fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64, KrylovError> {
     let mut derivatives = Derivatives::new(&instance.loss);
     // Dense eigenpairs would be compared with themselves.
@@ -189,11 +190,30 @@ fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64,
     let found = largest_sharpnesses(&mut derivatives, point, HessianKind::Euclidean, &options, None)?;
     let sharpness = place.geometry.sharpness;
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
-    let bound = pair.residual + 2.0 * dense_rounding::<f64>(point.len()) * sharpness;
+    let rounding = 2.0 * dense_rounding::<f64>(point.len()) + instance.loss.curvature_rounding(place);
+    let bound = pair.residual + rounding * sharpness;
     Ok((pair.value - sharpness).abs() / bound)
 }
 
 /// What rounding makes of h: a random walk of D roundings a step over a slow period.
 pub(super) fn displacement_noise(unit_roundoff: f64, dimension: usize, intrinsic_lr: f64) -> f64 {
     unit_roundoff * (dimension as f64 * slow_period(intrinsic_lr)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that crosses a kink breaks another hypothesis than one that loses its nearest point.
+    #[test]
+    fn lost_runs_are_told_apart() {
+        let measured =
+            |failed: &[(String, MinimizersError)]| lost_runs("", failed).map(|h| (h.of, h.measured, h.holds()));
+        let (lost, left) = (MinimizersError::NoNearestPoint { cosine: -1.0 }, MinimizersError::LeftDomain);
+        let of = |error| ("at".to_owned(), error);
+        let [nearest, smooth] = measured(&[of(left), of(lost), of(left)]);
+        assert_eq!(nearest, (Assumption::NearestPoint, 1.0, false));
+        assert_eq!(smooth, (Assumption::SmoothPiece, 2.0, false));
+        assert!(measured(&[]).iter().all(|(_, _, holds)| *holds));
+    }
 }

@@ -21,7 +21,7 @@ use sharpflow::sphere::Space;
 
 use flows::Flows;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
-pub use network::{FAMILIES, Family, Tried};
+pub use network::{FAMILIES, Family, Tried, minimum};
 pub use obstacle::{Obstacle, Words};
 pub use regression::{Prepared, digits, random};
 use rejected::Refusal;

@@ -11,7 +11,7 @@ use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend, interpolates
 use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
-use sharpflow::sphere::Space;
+use sharpflow::sphere::{Space, project};
 
 use super::{Instance, Limits, OF_NETWORKS, Refusal, Rejected, Trained, memory, point_of};
 
@@ -21,10 +21,13 @@ const STEPS: usize = 2000;
 const SETTLING: f64 = 0.5;
 const SETTLING_TOLERANCE: f64 = 1e-6;
 /// Steps of gradient descent by which a user's network is trained, and steps of Newton's method after them where its loss does not vanish.
-const TRAINING: usize = 5000;
+const TRAINING: usize = 20_000;
 const NEWTON: usize = 200;
 /// τ of the flow from the minimum that a user's network is trained to, at which its runs may start.
 const STAGES: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 3.0, 4.0];
+/// Random points around a minimum, and how far they are from it: where a kink is so near no run can be made.
+const AROUND: usize = 8;
+const NEAR: f64 = 1e-8;
 /// The most weights of a network whose loss does not vanish: every point of Γ then takes the eigenpairs of a dense Hessian.
 const MOST_DENSE: usize = 300;
 /// Multiplications and additions that a run of a user's network may take, and the steps that it may take however short they are.
@@ -90,6 +93,41 @@ fn check(network: &Network, seed: u64) -> Result<Vec<f64>, Rejected> {
         return Err(Rejected::NotScaleInvariant { node, reason });
     }
     Ok(point_of(network, seed)??)
+}
+
+/// The minimum to which training leads from a point: by gradient descent, which stays away from the cusps at which a normalization divides
+/// by nearly nothing, and by Newton's method after it where the loss does not vanish.
+///
+/// # Errors
+/// No minimum was reached, or dense matrices would be needed for too many weights.
+pub fn minimum(network: &Network, loss: &NetworkLoss<f64>, from: &[f64]) -> Result<Vec<f64>, Rejected> {
+    let trained = train(loss, from, &Space::Sphere, TRAINING)?;
+    if interpolates(loss, &trained)? {
+        return Ok(trained);
+    }
+    let weights = network.dimension();
+    if weights > MOST_DENSE {
+        return Err(Rejected::Dense { weights, most: MOST_DENSE });
+    }
+    let precise = NetworkLoss::<Quad>::new(network)?;
+    Ok(descend(loss, Some(&precise), &trained, Space::Sphere, NEWTON)?)
+}
+
+/// Whether the points around a minimum lie on its smooth piece. A minimum on a kink belongs to no smooth loss.
+fn check_inside(trained: &Trained, reached: &[f64], seed: u64) -> Result<(), Rejected> {
+    if !trained.network.is_piece() {
+        return Ok(());
+    }
+    let mut generator = generator(seed, Stream::Direction);
+    for _ in 0..AROUND {
+        let mut near: Vec<f64> = reached.iter().map(|_| StandardNormal.sample(&mut generator)).collect();
+        project(&mut near);
+        near.iter_mut().zip(reached).for_each(|(near, &w)| *near = w + NEAR * *near);
+        if trained.loss.fault(&near).is_some() {
+            return Err(Rejected::OnKink { distance: NEAR });
+        }
+    }
+    Ok(())
 }
 
 /// The point of Γ to which the flow leads from another within τ, where it can be followed so far.
@@ -162,16 +200,9 @@ impl Instance {
         memory::check(network.dimension())?;
         let weights = check(network, seed)?;
         let loss = NetworkLoss::<f64>::new(network)?;
-        let mut reached = train(&loss, &weights, &Space::Sphere, TRAINING)?;
-        if !interpolates(&loss, &reached)? {
-            let weights = network.dimension();
-            if weights > MOST_DENSE {
-                return Err(Rejected::Dense { weights, most: MOST_DENSE });
-            }
-            let precise = NetworkLoss::<Quad>::new(network)?;
-            reached = descend(&loss, Some(&precise), &reached, Space::Sphere, NEWTON)?;
-        }
+        let reached = minimum(network, &loss, &weights)?;
         let trained = Trained::new(network.piece_at(&reached)?, Space::Sphere)?;
+        check_inside(&trained, &reached, seed)?;
         let most_steps =
             most_steps.map_or((MOST_WORK / loss.work() as f64).clamp(OF_NETWORKS.steps, LONGEST), |steps| steps as f64);
         let limits = Limits { steps: most_steps, usual: most_steps, shows_four: false, ..OF_NETWORKS };

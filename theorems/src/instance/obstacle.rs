@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sharpflow::flow::FlowError;
 use sharpflow::minimizers::MinimizersError;
 
 use super::{Rejected, Unfit};
@@ -125,8 +126,8 @@ impl Obstacle {
             },
             Kink => Words {
                 name: "kink",
-                means: "A kink of the loss is so near along v₁ that runs which do not cross it need an ηλ whose runs are too long.",
-                helps: "Longer runs (`--max-steps`), or another seed.",
+                means: "The minimum lies on a kink of the loss, the flow meets one before runs would end, or one is so near along v₁ that runs which do not cross it are too long.",
+                helps: "Another seed, longer runs (`--max-steps`) where a kink is near along v₁, or a smooth activation.",
             },
             Size => Words {
                 name: "size",
@@ -159,11 +160,12 @@ impl Rejected {
             Self::Unfit(Unfit::LocallyConstant { .. }) => LocallyConstant,
             Self::Memory { .. } | Self::Dense { .. } => Size,
             Self::SinglePoint => SinglePoint,
+            Self::Flow(FlowError::RightHandSide { source: MinimizersError::LeftDomain, .. }) => Kink,
             Self::Flow(_) => Flow,
             Self::Gap { .. } => Gap,
             Self::Growth { .. } => Growth,
             Self::Stiff { .. } | Self::Insensitive { .. } => Stiffness,
-            Self::Kink { .. } => Kink,
+            Self::Kink { .. } | Self::OnKink { .. } => Kink,
             Self::TooSlow { .. } => Quartic,
         }
     }

@@ -37,6 +37,8 @@ pub enum Rejected {
         "the loss does not vanish where training ends, and then Γ takes dense matrices: {weights} weights are more than {most}"
     )]
     Dense { weights: usize, most: usize },
+    #[error("the minimum lies on a kink of the loss: a random point {distance:.0e} from it is beyond the kink")]
+    OnKink { distance: f64 },
     #[error("the minimum reached from this start is a single point of the sphere: the flow stands still")]
     SinglePoint,
     #[error("the flow cannot be followed to τ = {LEAST_HORIZON}: {0}")]
