@@ -15,6 +15,10 @@ pub enum Transcendental {
     Logistic,
     /// log(1 + eˣ).
     Softplus,
+    /// sin x.
+    Sine,
+    /// cos x.
+    Cosine,
 }
 
 impl Transcendental {
@@ -26,6 +30,8 @@ impl Transcendental {
             Self::Tanh => x.tanh(),
             Self::Logistic => 1.0 / (1.0 + (-x).exp()),
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Self::Sine => x.sin(),
+            Self::Cosine => x.cos(),
         }
     }
 
@@ -57,6 +63,8 @@ impl Transcendental {
                 let positive = if x.0 > 0.0 { x } else { Quad::from_f64(0.0) };
                 positive + artanh(ratio) * Quad::from_f64(2.0)
             }
+            Self::Sine => sine_and_cosine(x).0,
+            Self::Cosine => sine_and_cosine(x).1,
         }
     }
 
@@ -69,6 +77,8 @@ impl Transcendental {
             Self::Tanh => one - y * y,
             Self::Logistic => y * (one - y),
             Self::Softplus => x.transcendental(Self::Logistic),
+            Self::Sine => x.transcendental(Self::Cosine),
+            Self::Cosine => -x.transcendental(Self::Sine),
         }
     }
 
@@ -81,6 +91,10 @@ impl Transcendental {
             y[1] = self.derivative(x.0[0], y[0]) * x.0[1];
             return Jet(y);
         }
+        if let Self::Sine | Self::Cosine = self {
+            let [sine, cosine] = sine_and_cosine_series(x);
+            return if self == Self::Sine { sine } else { cosine };
+        }
         for k in 1..N {
             // The slope's coefficients below k need those of y below k alone.
             let slope = self.derivative(x, Jet(y)).0;
@@ -88,6 +102,51 @@ impl Transcendental {
             y[k] = sum / T::constant(k as f64);
         }
         Jet(y)
+    }
+}
+
+/// Each is the slope of the other, up to a sign, so that their coefficients are found together.
+fn sine_and_cosine_series<T: Scalar, const N: usize>(x: Jet<T, N>) -> [Jet<T, N>; 2] {
+    let zero = T::constant(0.0);
+    let (mut sine, mut cosine) = ([zero; N], [zero; N]);
+    sine[0] = x.0[0].transcendental(Transcendental::Sine);
+    cosine[0] = x.0[0].transcendental(Transcendental::Cosine);
+    for k in 1..N {
+        let slope = |of: &[T; N]| {
+            let sum = (1..=k).fold(zero, |sum, i| sum + T::constant(i as f64) * x.0[i] * of[k - i]);
+            sum / T::constant(k as f64)
+        };
+        (sine[k], cosine[k]) = (slope(&cosine), -slope(&sine));
+    }
+    [Jet(sine), Jet(cosine)]
+}
+
+/// sin x and cos x. The multiple of π/2 that is taken away is known to 106 bits, so that the error grows with |x|, as it does where x itself
+/// is rounded.
+fn sine_and_cosine(x: Quad) -> (Quad, Quad) {
+    let quarter = Quad::PI / Quad::from_f64(2.0);
+    let turns = (x.0 / quarter.0).round();
+    // Beyond this, no digit of the remainder would be left; so with what is not finite.
+    if !(turns.abs() < 1e15) {
+        return (Quad::from_f64(f64::NAN), Quad::from_f64(f64::NAN));
+    }
+    let rest = x - quarter * Quad::from_f64(turns);
+    // Taylor's series: (π/4)ⁿ/n! is below 2⁻¹¹⁰ at n = 28.
+    let (mut term, mut sine, mut cosine) = (Quad::from_f64(1.0), Quad::from_f64(0.0), Quad::from_f64(1.0));
+    for n in 1..=28u8 {
+        term = term * rest / Quad::from_f64(f64::from(n));
+        match n % 4 {
+            1 => sine += term,
+            2 => cosine -= term,
+            3 => sine -= term,
+            _ => cosine += term,
+        }
+    }
+    match turns.rem_euclid(4.0) as u8 {
+        0 => (sine, cosine),
+        1 => (cosine, -sine),
+        2 => (-sine, -cosine),
+        _ => (-cosine, sine),
     }
 }
 

@@ -3,18 +3,14 @@ use std::collections::HashMap;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::error::{Fault, NetworkError, shown};
-use super::ops::{
-    Activation, Concatenate, Constant, CrossEntropy, MatrixProduct, Maximum, Mean, Normalization, Op, Origin, Patches,
-    Reshape, Role, Scale, Softmax, Weight, patch_places,
-};
+use super::ops::{Activation, Constant, MatrixProduct, Op, Origin, Role, Weight};
 use super::shape::{MOST_NUMBERS, Shape};
 use super::{Network, Node, NodeId};
 use crate::data::{Stream, generator};
 
 /// Builds a [`Network`] node by node; every fault names the node.
 ///
-/// Methods that are no primitive operation (batch norm, convolution, attention, …) are written as a few of them; the nodes in
-/// between are named after the last, `name.part`.
+/// Methods that are no primitive operation (batch norm, convolution, attention, …) are in `composed`.
 #[derive(Debug)]
 pub struct Builder {
     title: String,
@@ -30,17 +26,10 @@ pub(super) fn normal(shape: Shape, seed: u64) -> Constant {
     Constant { shape, values, origin: Origin::Normal { seed }, standardized: false }
 }
 
-/// How a window slides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Convolution {
-    /// The window's sizes along one or two axes.
-    pub window: Vec<usize>,
-    pub stride: usize,
-    /// Zeros added at both ends of every axis.
-    pub padding: usize,
-}
+/// The longest name of a node, in bytes: names of parts of parts are long.
+const LONGEST_NAME: usize = 128;
 
-type Built = Result<NodeId, NetworkError>;
+pub(super) type Built = Result<NodeId, NetworkError>;
 
 impl Builder {
     /// An empty network.
@@ -56,7 +45,7 @@ impl Builder {
         let op = operation.into();
         let at = |fault| NetworkError::Node { node: shown(name), fault };
         let sign = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        if !(1..=64).contains(&name.len()) || !name.chars().all(sign) {
+        if !(1..=LONGEST_NAME).contains(&name.len()) || !name.chars().all(sign) {
             return Err(at(Fault::Name));
         }
         if self.names.contains_key(name) {
@@ -85,6 +74,11 @@ impl Builder {
     /// The shape of a node.
     pub fn shape(&self, id: NodeId) -> Option<&Shape> {
         self.nodes.get(id.0).map(|node| &node.shape)
+    }
+
+    /// What a node does.
+    pub(super) fn op(&self, id: NodeId) -> Option<&Op> {
+        self.nodes.get(id.0).map(|node| &node.op)
     }
 
     /// A group of weights.
@@ -142,103 +136,6 @@ impl Builder {
         self.add(name, activation, &[x])
     }
 
-    /// Mean 0 and variance 1 over every axis but the last, the channels.
-    pub fn batch_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
-        let last = self.axes(x).saturating_sub(1);
-        self.normalize(name, x, (0..last).collect(), epsilon, true, true)
-    }
-
-    /// Mean 0 and variance 1 over the last axis.
-    pub fn layer_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
-        self.normalize(name, x, vec![self.axes(x).saturating_sub(1)], epsilon, true, true)
-    }
-
-    /// Root mean square 1 over the last axis.
-    pub fn rms_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
-        self.normalize(name, x, vec![self.axes(x).saturating_sub(1)], epsilon, false, true)
-    }
-
-    /// Length 1 over every axis but the first, the outputs: the direction of weight norm, whose length is a node of its own.
-    pub fn weight_norm(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
-        self.normalize(name, x, (1..self.axes(x)).collect(), epsilon, false, false)
-    }
-
-    /// Scaled weight standardization: mean 0 and length 1 over every axis but the first, the outputs.
-    pub fn weight_standardization(&mut self, name: &str, x: NodeId, epsilon: f64) -> Built {
-        self.normalize(name, x, (1..self.axes(x)).collect(), epsilon, true, false)
-    }
-
-    /// Group norm: for each of the batch, mean 0 and variance 1 over a group of channels and all places.
-    pub fn group_norm(&mut self, name: &str, x: NodeId, groups: usize, epsilon: f64) -> Built {
-        let axes = self.shape(x).map(|shape| shape.axes().to_vec()).unwrap_or_default();
-        let channels = axes.last().copied().unwrap_or(0);
-        if groups == 0 || channels % groups != 0 || axes.len() < 2 {
-            return Err(NetworkError::Node { node: name.into(), fault: Fault::Groups { groups, channels } });
-        }
-        let places = axes[1..axes.len() - 1].iter().product();
-        let grouped = self.shape_at(name, &[axes[0], places, groups, channels / groups])?;
-        let grouped = self.add(&format!("{name}.grouped"), Reshape { shape: grouped }, &[x])?;
-        let normal = self.normalize(&format!("{name}.normalized"), grouped, vec![1, 3], epsilon, true, true)?;
-        let shape = self.shape_at(name, &axes)?;
-        self.add(name, Reshape { shape }, &[normal])
-    }
-
-    /// softmax(q̂·k̂ᵀ/√d)·v, where q̂ and k̂ have root mean square 1 along the last axis, of size d.
-    pub fn attention(&mut self, name: &str, [q, k, v]: [NodeId; 3], epsilon: f64) -> Built {
-        let part = |part: &str| format!("{name}.{part}");
-        let size = self.shape(q).and_then(|shape| shape.axes().last()).copied().unwrap_or(1);
-        let queries = self.rms_norm(&part("queries"), q, epsilon)?;
-        let keys = self.rms_norm(&part("keys"), k, epsilon)?;
-        let scores = self.linear(&part("scores"), queries, keys)?;
-        let scaled = self.add(&part("scaled"), Scale { factor: (size as f64).sqrt().recip() }, &[scores])?;
-        let axis = self.axes(scaled).saturating_sub(1);
-        let softmax = Softmax { axis, function: Activation::Exponential };
-        let weights = self.add(&part("weights"), softmax, &[scaled])?;
-        self.matrix_product(name, weights, v)
-    }
-
-    /// Arrays one behind the other along an axis, in their order.
-    pub fn concatenate(&mut self, name: &str, inputs: &[NodeId], axis: usize) -> Built {
-        match inputs {
-            [first, second] => self.add(name, Concatenate { axis }, &[*first, *second]),
-            [before @ .., _, last] if !before.is_empty() => {
-                let head =
-                    self.concatenate(&format!("{name}.{}", inputs.len() - 1), &inputs[..inputs.len() - 1], axis)?;
-                self.add(name, Concatenate { axis }, &[head, *last])
-            }
-            // The operation's own count tells what is wrong.
-            _ => self.add(name, Concatenate { axis }, inputs),
-        }
-    }
-
-    /// A convolution of a batch of signals or images with kernels (outputs × (window · channels)).
-    pub fn convolution(&mut self, name: &str, x: NodeId, kernels: NodeId, shape: &Convolution) -> Built {
-        let (patches, mut axes) = self.patches(name, x, shape)?;
-        let patch = self.shape(patches).map(|shape| shape.axes().to_vec()).unwrap_or_default();
-        let rows = self.shape_at(name, &[patch[0], patch[1] * patch[2]])?;
-        let rows = self.add(&format!("{name}.rows"), Reshape { shape: rows }, &[patches])?;
-        let product = self.linear(&format!("{name}.product"), rows, kernels)?;
-        axes.extend(self.shape(product).and_then(|shape| shape.axes().last()));
-        let out = self.shape_at(name, &axes)?;
-        self.add(name, Reshape { shape: out }, &[product])
-    }
-
-    /// The mean over every window.
-    pub fn average_pool(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Built {
-        self.pool(name, x, shape, Mean { axes: vec![1] })
-    }
-
-    /// The maximum over every window. Not smooth.
-    pub fn max_pool(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Built {
-        self.pool(name, x, shape, Maximum { axes: vec![1] })
-    }
-
-    /// Cross-entropy of logits that are first given root mean square 1.
-    pub fn normalized_cross_entropy(&mut self, name: &str, logits: NodeId, targets: NodeId, epsilon: f64) -> Built {
-        let logits = self.rms_norm(&format!("{name}.logits"), logits, epsilon)?;
-        self.add(name, CrossEntropy, &[logits, targets])
-    }
-
     /// The network whose loss is `output`; nodes it does not need are left out.
     ///
     /// # Errors
@@ -282,41 +179,11 @@ impl Builder {
         if network.dimension() == 0 { Err(NetworkError::NoWeights) } else { Ok(network) }
     }
 
-    fn normalize(
-        &mut self,
-        name: &str,
-        x: NodeId,
-        axes: Vec<usize>,
-        epsilon: f64,
-        centred: bool,
-        averaged: bool,
-    ) -> Built {
-        self.add(name, Normalization { axes, epsilon, centred, averaged }, &[x])
-    }
-
-    fn pool(&mut self, name: &str, x: NodeId, shape: &Convolution, reduction: impl Into<Op>) -> Built {
-        let (patches, mut axes) = self.patches(name, x, shape)?;
-        let pooled = self.add(&format!("{name}.pooled"), reduction, &[patches])?;
-        axes.extend(self.shape(pooled).and_then(|shape| shape.axes().last()));
-        let out = self.shape_at(name, &axes)?;
-        self.add(name, Reshape { shape: out }, &[pooled])
-    }
-
-    /// The patches, and the result's axes but for the channels.
-    fn patches(&mut self, name: &str, x: NodeId, shape: &Convolution) -> Result<(NodeId, Vec<usize>), NetworkError> {
-        let Convolution { window, stride, padding } = shape.clone();
-        let input = self.shape(x).cloned().unwrap_or_default();
-        let places = patch_places(&input, &window, stride, padding)
-            .map_err(|fault| NetworkError::Node { node: name.into(), fault })?;
-        let patches = self.add(&format!("{name}.patches"), Patches { window, stride, padding }, &[x])?;
-        Ok((patches, [&input.axes()[..1], &places].concat()))
-    }
-
     pub(super) fn axes(&self, id: NodeId) -> usize {
         self.shape(id).map_or(0, |shape| shape.axes().len())
     }
 
-    fn shape_at(&self, name: &str, axes: &[usize]) -> Result<Shape, NetworkError> {
+    pub(super) fn shape_at(&self, name: &str, axes: &[usize]) -> Result<Shape, NetworkError> {
         Shape::new(axes).ok_or_else(|| NetworkError::Node { node: shown(name), fault: Fault::TooLarge })
     }
 }

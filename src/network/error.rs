@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use super::ops::Patches;
 use super::shape::{MOST_AXES, MOST_NUMBERS, Shape};
 
 /// A text of the user's as a message shows it: control characters escaped, cut off after 200 characters.
@@ -65,7 +66,7 @@ pub enum PointFault {
 pub enum Fault {
     #[error("a node of this name is there already")]
     Duplicate,
-    #[error("a name is made of 1 to 64 letters, digits and the signs _ . -")]
+    #[error("a name is made of 1 to 128 letters, digits and the signs _ . -")]
     Name,
     #[error("{op} takes {expected} inputs, not {found}")]
     Arity { op: &'static str, expected: usize, found: usize },
@@ -89,10 +90,28 @@ pub enum Fault {
     Slice { start: usize, end: usize, step: usize, size: usize },
     #[error("a window of {window} axes slides over batch, {window} axes and channels, not over {shape}")]
     WindowAxes { window: usize, shape: Shape },
-    #[error("a window {window:?} with stride {stride} and padding {padding} has no place in {shape}")]
-    Window { window: Vec<usize>, stride: usize, padding: usize, shape: Shape },
+    #[error("a window {patches} has no place in {shape}")]
+    Window { patches: Patches, shape: Shape },
     #[error("{groups} groups do not divide {channels} channels")]
     Groups { groups: usize, channels: usize },
+    #[error("nothing lies between {low} and {high}")]
+    Interval { low: f64, high: f64 },
+    #[error("a batch of signals or images is upsampled by a factor of 1 or more, not {shape} by {factor}")]
+    Upsample { factor: usize, shape: Shape },
+    #[error("the exponent {0} is no multiple of ½ within ±16, or is 0")]
+    Exponent(f64),
+    #[error("index {index} is none of an axis of size {size} (indices count from 0)")]
+    Index { index: usize, size: usize },
+    #[error("indices are whole numbers from 0, in a constant; entry {entry} is {value}")]
+    NoIndex { entry: usize, value: f64 },
+    #[error("indices are taken from a constant")]
+    NotConstant,
+    #[error("{heads} heads do not divide {channels} channels")]
+    Heads { heads: usize, channels: usize },
+    #[error("positions are rotated in pairs: {channels} channels are no even number")]
+    Odd { channels: usize },
+    #[error("kernels of {found} do not fit: {expected} are needed")]
+    Kernels { found: Shape, expected: String },
     #[error("the {what} is {value}")]
     NotFinite { what: &'static str, value: f64 },
     #[error("ε = {0} is not a number ≥ 0")]

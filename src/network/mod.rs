@@ -8,6 +8,7 @@
 
 mod builder;
 mod complexity;
+mod composed;
 mod error;
 pub mod file;
 pub mod homogeneity;
@@ -23,7 +24,7 @@ use std::ops::Range;
 
 use crate::arithmetic::Jet;
 
-pub use builder::{Builder, Convolution};
+pub use builder::Builder;
 pub use complexity::Complexity;
 pub use error::{Fault, NetworkError, PointFault};
 pub use ops::{Activation, Constant, Normalization, Op, Origin};

@@ -4,7 +4,7 @@ use crate::common::normal_vector;
 use crate::network::{around, gradient};
 use sharpflow::arithmetic::{distance, dot, norm};
 use sharpflow::loss::Evaluator;
-use sharpflow::network::{Builder, Convolution, Network, NetworkLoss, NodeId, Normalization, Op, ops};
+use sharpflow::network::{Builder, Network, NetworkLoss, NodeId, Normalization, Op, ops};
 
 /// Two networks over the same weights have the same loss and gradient.
 fn check_same(one: &Network, other: &Network, seed: u64) {
@@ -79,19 +79,19 @@ fn group_norm_is_layer_norm_of_each_group() {
     check_same(&around(one, out), &around(other, whole), 2);
 }
 
-/// Convolution, pooling, attention and cross-entropy, entry by entry from their definitions.
+/// pooling, attention and cross-entropy, entry by entry from their definitions.
 #[test]
 fn composed_operations_are_their_definitions() {
     let mut builder = Builder::new("convolution");
     let (n, h, l, c, o) = (2, 4, 5, 2, 3);
     let x = builder.weight("x", &[n, h, l, c]).unwrap();
     let kernels = builder.weight("kernels", &[o, 2 * 3 * c]).unwrap();
-    let shape = Convolution { window: vec![2, 3], stride: 2, padding: 1 };
-    let out = builder.convolution("convolved", x, kernels, &shape).unwrap();
+    let shape = ops::Patches { window: vec![2, 3], stride: 2, padding: 1, dilation: 1 };
+    let out = builder.convolution("convolved", x, kernels, &shape, 1).unwrap();
     let (rows, columns) = ((h + 2 - 2) / 2 + 1, (l + 2 - 3) / 2 + 1);
     assert_eq!(builder.shape(out).unwrap().axes(), [n, rows, columns, o]);
     let pooled =
-        builder.average_pool("pooled", out, &Convolution { window: vec![2, 2], stride: 1, padding: 0 }).unwrap();
+        builder.average_pool("pooled", out, &ops::Patches { window: vec![2, 2], stride: 1, padding: 0, dilation: 1 }).unwrap();
     let scalar = builder.add("sum", ops::Sum { axes: vec![0, 1, 2, 3] }, &[pooled]).unwrap();
     let square = builder.add("square", ops::Multiply, &[scalar, scalar]).unwrap();
     let network = builder.finish(square).unwrap();
@@ -122,7 +122,7 @@ fn composed_operations_are_their_definitions() {
     let mut builder = Builder::new("attention");
     let (t, d) = (3, 2);
     let qkv = ["q", "k", "v"].map(|name| builder.weight(name, &[t, d]).unwrap());
-    let out = builder.attention("attended", qkv, 0.0).unwrap();
+    let out = builder.attention("attended", qkv, 1, 0.0).unwrap();
     let scalar = builder.add("sum", ops::Sum { axes: vec![0, 1] }, &[out]).unwrap();
     let network = builder.finish(scalar).unwrap();
     let w = normal_vector(3 * t * d, 6);

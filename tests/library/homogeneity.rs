@@ -47,7 +47,8 @@ fn check(network: &Network, group: &[&str], seed: u64) -> Answer {
 fn grow(program: &[u8]) -> Network {
     let (samples, width) = (4, 3);
     let mut builder = Builder::new("random");
-    let mut at = builder.normal("inputs", &[samples, width], 1).unwrap();
+    let inputs = builder.normal("inputs", &[samples, width], 1).unwrap();
+    let mut at = inputs;
     let targets = builder.normal("targets", &[samples, 1], 2).unwrap();
     let mut seen: Vec<NodeId> = Vec::new();
     for (k, &byte) in program.iter().enumerate() {
@@ -74,12 +75,15 @@ fn grow(program: &[u8]) -> Network {
                 let w = builder.weight_norm(&name("direction"), w, epsilon).unwrap();
                 builder.linear(&name("linear"), at, w)
             }
+            8 if byte & 0x20 != 0 => builder.absolute(&name("absolute"), at),
             8 => builder.activation(&name("relu"), Activation::Relu, at),
+            9 if byte & 0x20 != 0 => builder.activation(&name("sine"), Activation::Sine, at),
             9 => builder.activation(&name("tanh"), Activation::Tanh, at),
             10 => match seen.get(usize::from(byte >> 4)) {
                 Some(&earlier) => builder.add(&name("residual"), ops::Add, &[at, earlier]),
                 None => continue,
             },
+            11 if byte & 0x20 != 0 => builder.add(&name("square"), ops::Power { exponent: 2.0 }, &[at]),
             // A normalization made of primitives.
             11 => {
                 let mean = builder.add(&name("mean"), ops::Mean { axes: vec![0] }, &[at]).unwrap();
@@ -89,7 +93,12 @@ fn grow(program: &[u8]) -> Network {
                 let length = builder.add(&name("length"), ops::SquareRoot, &[sum]).unwrap();
                 builder.add(&name("quotient"), ops::Divide, &[centred, length])
             }
+            12 if byte & 0x20 != 0 => builder.clip(&name("clipped"), at, -1.0, 1.5),
             12 => builder.add(&name("softmax"), ops::Softmax { axis: 1, function: Activation::Exponential }, &[at]),
+            13 if byte & 0x20 != 0 => {
+                let both = builder.concatenate(&name("both"), &[at, at, inputs], 1).unwrap();
+                builder.add(&name("taken"), ops::Take { axis: 1, indices: vec![7, 0, 5] }, &[both])
+            }
             13 => {
                 let maximum = builder.add(&name("maximum"), ops::Maximum { axes: vec![1] }, &[at]).unwrap();
                 builder.add(&name("below"), ops::Subtract, &[at, maximum])

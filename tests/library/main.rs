@@ -19,5 +19,6 @@ mod minimizers;
 mod nearest;
 mod network;
 mod network_files;
+mod operations;
 mod pieces;
 mod tables;

@@ -4,7 +4,7 @@ use crate::common::cases;
 use proptest::prelude::*;
 use sharpflow::network::file::FileError;
 use sharpflow::network::zoo::{ZOO, find};
-use sharpflow::network::{Activation, Builder, Convolution, Fault, Network, NetworkError, Normalization, ops};
+use sharpflow::network::{Activation, Builder, Fault, Network, NetworkError, Normalization, ops};
 
 /// Every operation once, so that all of the format is written and read.
 fn everything() -> Network {
@@ -14,8 +14,8 @@ fn everything() -> Network {
     let data = b.constant("data", &[2, 3, 3, 4], (0..72).map(|k| 0.1 * f64::from(k)).collect()).unwrap();
     let noise = b.normal("noise", &[3, 4], 7).unwrap();
     b.standardize(noise).unwrap();
-    let window = Convolution { window: vec![2, 2], stride: 1, padding: 0 };
-    let y = b.convolution("convolved", x, kernels, &window).unwrap();
+    let window = ops::Patches { window: vec![2, 2], stride: 1, padding: 0, dilation: 1 };
+    let y = b.convolution("convolved", x, kernels, &window, 1).unwrap();
     let y = b.group_norm("grouped", y, 2, 1e-3).unwrap();
     let mut y = b.batch_norm("batch", y, 0.0).unwrap();
     for activation in Activation::ALL {
@@ -28,7 +28,7 @@ fn everything() -> Network {
     let y = b.add("root", ops::SquareRoot, &[y]).unwrap();
     let y = b.add("divided", ops::Divide, &[y, noise]).unwrap();
     let y = b.average_pool("average", y, &window).unwrap();
-    let y = b.max_pool("largest", y, &Convolution { window: vec![2, 2], stride: 2, padding: 1 }).unwrap();
+    let y = b.max_pool("largest", y, &ops::Patches { window: vec![2, 2], stride: 2, padding: 1, dilation: 1 }).unwrap();
     let y = b.add("moved", ops::Transpose { order: vec![1, 0, 3, 2] }, &[y]).unwrap();
     let y = b.add("part", ops::Slice { axis: 2, start: 0, end: 3, step: 2 }, &[y]).unwrap();
     let y = b.add("sum", ops::Sum { axes: vec![2] }, &[y]).unwrap();
@@ -39,7 +39,7 @@ fn everything() -> Network {
     let sized = Normalization { axes: vec![0], epsilon: 0.5, centred: false, averaged: false };
     let rows = b.add("sized", sized, &[rows]).unwrap();
     let square = b.linear("square", rows, rows).unwrap();
-    let attended = b.attention("attended", [square, square, square], 0.25).unwrap();
+    let attended = b.attention("attended", [square, square, square], 1, 0.25).unwrap();
     let weights = b.add("cauchy_weights", ops::Softmax { axis: 0, function: Activation::Cauchy }, &[attended]).unwrap();
     let maximum = b.add("maximum", ops::Maximum { axes: vec![1] }, &[weights]).unwrap();
     let again = b.matrix_product("again", weights, maximum).unwrap();

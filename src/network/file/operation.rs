@@ -1,9 +1,9 @@
 //! Operations as files name them, with their parameters.
 
 use crate::network::NodeId;
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::Builder;
 use crate::network::error::{Fault, NetworkError};
-use crate::network::ops::{Concatenate, Op, ParameterError, Parameters};
+use crate::network::ops::{Concatenate, Op, Operation as _, ParameterError, Parameters, Patches};
 
 /// An operation as a file names it: a primitive one, or one that is written as several.
 pub(super) enum Operation {
@@ -14,10 +14,15 @@ pub(super) enum Operation {
     GroupNorm { groups: usize, epsilon: f64 },
     WeightNorm { epsilon: f64 },
     WeightStandardization { epsilon: f64 },
-    Attention { epsilon: f64 },
-    Convolution(Convolution),
-    AveragePool(Convolution),
-    MaxPool(Convolution),
+    Attention { heads: usize, epsilon: f64 },
+    Rotary { base: f64 },
+    Embedding,
+    Convolution { shape: Patches, groups: usize },
+    AveragePool(Patches),
+    MaxPool(Patches),
+    Upsample { factor: usize },
+    Absolute,
+    Clip { low: f64, high: f64 },
     NormalizedCrossEntropy { epsilon: f64 },
 }
 
@@ -33,10 +38,17 @@ impl Operation {
             (Self::GroupNorm { groups, epsilon }, &[x]) => builder.group_norm(name, x, groups, epsilon),
             (Self::WeightNorm { epsilon }, &[x]) => builder.weight_norm(name, x, epsilon),
             (Self::WeightStandardization { epsilon }, &[x]) => builder.weight_standardization(name, x, epsilon),
-            (Self::Attention { epsilon }, &[q, k, v]) => builder.attention(name, [q, k, v], epsilon),
-            (Self::Convolution(shape), &[x, kernels]) => builder.convolution(name, x, kernels, &shape),
+            (Self::Attention { heads, epsilon }, &[q, k, v]) => builder.attention(name, [q, k, v], heads, epsilon),
+            (Self::Rotary { base }, &[x]) => builder.rotary(name, x, base),
+            (Self::Embedding, &[table, indices]) => builder.embedding(name, table, indices),
+            (Self::Convolution { shape, groups }, &[x, kernels]) => {
+                builder.convolution(name, x, kernels, &shape, groups)
+            }
             (Self::AveragePool(shape), &[x]) => builder.average_pool(name, x, &shape),
             (Self::MaxPool(shape), &[x]) => builder.max_pool(name, x, &shape),
+            (Self::Upsample { factor }, &[x]) => builder.upsample(name, x, factor),
+            (Self::Absolute, &[x]) => builder.absolute(name, x),
+            (Self::Clip { low, high }, &[x]) => builder.clip(name, x, low, high),
             (Self::NormalizedCrossEntropy { epsilon }, &[logits, targets]) => {
                 builder.normalized_cross_entropy(name, logits, targets, epsilon)
             }
@@ -47,16 +59,17 @@ impl Operation {
     fn wrong_count(&self, found: usize) -> Fault {
         let (op, expected) = match self {
             Self::Attention { .. } => ("attention", 3),
-            Self::Convolution(_) => ("convolution", 2),
+            Self::Convolution { .. } => ("convolution", 2),
+            Self::Embedding => ("embedding", 2),
             Self::NormalizedCrossEntropy { .. } => ("normalized_cross_entropy", 2),
-            _ => ("a normalization or a pool", 1),
+            _ => ("it", 1),
         };
         Fault::Arity { op, expected, found }
     }
 }
 
 /// The names of those that are written as several.
-const COMPOSED: [&str; 11] = [
+const COMPOSED: [&str; 16] = [
     "batch_norm",
     "layer_norm",
     "rms_norm",
@@ -64,9 +77,14 @@ const COMPOSED: [&str; 11] = [
     "weight_norm",
     "weight_standardization",
     "attention",
+    "rotary",
+    "embedding",
     "convolution",
     "average_pool",
     "max_pool",
+    "upsample",
+    "abs",
+    "clip",
     "normalized_cross_entropy",
 ];
 
@@ -97,19 +115,21 @@ impl Operation {
             "group_norm" => Self::GroupNorm { epsilon: epsilon()?, groups: parameters.size("groups", None)? },
             "weight_norm" => Self::WeightNorm { epsilon: epsilon()? },
             "weight_standardization" => Self::WeightStandardization { epsilon: epsilon()? },
-            "attention" => Self::Attention { epsilon: epsilon()? },
-            "convolution" => Self::Convolution(window(parameters)?),
-            "average_pool" => Self::AveragePool(window(parameters)?),
-            "max_pool" => Self::MaxPool(window(parameters)?),
+            "attention" => Self::Attention { epsilon: epsilon()?, heads: parameters.size("heads", Some(1))? },
+            "rotary" => Self::Rotary { base: parameters.number("base", Some(10_000.0))? },
+            "embedding" => Self::Embedding,
+            "convolution" => {
+                Self::Convolution { shape: Patches::read(op, parameters)?, groups: parameters.size("groups", Some(1))? }
+            }
+            "average_pool" => Self::AveragePool(Patches::read(op, parameters)?),
+            "max_pool" => Self::MaxPool(Patches::read(op, parameters)?),
+            "upsample" => Self::Upsample { factor: parameters.size("factor", None)? },
+            "abs" => Self::Absolute,
+            "clip" => Self::Clip { low: parameters.number("low", None)?, high: parameters.number("high", None)? },
             "normalized_cross_entropy" => Self::NormalizedCrossEntropy { epsilon: epsilon()? },
             _ => return Ok(None),
         }))
     }
-}
-
-fn window(parameters: &mut Parameters<'_>) -> Result<Convolution, ParameterError> {
-    let (window, stride, padding) = parameters.window()?;
-    Ok(Convolution { window, stride, padding })
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ pub enum Activation {
     Exponential,
     /// log x, for x > 0.
     Logarithm,
+    /// sin x.
+    Sine,
+    /// cos x.
+    Cosine,
     /// The Gaussian error linear unit in its tanh form, ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
     Gelu,
     /// max(x, 0): not smooth, and homogeneous of degree 1.
@@ -35,12 +39,14 @@ pub enum Activation {
 
 impl Activation {
     /// Every activation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Tanh,
         Self::Softplus,
         Self::Logistic,
         Self::Exponential,
         Self::Logarithm,
+        Self::Sine,
+        Self::Cosine,
         Self::Gelu,
         Self::Relu,
         Self::AlgebraicSigmoid,
@@ -63,6 +69,8 @@ impl Activation {
             Self::Logistic => x.transcendental(Transcendental::Logistic),
             Self::Exponential => x.transcendental(Transcendental::Exponential),
             Self::Logarithm => x.transcendental(Transcendental::Logarithm),
+            Self::Sine => x.transcendental(Transcendental::Sine),
+            Self::Cosine => x.transcendental(Transcendental::Cosine),
             Self::Gelu => S::constant(0.5) * x * (one + gelu_argument(x).transcendental(Transcendental::Tanh)),
             // The product is taken, and not 0 itself, so that a value that is not a number stays so.
             Self::Relu => x.choose(x, S::constant(0.0) * x),
@@ -91,6 +99,8 @@ impl Activation {
                 (y, y)
             }
             Self::Logarithm => (self.value(x), one / x),
+            Self::Sine => (self.value(x), Self::Cosine.value(x)),
+            Self::Cosine => (self.value(x), -Self::Sine.value(x)),
             Self::Gelu => {
                 let tanh = gelu_argument(x).transcendental(Transcendental::Tanh);
                 let slope = S::constant(GELU_SCALE) * (one + S::constant(3.0 * GELU_CUBIC) * x * x);
@@ -127,7 +137,7 @@ fn gelu_argument<S: Scalar>(x: S) -> S {
 
 impl Operation for Activation {
     const NAMES: &'static [&'static str] =
-        &["tanh", "softplus", "logistic", "exp", "log", "gelu", "relu", "algebraic_sigmoid", "rational", "cauchy"];
+        &["tanh", "softplus", "logistic", "exp", "log", "sin", "cos", "gelu", "relu", "algebraic_sigmoid", "rational", "cauchy"];
 
     fn read(name: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
         let found = Self::ALL.into_iter().find(|activation| activation.name() == name);
@@ -181,6 +191,8 @@ impl Operation for Activation {
             Self::Tanh => format!("\\tanh({x})"),
             Self::Exponential => format!("\\exp({x})"),
             Self::Logarithm => format!("\\log({x})"),
+            Self::Sine => format!("\\sin({x})"),
+            Self::Cosine => format!("\\cos({x})"),
             Self::Relu => format!("\\max({x}, 0)"),
             Self::AlgebraicSigmoid => format!("\\frac{{{x}}}{{\\sqrt{{1 + {x}^2}}}}"),
             Self::Rational => format!("\\frac{{{x}}}{{1 + {x}^2}}"),
@@ -256,5 +268,5 @@ fn activate<S: Scalar>(activation: Activation, x: &[S], out: &mut [S], extra: &m
             }
         };
     }
-    each!(Tanh, Softplus, Logistic, Exponential, Logarithm, Gelu, Relu, AlgebraicSigmoid, Rational, Cauchy);
+    each!(Tanh, Softplus, Logistic, Exponential, Logarithm, Sine, Cosine, Gelu, Relu, AlgebraicSigmoid, Rational, Cauchy);
 }

@@ -8,6 +8,7 @@ use super::entrywise::{Binary, Root, Scaled};
 use super::losses::{Entropy, SquaredError};
 use super::normalize::Normalized;
 use super::piece::Piece;
+use super::power::Powers;
 use super::product::MatrixProducts;
 use super::rearrange::Gather;
 use super::reductions::{Largest, Summed};
@@ -180,6 +181,7 @@ kernels! {
     Binary,
     Scaled,
     Root,
+    Powers,
     Activation,
     Summed,
     Largest,

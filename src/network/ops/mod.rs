@@ -11,12 +11,14 @@ mod normalize;
 mod parameters;
 mod patches;
 mod piece;
+mod power;
 mod product;
 mod rearrange;
 mod reduce;
 mod reductions;
 mod softmax;
 mod source;
+mod take;
 
 use std::fmt;
 
@@ -32,15 +34,16 @@ pub use losses::{CrossEntropy, MeanSquaredError};
 pub use normalize::Normalization;
 pub use patches::Patches;
 pub use piece::Piece;
+pub use power::Power;
 pub use product::MatrixProduct;
 pub use rearrange::{Reshape, Slice, Transpose};
 pub use reductions::{Maximum, Mean, Sum, Total};
 pub use softmax::Softmax;
 pub use source::{Constant, Origin, Weight};
+pub use take::Take;
 
 pub(super) use kernel::{Before, Inputs, Kernel, Source};
 pub(super) use parameters::{ParameterError, Parameters};
-pub(super) use patches::patch_places;
 
 /// What a node does with its inputs. Nothing has a default: whoever adds an operation says all of it.
 pub(super) trait Operation: Clone + fmt::Debug + PartialEq + Into<Op> {
@@ -239,12 +242,14 @@ operations! {
     Divide(Divide),
     Scale(Scale),
     SquareRoot(SquareRoot),
+    Power(Power),
     Sum(Sum),
     Mean(Mean),
     Maximum(Maximum),
     Transpose(Transpose),
     Reshape(Reshape),
     Slice(Slice),
+    Take(Take),
     Concatenate(Concatenate),
     Patches(Patches),
     Piece(Piece),

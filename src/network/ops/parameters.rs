@@ -114,15 +114,6 @@ impl Parameters<'_> {
         self.sizes_of(parameter)
     }
 
-    /// A window, its stride and its padding.
-    ///
-    /// # Errors
-    /// See [`Parameters::number`].
-    pub fn window(&mut self) -> Result<(Vec<usize>, usize, usize), ParameterError> {
-        let window = self.sizes_of("window")?;
-        Ok((window, self.size("stride", Some(1))?, self.size("padding", Some(0))?))
-    }
-
     fn counted(&self, value: Value) -> Value {
         match value {
             Value::Integer(axis) if axis < 0 => Value::Integer(axis + self.axes as i64),

@@ -1,5 +1,7 @@
 //! Windows of signals and images, which convolutions and pools are made of.
 
+use std::fmt;
+
 use super::kernel::Kernel;
 use super::rearrange::Gather;
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, shape_of};
@@ -10,19 +12,54 @@ use crate::network::shape::{MOST_NUMBERS, Shape, table};
 
 /// The windows of a batch of signals (batch × length × channels) or images (batch × height × width × channels), padded with
 /// zeros: positions × places in the window × channels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patches {
+    /// The window's sizes along one or two axes.
     pub window: Vec<usize>,
+    /// How far it moves from one position to the next.
     pub stride: usize,
+    /// Zeros added at both ends of every axis.
     pub padding: usize,
+    /// How far neighbours in the window are apart.
+    pub dilation: usize,
+}
+
+impl Patches {
+    /// A window that moves by one, without padding and without holes.
+    pub fn dense(window: &[usize]) -> Self {
+        Self { window: window.to_vec(), stride: 1, padding: 0, dilation: 1 }
+    }
+
+    /// How many places the window has along each axis of a batch of signals or images.
+    pub(in crate::network) fn places(&self, shape: &Shape) -> Result<Vec<usize>, Fault> {
+        let (axes, Self { window, stride, padding, dilation }) = (shape.axes(), self);
+        if !(1..=2).contains(&window.len()) || axes.len() != window.len() + 2 {
+            return Err(Fault::WindowAxes { window: window.len(), shape: shape.clone() });
+        }
+        let wrong = || Fault::Window { patches: self.clone(), shape: shape.clone() };
+        if *stride == 0 || *dilation == 0 || window.contains(&0) || *padding > MOST_NUMBERS {
+            return Err(wrong());
+        }
+        let places = window.iter().zip(&axes[1..]).map(|(&window, &size)| {
+            let reach = (window - 1).checked_mul(*dilation)? + 1;
+            // A window that can lie in the padding alone would see nothing.
+            let room = (size + 2 * padding).checked_sub(reach).filter(|_| *padding < reach)?;
+            Some(room / stride + 1)
+        });
+        places.collect::<Option<Vec<_>>>().ok_or_else(wrong)
+    }
 }
 
 impl Operation for Patches {
     const NAMES: &'static [&'static str] = &["patches"];
 
     fn read(_: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        let (window, stride, padding) = parameters.window()?;
-        Ok(Self { window, stride, padding })
+        Ok(Self {
+            window: parameters.sizes_of("window")?,
+            stride: parameters.size("stride", Some(1))?,
+            padding: parameters.size("padding", Some(0))?,
+            dilation: parameters.size("dilation", Some(1))?,
+        })
     }
 
     fn facts(&self) -> Facts {
@@ -34,12 +71,13 @@ impl Operation for Patches {
             ("window", format!("{:?}", self.window)),
             ("stride", self.stride.to_string()),
             ("padding", self.padding.to_string()),
+            ("dilation", self.dilation.to_string()),
         ]
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, Fault> {
         let (x, window) = (inputs[0], &self.window);
-        let places = patch_places(x, window, self.stride, self.padding)?;
+        let places = self.places(x)?;
         let count = |sizes: &[usize]| sizes.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
         match (count(&places).and_then(|places| places.checked_mul(x.axes()[0])), count(window)) {
             (Some(positions), Some(window)) => shape_of(&[positions, window, x.axes()[x.axes().len() - 1]]),
@@ -56,13 +94,13 @@ impl Operation for Patches {
     }
 
     fn text(&self, inputs: &[&str]) -> String {
-        let Self { window, stride, padding } = self;
-        format!("windows {window:?} of {}, stride {stride}, padding {padding}", inputs[0])
+        format!("windows {self} of {}", inputs[0])
     }
 
     fn latex(&self, inputs: &[String]) -> String {
-        let window = axes_index(&self.window);
-        format!("\\operatorname{{patches}}_{{{window};\\,{};\\,{}}} {}", self.stride, self.padding, inputs[0])
+        let Self { window, stride, padding, dilation } = self;
+        let window = axes_index(window);
+        format!("\\operatorname{{patches}}_{{{window};\\,{stride};\\,{padding};\\,{dilation}}} {}", inputs[0])
     }
 
     fn rational(&self) -> Op {
@@ -71,40 +109,20 @@ impl Operation for Patches {
 
     fn kernel(&self, inputs: &[&Shape], out: &Shape) -> Kernel {
         // The window was checked when the node was added.
-        let places = patch_places(inputs[0], &self.window, self.stride, self.padding).unwrap_or_default();
+        let places = self.places(inputs[0]).unwrap_or_default();
         Gather { table: patch_table(inputs[0], out, self, &places) }.into()
     }
 }
 
-/// How many places the window has along each axis.
-pub(in crate::network) fn patch_places(
-    shape: &Shape,
-    window: &[usize],
-    stride: usize,
-    padding: usize,
-) -> Result<Vec<usize>, Fault> {
-    let axes = shape.axes();
-    if !(1..=2).contains(&window.len()) || axes.len() != window.len() + 2 {
-        return Err(Fault::WindowAxes { window: window.len(), shape: shape.clone() });
+impl fmt::Display for Patches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { window, stride, padding, dilation } = self;
+        write!(f, "{window:?} with stride {stride}, padding {padding} and dilation {dilation}")
     }
-    if stride == 0 || window.contains(&0) || padding > MOST_NUMBERS {
-        return Err(Fault::Window { window: window.to_vec(), stride, padding, shape: shape.clone() });
-    }
-    let places = window.iter().zip(&axes[1..]).map(|(&window, &size)| {
-        // A window that can lie in the padding alone would see nothing.
-        let room = (size + 2 * padding).checked_sub(window).filter(|_| padding < window);
-        room.map(|room| room / stride + 1)
-    });
-    places.collect::<Option<Vec<_>>>().ok_or_else(|| Fault::Window {
-        window: window.to_vec(),
-        stride,
-        padding,
-        shape: shape.clone(),
-    })
 }
 
 fn patch_table(input: &Shape, out: &Shape, patches: &Patches, places: &[usize]) -> Vec<u32> {
-    let Patches { window, stride, padding } = patches;
+    let Patches { window, stride, padding, dilation } = patches;
     let strides = input.strides();
     let digits = |mut index: usize, sizes: &[usize]| -> Vec<usize> {
         let mut digits = vec![0; sizes.len()];
@@ -119,7 +137,7 @@ fn patch_table(input: &Shape, out: &Shape, patches: &Patches, places: &[usize]) 
         let (position, within) = (digits(at[0] % count, places), digits(at[1], window));
         let mut index = at[0] / count * strides[0] + at[2];
         for (axis, (&position, &within)) in position.iter().zip(&within).enumerate() {
-            let along = (position * stride + within).checked_sub(*padding)?;
+            let along = (position * stride + within * dilation).checked_sub(*padding)?;
             if along >= input.axes()[axis + 1] {
                 return None;
             }
