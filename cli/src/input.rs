@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::network::Network;
+use sharpflow::network::file::{FileError, LARGEST_FILE, Opened};
 use sharpflow::network::zoo::{ZOO, find};
 use sharpflow_theorems::evidence::Input;
 use sharpflow_theorems::population::Source;
@@ -19,7 +20,7 @@ pub struct NamedNetwork {
     /// The network that exact arithmetic tries in its place, where that is another: a built-in one at its small sizes, a user's with
     /// rational activations.
     pub small: Option<Network>,
-    /// The bytes of the file that it was read from.
+    /// The bytes of the file that it was read from; where that needs files of numbers, of one that needs none.
     pub file: Option<Vec<u8>>,
 }
 
@@ -52,13 +53,23 @@ pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
         }
         _ => {
             let text = Network::read_text(path).map_err(named)?;
-            let network = Network::from_toml(&text, &sizes).map_err(named)?;
+            let Opened { network, arrays } =
+                Network::open(&text, path.parent().unwrap_or(Path::new("")), &sizes).map_err(named)?;
             let small = network.with_rational_activations();
+            // Evidence keeps what needs no other file: every number, and the sizes as they were set.
+            let text = if arrays.is_empty() { text } else { written_out(&network, &sizes).map_err(named)? };
             (network, small, Some(text.into_bytes()))
         }
     };
     let is_other = small != network;
     Ok(NamedNetwork { network, small: is_other.then_some(small), file })
+}
+
+/// A network file with every number in it, which can be read with the same settings of sizes.
+fn written_out(network: &Network, sizes: &[(&str, usize)]) -> Result<String, FileError> {
+    let settings: String = sizes.iter().map(|(name, size)| format!("{name:?} = {size}\n")).collect();
+    let text = format!("{}\n[sizes]\n{settings}", network.to_toml());
+    if text.len() as u64 > LARGEST_FILE { Err(FileError::TooLong) } else { Ok(text) }
 }
 
 /// The seed of weights that are not trained.

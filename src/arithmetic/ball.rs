@@ -116,10 +116,7 @@ impl Scalar for Ball {
             Transcendental::Exponential => (center + radius).exp(),
             Transcendental::Logarithm if center > radius => 1.0 / (center - radius),
             Transcendental::Logarithm => f64::INFINITY,
-            Transcendental::Tanh
-            | Transcendental::Softplus
-            | Transcendental::Sine
-            | Transcendental::Cosine => 1.0,
+            Transcendental::Tanh | Transcendental::Softplus | Transcendental::Sine | Transcendental::Cosine => 1.0,
             Transcendental::Logistic => 0.25,
         };
         let carried = if radius == 0.0 { 0.0 } else { slope * radius };

@@ -4,8 +4,8 @@ use super::NodeId;
 use super::builder::{Builder, Built};
 use super::error::{Fault, NetworkError, shown};
 use super::ops::{
-    Activation, Add, Concatenate, CrossEntropy, Maximum, Mean, Multiply, Normalization, Op, Patches, Reshape, Scale, Slice,
-    Softmax, Subtract, Take, Transpose,
+    Activation, Add, Concatenate, CrossEntropy, Maximum, Mean, Multiply, Normalization, Op, Patches, Reshape, Scale,
+    Slice, Softmax, Subtract, Take, Transpose,
 };
 use super::shape::MOST_NUMBERS;
 

@@ -90,8 +90,9 @@ fn composed_operations_are_their_definitions() {
     let out = builder.convolution("convolved", x, kernels, &shape, 1).unwrap();
     let (rows, columns) = ((h + 2 - 2) / 2 + 1, (l + 2 - 3) / 2 + 1);
     assert_eq!(builder.shape(out).unwrap().axes(), [n, rows, columns, o]);
-    let pooled =
-        builder.average_pool("pooled", out, &ops::Patches { window: vec![2, 2], stride: 1, padding: 0, dilation: 1 }).unwrap();
+    let pooled = builder
+        .average_pool("pooled", out, &ops::Patches { window: vec![2, 2], stride: 1, padding: 0, dilation: 1 })
+        .unwrap();
     let scalar = builder.add("sum", ops::Sum { axes: vec![0, 1, 2, 3] }, &[pooled]).unwrap();
     let square = builder.add("square", ops::Multiply, &[scalar, scalar]).unwrap();
     let network = builder.finish(square).unwrap();

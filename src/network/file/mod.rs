@@ -1,29 +1,34 @@
 //! Networks as TOML files. The format, with every operation: `docs/architectures.md`.
 
+mod arrays;
+mod blocks;
 mod operation;
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Value};
 
-use super::Network;
 use super::builder::Builder;
 use super::error::{NetworkError, shown};
-use super::ops::{Constant, Op, Origin, ParameterError, Parameters};
+use super::ops::{Constant, Op, Origin, Parameters};
+use super::{Network, NodeId};
+use arrays::Array;
+pub use arrays::ArrayError;
+use blocks::{Block, Entry, Flat, Node};
 use operation::Operation;
 
 /// The number that stands for −∞ in a mask that is added before a softmax: its exponential is 0.
 const MASKED: f64 = -1e30;
 /// The most nodes a file can name.
 const MOST_NODES: usize = 4096;
-/// The largest file that is read, in bytes: room for half a million numbers.
-const LARGEST_FILE: u64 = 1 << 24;
+/// The largest network file that is read, in bytes: room for three million numbers.
+pub const LARGEST_FILE: u64 = 1 << 26;
 
 /// Why a file is no network, and on which line. Lines count from 1.
 #[derive(Debug, Error)]
@@ -52,8 +57,22 @@ pub enum FileError {
     NoSuchSize { line: usize, node: String, size: String, available: String },
     #[error("there is no size `{size}` to set; there are: {available}")]
     NoSuchSetting { size: String, available: String },
-    #[error("line {line}: `{node}`: a constant has either `values` or `normal`, a seed")]
+    #[error("line {line}: `{node}`: a constant has one of `values`, `normal` (a seed) and `file`")]
     Source { line: usize, node: String },
+    #[error("line {line}: `{node}`: `{parameter}` belongs to a constant with `{of}`")]
+    OfOthers { line: usize, node: String, parameter: &'static str, of: &'static str },
+    #[error("line {line}: `{node}`: a constant without `file` needs `shape`")]
+    NoShape { line: usize, node: String },
+    #[error("line {line}: `{node}`: {source}")]
+    Array { line: usize, node: String, source: ArrayError },
+    #[error("line {line}: `{node}`: the block `{block}` takes {expected} inputs, not {found}")]
+    BlockInputs { line: usize, node: String, block: String, expected: usize, found: usize },
+    #[error("line {line}: `{node}`: the block `{block}` has no node `{output}` to be its output")]
+    BlockOutput { line: usize, node: String, block: String, output: String },
+    #[error("line {line}: `{node}`: the block `{block}` contains itself")]
+    BlockCycle { line: usize, node: String, block: String },
+    #[error("the block `{block}` has the name of an operation")]
+    BlockName { block: String },
     #[error("no nodes: nothing is computed")]
     NoNodes,
     #[error("{nodes} nodes are more than the {MOST_NODES} a file can have")]
@@ -76,6 +95,8 @@ struct Document {
     constants: HashMap<String, Spanned<ConstantEntry>>,
     #[serde(default)]
     nodes: HashMap<String, Spanned<NodeEntry>>,
+    #[serde(default)]
+    blocks: HashMap<String, Block>,
 }
 
 /// A size: a number, or the name of one.
@@ -89,9 +110,17 @@ enum Size {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConstantEntry {
-    shape: Vec<Size>,
+    shape: Option<Vec<Size>>,
     values: Option<Vec<f64>>,
     normal: Option<u64>,
+    /// A file of numbers, seen from the folder of the network's file.
+    file: Option<String>,
+    /// Which array of a file that has several.
+    array: Option<String>,
+    /// The first row that is taken, and the first that is not any more.
+    rows: Option<(Size, Size)>,
+    /// How many classes there are, for labels that become vectors.
+    one_hot: Option<Size>,
     #[serde(default)]
     standardize: bool,
     /// Says of a constant that it stands for weights that are not trained. It changes nothing.
@@ -123,13 +152,22 @@ impl OneOrMany {
     }
 }
 
+/// A network that was read, and the files of numbers that were needed for it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub network: Network,
+    pub arrays: Vec<PathBuf>,
+}
+
 impl Network {
     /// Reads a network file.
     ///
     /// # Errors
     /// The error says what is wrong, and on which line.
     pub fn read(path: impl AsRef<Path>, sizes: &[(&str, usize)]) -> Result<Self, FileError> {
-        Self::from_toml(&Self::read_text(path)?, sizes)
+        let path = path.as_ref();
+        let text = Self::read_text(path)?;
+        Self::open(&text, path.parent().unwrap_or(Path::new("")), sizes).map(|opened| opened.network)
     }
 
     /// The text of a network file, for [`Network::from_toml`].
@@ -143,25 +181,32 @@ impl Network {
         if text.len() as u64 > LARGEST_FILE { Err(FileError::TooLong) } else { Ok(text) }
     }
 
-    /// Reads a network from TOML, with other values for some of its named sizes.
+    /// Reads a network from TOML, with other values for some of its named sizes. Files of numbers are looked for in the working directory.
     ///
     /// # Errors
     /// See [`Network::read`].
     pub fn from_toml(text: &str, sizes: &[(&str, usize)]) -> Result<Self, FileError> {
+        Self::open(text, Path::new(""), sizes).map(|opened| opened.network)
+    }
+
+    /// The same with the folder from which files of numbers are seen.
+    ///
+    /// # Errors
+    /// See [`Network::read`].
+    pub fn open(text: &str, folder: &Path, sizes: &[(&str, usize)]) -> Result<Opened, FileError> {
         let mut file: Document = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
             FileError::Syntax { line, reason: shown(&plain(error.message().lines().next().unwrap_or_default())) }
         })?;
-        if file.nodes.len() + file.weights.len() + file.constants.len() > MOST_NODES {
-            return Err(FileError::TooManyNodes { nodes: file.nodes.len() });
-        }
         for &(name, size) in sizes {
             if file.sizes.insert(name.into(), size).is_none() {
                 file.sizes.remove(name);
                 return Err(FileError::NoSuchSetting { size: shown(name), available: names(&file.sizes) });
             }
         }
-        Reader { text, sizes: &file.sizes, builder: Builder::new(file.title.as_str()) }.read(&file)
+        let reader =
+            Reader { folder, builder: Builder::new(file.title.as_str()), arrays: vec![], blocks: block_names(&file) };
+        reader.read(&Flat::of(text, &file)?, file.output.as_deref())
     }
 
     /// The network as TOML, which [`Network::from_toml`] reads back.
@@ -213,22 +258,10 @@ fn names(sizes: &HashMap<String, usize>) -> String {
     if names.is_empty() { "none".into() } else { shown(&names.join(", ")) }
 }
 
-/// A size by its number or its name.
-fn resolve(size: &Size, sizes: &HashMap<String, usize>, line: usize, node: &str) -> Result<usize, FileError> {
-    match size {
-        Size::Number(number) => Ok(*number),
-        Size::Name(name) => sizes.get(name).copied().ok_or_else(|| FileError::NoSuchSize {
-            line,
-            node: shown(node),
-            size: shown(name),
-            available: names(sizes),
-        }),
-    }
-}
-
 /// A parser's message without the names of Rust's types.
 fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 9] = [
+    const WORDS: [(&str, &str); 10] = [
+        ("struct Block", "a block, { inputs = […], … }"),
         ("struct NodeEntry", "a node, { op = \"…\", of = […] }"),
         ("struct ConstantEntry", "a constant, { shape = […], … }"),
         ("struct Document", "a network file"),
@@ -246,151 +279,112 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
+fn block_names(file: &Document) -> Vec<String> {
+    let mut names: Vec<String> = file.blocks.keys().cloned().collect();
+    names.sort_unstable();
+    names
+}
+
 /// A file on its way to a network.
 struct Reader<'a> {
-    text: &'a str,
-    sizes: &'a HashMap<String, usize>,
+    folder: &'a Path,
     builder: Builder,
+    arrays: Vec<PathBuf>,
+    /// The names of blocks, for a message.
+    blocks: Vec<String>,
 }
 
 impl Reader<'_> {
-    fn read(mut self, file: &Document) -> Result<Network, FileError> {
-        for (name, axes) in by_place(&file.weights) {
-            let line = self.line(axes);
-            let axes = self.resolve(line, name, axes.as_ref())?;
-            self.builder.weight(name, &axes).map_err(|fault| FileError::Network { line, fault })?;
+    fn read(mut self, flat: &Flat<'_>, output: Option<&str>) -> Result<Opened, FileError> {
+        for entry in &flat.weights {
+            let axes = entry.resolve(entry.value)?;
+            self.builder.weight(&entry.name, &axes).map_err(|fault| entry.fault(fault))?;
         }
-        for (name, entry) in by_place(&file.constants) {
-            self.constant(name, entry)?;
+        for entry in &flat.constants {
+            self.constant(entry)?;
         }
-        let nodes = by_place(&file.nodes);
-        for k in in_order(self.text, &nodes)? {
-            self.node(nodes[k].0, nodes[k].1)?;
+        for k in flat.in_order()? {
+            self.node(&flat.nodes[k])?;
         }
-        let output = match (&file.output, nodes.last()) {
+        let output = match (output, flat.nodes.last()) {
             (Some(name), _) => name,
-            (None, Some((last, _))) => *last,
+            (None, Some(last)) => &last.name,
             (None, None) => return Err(FileError::NoNodes),
         };
         let output = self.builder.find(output).ok_or_else(|| FileError::NoSuchOutput { node: shown(output) })?;
-        self.builder.finish(output).map_err(FileError::Whole)
+        let network = self.builder.finish(output).map_err(FileError::Whole)?;
+        Ok(Opened { network, arrays: self.arrays })
     }
 
-    fn line<T>(&self, spanned: &Spanned<T>) -> usize {
-        line_of(self.text, spanned.span().start)
-    }
-
-    fn resolve(&self, line: usize, node: &str, axes: &[Size]) -> Result<Vec<usize>, FileError> {
-        axes.iter().map(|size| resolve(size, self.sizes, line, node)).collect()
-    }
-
-    fn constant(&mut self, name: &str, spanned: &Spanned<ConstantEntry>) -> Result<(), FileError> {
-        let (line, entry) = (self.line(spanned), spanned.as_ref());
-        let axes = self.resolve(line, name, &entry.shape)?;
-        let built = match (&entry.values, entry.normal) {
-            (Some(values), None) => {
-                let masked = |&x: &f64| if x == f64::NEG_INFINITY { MASKED } else { x };
-                self.builder.constant(name, &axes, values.iter().map(masked).collect())
+    fn constant(&mut self, entry: &Entry<&ConstantEntry>) -> Result<(), FileError> {
+        let (name, line, value) = (entry.name.as_str(), entry.line, entry.value);
+        let of_others = |parameter, of| FileError::OfOthers { line, node: shown(name), parameter, of };
+        let axes = value.shape.as_ref().map(|axes| entry.resolve(axes)).transpose()?;
+        if value.file.is_none() {
+            if value.rows.is_some() {
+                return Err(of_others("rows", "file"));
             }
-            (None, Some(seed)) => self.builder.normal(name, &axes, seed),
+            if value.array.is_some() {
+                return Err(of_others("array", "file"));
+            }
+        }
+        let shape = || axes.clone().ok_or_else(|| FileError::NoShape { line, node: shown(name) });
+        let array = match (&value.values, value.normal, &value.file) {
+            (Some(values), None, None) => {
+                let masked = |&x: &f64| if x == f64::NEG_INFINITY { MASKED } else { x };
+                Array { shape: shape()?, values: values.iter().map(masked).collect() }
+            }
+            (None, Some(seed), None) => {
+                if value.one_hot.is_some() {
+                    return Err(of_others("one_hot", "values` or `file"));
+                }
+                let id = self.builder.normal(name, &shape()?, seed).map_err(|fault| entry.fault(fault))?;
+                return self.standardized(entry, id);
+            }
+            (None, None, Some(file)) => {
+                let path = self.folder.join(file);
+                let rows = match &value.rows {
+                    Some((first, end)) => Some((entry.size(first)?, entry.size(end)?)),
+                    None => None,
+                };
+                let array = Array::read(&path, value.array.as_deref(), rows).map_err(|source| entry.array(source))?;
+                self.arrays.push(path);
+                array
+            }
             _ => return Err(FileError::Source { line, node: shown(name) }),
         };
-        let standardized = built.and_then(|id| if entry.standardize { self.builder.standardize(id) } else { Ok(()) });
-        standardized.map_err(|fault| FileError::Network { line, fault })
+        let array = match &value.one_hot {
+            Some(classes) => array.one_hot(entry.size(classes)?).map_err(|source| entry.array(source))?,
+            None => array,
+        };
+        // A shape that a file's array is given need not be the file's.
+        let axes = axes.filter(|_| value.one_hot.is_none() || value.file.is_some()).unwrap_or(array.shape);
+        let id = self.builder.constant(name, &axes, array.values).map_err(|fault| entry.fault(fault))?;
+        self.standardized(entry, id)
     }
 
-    fn node(&mut self, name: &str, spanned: &Spanned<NodeEntry>) -> Result<(), FileError> {
-        let (line, entry) = (self.line(spanned), spanned.as_ref());
+    fn standardized(&mut self, entry: &Entry<&ConstantEntry>, id: NodeId) -> Result<(), FileError> {
+        match entry.value.standardize {
+            true => self.builder.standardize(id).map_err(|fault| entry.fault(fault)),
+            false => Ok(()),
+        }
+    }
+
+    fn node(&mut self, entry: &Entry<Node<'_>>) -> Result<(), FileError> {
+        let (name, line, node) = (entry.name.as_str(), entry.line, &entry.value);
         let missing = |input: &String| FileError::NoSuchInput { line, node: shown(name), input: shown(input) };
-        let inputs = entry.of.names().iter().map(|input| self.builder.find(input).ok_or_else(|| missing(input)));
+        let inputs = node.of.iter().map(|input| self.builder.find(input).ok_or_else(|| missing(input)));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         let axes = inputs.first().map_or(0, |&input| self.builder.axes(input));
-        let mut parameters = Parameters { sizes: self.sizes, axes, rest: entry.parameters.clone() };
-        let operation =
-            Operation::read(&entry.op, &mut parameters).map_err(|error| self.fault(line, name, &entry.op, error))?;
+        let mut parameters = Parameters { sizes: &entry.sizes, axes, rest: node.parameters.clone() };
+        let operation = Operation::read(node.op, &mut parameters).map_err(|error| entry.parameter(node.op, error))?;
         let Some(operation) = operation else {
-            let (node, op, available) = (shown(name), shown(&entry.op), operation::available(&entry.op));
-            return Err(FileError::NoSuchOperation { line, node, op, available });
+            let available = operation::available(node.op, &self.blocks);
+            return Err(FileError::NoSuchOperation { line, node: shown(name), op: shown(node.op), available });
         };
         if let Some(parameter) = parameters.rest.keys().next() {
-            return Err(FileError::UnknownParameter {
-                line,
-                node: shown(name),
-                op: shown(&entry.op),
-                parameter: shown(parameter),
-            });
+            return Err(entry.unknown(node.op, parameter));
         }
-        operation
-            .build(&mut self.builder, name, &inputs)
-            .map(|_| ())
-            .map_err(|fault| FileError::Network { line, fault })
+        operation.build(&mut self.builder, name, &inputs).map(|_| ()).map_err(|fault| entry.fault(fault))
     }
-}
-
-impl Reader<'_> {
-    /// A parameter's error, with where it stands.
-    fn fault(&self, line: usize, name: &str, op: &str, error: ParameterError) -> FileError {
-        let (node, op) = (shown(name), shown(op));
-        match error {
-            ParameterError::Expected { parameter, expected } => {
-                FileError::Parameter { line, node, op, parameter, expected }
-            }
-            ParameterError::NoSuchSize { size } => {
-                FileError::NoSuchSize { line, node, size: shown(&size), available: names(self.sizes) }
-            }
-        }
-    }
-}
-
-/// A table's entries in the order of the file.
-fn by_place<T>(table: &HashMap<String, Spanned<T>>) -> Vec<(&String, &Spanned<T>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_unstable_by_key(|(_, entry)| entry.span().start);
-    entries
-}
-
-/// The nodes' numbers, each after its inputs; those that may stand as they do stay.
-fn in_order(text: &str, nodes: &[(&String, &Spanned<NodeEntry>)]) -> Result<Vec<usize>, FileError> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum State {
-        New,
-        Open,
-        Done,
-    }
-    let by_name: HashMap<&String, usize> = nodes.iter().enumerate().map(|(k, (name, _))| (*name, k)).collect();
-    let mut states = vec![State::New; nodes.len()];
-    let mut order = Vec::with_capacity(nodes.len());
-    for root in 0..nodes.len() {
-        // The path to the node at hand, each with how many of its inputs are done.
-        let mut path = vec![(root, 0)];
-        while let Some((k, input)) = path.pop() {
-            if states[k] == State::Done {
-                continue;
-            }
-            states[k] = State::Open;
-            let entry = nodes[k].1.as_ref();
-            let Some(name) = entry.of.names().get(input) else {
-                states[k] = State::Done;
-                order.push(k);
-                continue;
-            };
-            path.push((k, input + 1));
-            let Some(&next) = by_name.get(name) else { continue };
-            match states[next] {
-                State::Done => {}
-                State::New => path.push((next, 0)),
-                State::Open => {
-                    let start = path.iter().position(|(k, _)| *k == next).unwrap_or(0);
-                    let mut cycle: Vec<&str> = path[start..].iter().map(|(k, _)| nodes[*k].0.as_str()).collect();
-                    cycle.push(name);
-                    return Err(FileError::Cycle {
-                        line: line_of(text, nodes[next].1.span().start),
-                        node: shown(name),
-                        cycle: shown(&cycle.join(" ← ")),
-                    });
-                }
-            }
-        }
-    }
-    Ok(order)
 }

@@ -88,9 +88,15 @@ const COMPOSED: [&str; 16] = [
     "normalized_cross_entropy",
 ];
 
-/// All operations that a file can name, the likest to `op` first.
-pub(super) fn available(op: &str) -> String {
-    let mut names: Vec<&str> = Op::names().chain(COMPOSED).collect();
+/// Whether an operation has this name.
+pub(super) fn is_known(name: &str) -> bool {
+    Op::names().chain(COMPOSED).any(|known| known == name)
+}
+
+/// All operations and blocks that a file can name, the likest to `op` first.
+pub(super) fn available(op: &str, blocks: &[String]) -> String {
+    let mut names = blocks.to_vec();
+    names.extend(Op::names().chain(COMPOSED).map(str::to_owned));
     let likeness = |name: &str| strsim::jaro_winkler(name, op);
     // The sort is stable: those that are not like it stay in their order.
     names.sort_by(|a, b| {

@@ -136,8 +136,20 @@ fn gelu_argument<S: Scalar>(x: S) -> S {
 }
 
 impl Operation for Activation {
-    const NAMES: &'static [&'static str] =
-        &["tanh", "softplus", "logistic", "exp", "log", "sin", "cos", "gelu", "relu", "algebraic_sigmoid", "rational", "cauchy"];
+    const NAMES: &'static [&'static str] = &[
+        "tanh",
+        "softplus",
+        "logistic",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "gelu",
+        "relu",
+        "algebraic_sigmoid",
+        "rational",
+        "cauchy",
+    ];
 
     fn read(name: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
         let found = Self::ALL.into_iter().find(|activation| activation.name() == name);
@@ -268,5 +280,18 @@ fn activate<S: Scalar>(activation: Activation, x: &[S], out: &mut [S], extra: &m
             }
         };
     }
-    each!(Tanh, Softplus, Logistic, Exponential, Logarithm, Sine, Cosine, Gelu, Relu, AlgebraicSigmoid, Rational, Cauchy);
+    each!(
+        Tanh,
+        Softplus,
+        Logistic,
+        Exponential,
+        Logarithm,
+        Sine,
+        Cosine,
+        Gelu,
+        Relu,
+        AlgebraicSigmoid,
+        Rational,
+        Cauchy
+    );
 }

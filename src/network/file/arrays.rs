@@ -1,0 +1,294 @@
+//! Arrays of numbers in files: NumPy's `.npy` and `.npz`, IDX (as MNIST has it), CIFAR-10's binary batches, and CSV.
+
+use std::fs;
+use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use npyz::{DType, NpyFile, Order, TypeChar};
+use thiserror::Error;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::network::error::shown;
+use crate::network::shape::MOST_NUMBERS;
+
+/// The largest file that is read, and the most that a compressed one may hold, in bytes.
+const LARGEST: u64 = 1 << 30;
+/// A row of CIFAR-10: a label, then the red, the green and the blue of 32 × 32 places.
+const CIFAR_ROW: usize = 1 + 3 * CIFAR_PLACES;
+const CIFAR_PLACES: usize = 32 * 32;
+
+/// An array, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Array {
+    pub shape: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+/// Why a file holds no array of numbers.
+#[derive(Debug, Error)]
+pub enum ArrayError {
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("`{}` is larger than the {LARGEST} bytes of the largest file of numbers", path.display())]
+    TooLong { path: PathBuf },
+    #[error(
+        "`{}` is no kind of file that is known by its name: .npy, .npz, .csv, .bin (CIFAR-10), -ubyte and .idx (each also as .gz)",
+        path.display()
+    )]
+    UnknownKind { path: PathBuf },
+    #[error("`{}`: {what}", path.display())]
+    Malformed { path: PathBuf, what: String },
+    #[error("`{}` has no array `{array}`; there are: {available}", path.display())]
+    NoSuchArray { path: PathBuf, array: String, available: String },
+    #[error("`{}` has several arrays, and `array` says which is meant: {available}", path.display())]
+    WhichArray { path: PathBuf, available: String },
+    #[error("`{}`: line {line}, column {column}: `{found}` is no number", path.display())]
+    NoNumber { path: PathBuf, line: u64, column: usize, found: String },
+    #[error("rows {first}..{end} are none of the {rows} rows of `{}`", path.display())]
+    Rows { path: PathBuf, first: usize, end: usize, rows: usize },
+    #[error("`{}`: {numbers} numbers are more than the {MOST_NUMBERS} of the largest array; `rows` takes a part", path.display())]
+    TooManyNumbers { path: PathBuf, numbers: usize },
+    #[error("a label is a whole number from 0 to {}, for {classes} classes; entry {entry} is {value}", classes.saturating_sub(1))]
+    Label { entry: usize, value: f64, classes: usize },
+}
+
+impl Array {
+    /// The array of a file, which is known by its name, or these rows of it.
+    pub fn read(path: &Path, array: Option<&str>, rows: Option<(usize, usize)>) -> Result<Self, ArrayError> {
+        let file = ArrayFile { path, rows };
+        let (name, bytes) = file.bytes()?;
+        let ends = |end: &str| name.ends_with(end);
+        if ends(".npz") {
+            return file.archive(&bytes, array);
+        }
+        if ends(".bin") {
+            return file.cifar(&bytes, array);
+        }
+        if let Some(array) = array {
+            return Err(ArrayError::NoSuchArray { path: path.into(), array: shown(array), available: "one".into() });
+        }
+        if ends(".npy") {
+            file.numpy(&bytes)
+        } else if ends(".csv") {
+            file.csv(&bytes)
+        } else if ends("-ubyte") || ends(".idx") {
+            file.idx(&bytes)
+        } else {
+            Err(ArrayError::UnknownKind { path: path.into() })
+        }
+    }
+
+    /// Labels as vectors with a 1 at the label.
+    pub fn one_hot(mut self, classes: usize) -> Result<Self, ArrayError> {
+        let mut values = vec![0.0; self.values.len().saturating_mul(classes).min(MOST_NUMBERS)];
+        for (entry, &value) in self.values.iter().enumerate() {
+            let is_label = value.fract() == 0.0 && value >= 0.0 && value < classes as f64;
+            let place = is_label.then(|| values.get_mut(entry * classes + value as usize)).flatten();
+            *place.ok_or(ArrayError::Label { entry, value, classes })? = 1.0;
+        }
+        // A column of labels becomes a matrix.
+        if self.shape.len() > 1 && self.shape.last() == Some(&1) {
+            self.shape.pop();
+        }
+        self.shape.push(classes);
+        Ok(Self { shape: self.shape, values })
+    }
+}
+
+/// A file, and which of its rows are wanted.
+struct ArrayFile<'a> {
+    path: &'a Path,
+    rows: Option<(usize, usize)>,
+}
+
+impl ArrayFile<'_> {
+    fn malformed(&self, what: impl Into<String>) -> ArrayError {
+        ArrayError::Malformed { path: self.path.into(), what: what.into() }
+    }
+
+    fn too_long(&self) -> ArrayError {
+        ArrayError::TooLong { path: self.path.into() }
+    }
+
+    /// The file's name without `.gz`, and what is in it.
+    fn bytes(&self) -> Result<(String, Vec<u8>), ArrayError> {
+        let unreadable = |source| ArrayError::Unreadable { path: self.path.into(), source };
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let mut bytes = Vec::new();
+        let mut file = fs::File::open(self.path).map_err(unreadable)?.take(LARGEST + 1);
+        let name = match name.strip_suffix(".gz") {
+            Some(name) => {
+                MultiGzDecoder::new(file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+                name.to_owned()
+            }
+            None => {
+                file.read_to_end(&mut bytes).map_err(unreadable)?;
+                name
+            }
+        };
+        if bytes.len() as u64 > LARGEST { Err(self.too_long()) } else { Ok((name, bytes)) }
+    }
+
+    /// The first row that is wanted, and the first that is not any more, of so many rows of so many numbers each.
+    fn wanted(&self, rows: usize, each: usize) -> Result<(usize, usize), ArrayError> {
+        let (first, end) = self.rows.unwrap_or((0, rows));
+        if !(first < end && end <= rows) {
+            return Err(ArrayError::Rows { path: self.path.into(), first, end, rows });
+        }
+        match (end - first).saturating_mul(each) {
+            numbers if numbers > MOST_NUMBERS => Err(ArrayError::TooManyNumbers { path: self.path.into(), numbers }),
+            _ => Ok((first, end)),
+        }
+    }
+
+    /// The wanted rows of an array of this shape, entry by entry from a source that can be asked for any.
+    fn rows_of(&self, shape: &[usize], at: impl Fn(usize) -> f64) -> Result<Array, ArrayError> {
+        let (rows, rest) = shape.split_first().map_or((1, &[][..]), |(rows, rest)| (*rows, rest));
+        let each = rest.iter().product();
+        let (first, end) = self.wanted(rows, each)?;
+        let values = (first * each..end * each).map(at).collect();
+        let shape = if shape.is_empty() { vec![] } else { [&[end - first], rest].concat() };
+        Ok(Array { shape, values })
+    }
+
+    fn numpy(&self, bytes: &[u8]) -> Result<Array, ArrayError> {
+        let malformed = |error: io::Error| self.malformed(error.to_string());
+        let file = NpyFile::new(bytes).map_err(malformed)?;
+        let shape = file.shape().iter().map(|&size| usize::try_from(size)).collect::<Result<Vec<_>, _>>();
+        let shape = shape.map_err(|_| self.malformed("its shape is too large"))?;
+        let DType::Plain(kind) = file.dtype() else { return Err(self.malformed("its entries are no plain numbers")) };
+        if file.order() == Order::Fortran && shape.len() > 1 {
+            return Err(
+                self.malformed("its entries stand column by column; numpy.ascontiguousarray puts them row by row")
+            );
+        }
+        macro_rules! read {
+            ($($sign:pat, $bytes:literal => $type:ty),* $(,)?) => {
+                match (kind.type_char(), kind.num_bytes()) {
+                    $(($sign, Some($bytes)) => {
+                        let values = file.into_vec::<$type>().map_err(malformed)?;
+                        self.of_numpy(&shape, |k| values[k] as f64, values.len())
+                    })*
+                    (TypeChar::Bool, _) => {
+                        let values = file.into_vec::<bool>().map_err(malformed)?;
+                        self.of_numpy(&shape, |k| f64::from(values[k]), values.len())
+                    }
+                    _ => Err(self.malformed(format!("its entries are of the type {kind}, which are no real numbers"))),
+                }
+            };
+        }
+        read! {
+            TypeChar::Float, 8 => f64, TypeChar::Float, 4 => f32,
+            TypeChar::Int, 8 => i64, TypeChar::Int, 4 => i32, TypeChar::Int, 2 => i16, TypeChar::Int, 1 => i8,
+            TypeChar::Uint, 8 => u64, TypeChar::Uint, 4 => u32, TypeChar::Uint, 2 => u16, TypeChar::Uint, 1 => u8,
+        }
+    }
+
+    fn of_numpy(&self, shape: &[usize], at: impl Fn(usize) -> f64, count: usize) -> Result<Array, ArrayError> {
+        if shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size)) != Some(count) {
+            return Err(self.malformed(format!("{count} numbers do not fill an array of {shape:?}")));
+        }
+        self.rows_of(shape, at)
+    }
+
+    fn archive(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
+        let malformed = |error: ZipError| self.malformed(error.to_string());
+        let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(malformed)?;
+        let entries = archive.file_names().collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+        let names: Vec<String> =
+            entries.iter().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
+        let available = shown(&names.join(", "));
+        let name = match (array, names.as_slice()) {
+            (Some(array), _) => array,
+            (None, [only]) => only,
+            (None, _) => return Err(ArrayError::WhichArray { path: self.path.into(), available }),
+        };
+        if !names.iter().any(|known| known == name) {
+            return Err(ArrayError::NoSuchArray { path: self.path.into(), array: shown(name), available });
+        }
+        let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
+        let mut plain = Vec::new();
+        entry.take(LARGEST + 1).read_to_end(&mut plain).map_err(|error| self.malformed(error.to_string()))?;
+        if plain.len() as u64 > LARGEST { Err(self.too_long()) } else { self.numpy(&plain) }
+    }
+
+    /// Two zeros, a type, the number of axes, their sizes, and the entries: all in the order of a big-endian machine.
+    fn idx(&self, bytes: &[u8]) -> Result<Array, ArrayError> {
+        let short = || self.malformed("it ends before its array does");
+        let (&[zero, zero_too, kind, axes], rest) =
+            bytes.split_first_chunk().ok_or_else(|| self.malformed("it is too short for an IDX file"))?;
+        if (zero, zero_too) != (0, 0) {
+            return Err(self.malformed("an IDX file begins with two zeros"));
+        }
+        let (sizes, entries) = rest.split_at_checked(4 * usize::from(axes)).ok_or_else(short)?;
+        let shape: Vec<usize> =
+            sizes.as_chunks::<4>().0.iter().map(|&size| u32::from_be_bytes(size) as usize).collect();
+        let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size)).ok_or_else(short)?;
+        macro_rules! of {
+            ($type:ty) => {{
+                let (chunks, _) = entries.as_chunks::<{ size_of::<$type>() }>();
+                if chunks.len() < count {
+                    return Err(short());
+                }
+                self.rows_of(&shape, |k| <$type>::from_be_bytes(chunks[k]) as f64)
+            }};
+        }
+        match kind {
+            0x08 => of!(u8),
+            0x09 => of!(i8),
+            0x0B => of!(i16),
+            0x0C => of!(i32),
+            0x0D => of!(f32),
+            0x0E => of!(f64),
+            _ => Err(self.malformed(format!("an IDX file has no type {kind:#04x}"))),
+        }
+    }
+
+    fn cifar(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
+        if bytes.is_empty() || bytes.len() % CIFAR_ROW != 0 {
+            let what = format!("its {} bytes are no rows of {CIFAR_ROW}, as CIFAR-10 has them", bytes.len());
+            return Err(self.malformed(what));
+        }
+        let rows = bytes.len() / CIFAR_ROW;
+        let available = "images, labels".to_owned();
+        match array {
+            Some("labels") => self.rows_of(&[rows], |row| bytes[row * CIFAR_ROW].into()),
+            // Channels are the last axis.
+            Some("images") => self.rows_of(&[rows, 32, 32, 3], |k| {
+                let (pixel, channel) = (k / 3, k % 3);
+                let (row, place) = (pixel / CIFAR_PLACES, pixel % CIFAR_PLACES);
+                bytes[row * CIFAR_ROW + 1 + channel * CIFAR_PLACES + place].into()
+            }),
+            Some(array) => Err(ArrayError::NoSuchArray { path: self.path.into(), array: shown(array), available }),
+            None => Err(ArrayError::WhichArray { path: self.path.into(), available }),
+        }
+    }
+
+    /// Numbers between commas, with or without a line of names.
+    fn csv(&self, bytes: &[u8]) -> Result<Array, ArrayError> {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
+        let (mut values, mut columns, mut rows) = (Vec::new(), 0, 0);
+        for (k, record) in reader.records().enumerate() {
+            let record = record.map_err(|error| self.malformed(error.to_string()))?;
+            let numbers: Vec<Result<f64, _>> = record.iter().map(str::parse).collect();
+            if k == 0 && numbers.iter().all(Result::is_err) {
+                continue;
+            }
+            for (column, (number, found)) in numbers.into_iter().zip(&record).enumerate() {
+                let line = record.position().map_or(0, csv::Position::line);
+                let no_number = || {
+                    let (path, found) = (self.path.into(), shown(found));
+                    ArrayError::NoNumber { path, line, column: column + 1, found }
+                };
+                values.push(number.ok().filter(|x: &f64| x.is_finite()).ok_or_else(no_number)?);
+            }
+            (rows, columns) = (rows + 1, record.len());
+        }
+        if rows == 0 {
+            return Err(self.malformed("it has no rows of numbers"));
+        }
+        self.rows_of(&[rows, columns], |k| values[k])
+    }
+}
