@@ -39,6 +39,7 @@ pub mod minimizers;
 pub mod network;
 pub mod sharpness;
 pub mod sphere;
+mod text;
 
 pub use error::Error;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sharpflow::data::{Header, TableOptions};
+use sharpflow_theorems::evidence::Input;
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
@@ -70,20 +71,14 @@ pub struct VerifyArguments {
     /// Random instances of each kind, besides the digits [default: the profile's]
     #[arg(long, value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub instances: Option<u16>,
-    /// A network file, or the name of a built-in architecture, as the only instance
-    #[arg(long, value_name = "NETWORK", conflicts_with = "data")]
-    pub network: Option<PathBuf>,
-    /// Another value for one of the network's sizes; may be given again
-    #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
-    pub size: Vec<String>,
-    /// Weights of the network that are trained, the others being frozen at random numbers; may be given again [default: all are trained]
-    #[arg(long, value_name = "WEIGHTS", requires = "network")]
-    pub group: Vec<String>,
+    #[command(flatten)]
+    pub instance: InstanceArguments,
     /// The most steps that a run of the network may take [default: what a step costs decides, between 200 thousand and 5 million]
     #[arg(long, value_name = "STEPS", requires = "network", value_parser = clap::value_parser!(u64).range(1000..=1_000_000_000))]
     pub max_steps: Option<u64>,
-    #[command(flatten)]
-    pub data: DataArguments,
+    /// Also write the network's point of Γ, start weights and data to this .npz file, a group of weights at a time
+    #[arg(long, value_name = "FILE", requires = "network")]
+    pub export: Option<PathBuf>,
     /// Folder of the evidence
     #[arg(long, value_name = "DIR", default_value = "sharpflow-evidence")]
     pub out: PathBuf,
@@ -129,6 +124,9 @@ pub struct InspectArguments {
     /// Print the network as a file, written out in primitive operations
     #[arg(long, conflicts_with = "latex")]
     pub toml: bool,
+    /// With --toml: write every number of the data, in place of the seeds that some are drawn by
+    #[arg(long, requires = "toml")]
+    pub values: bool,
     /// Print the network as LaTeX
     #[arg(long)]
     pub latex: bool,
@@ -167,6 +165,36 @@ pub struct ReportArguments {
     /// Print nothing
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// An instance of the user's own.
+#[derive(Debug, Args)]
+pub struct InstanceArguments {
+    /// A network file, or the name of a built-in architecture, as the only instance
+    #[arg(long, value_name = "NETWORK", conflicts_with = "data")]
+    pub network: Option<PathBuf>,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
+    pub size: Vec<String>,
+    /// Weights of the network that are trained, the others being frozen at random numbers; may be given again [default: all are trained]
+    #[arg(long, value_name = "WEIGHTS", requires = "network")]
+    pub group: Vec<String>,
+    #[command(flatten)]
+    pub data: DataArguments,
+}
+
+impl InstanceArguments {
+    /// What is asked for: the network, the table, or what is built in.
+    pub fn input(&self, most_steps: Option<u64>) -> Input {
+        match (&self.network, self.data.table()) {
+            (Some(network), _) => {
+                let (sizes, groups) = (self.size.clone(), self.group.clone());
+                Input::Network { network: network.clone(), sizes, groups, most_steps }
+            }
+            (None, Some((file, target, options))) => Input::Data { file, target, options },
+            (None, None) => Input::BuiltIn,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -210,7 +238,7 @@ fn delimiter(text: &str) -> Result<char, String> {
 
 impl DataArguments {
     /// The table that is asked for, if one is: its file, its target, and how to read it.
-    pub fn table(&self) -> Option<(PathBuf, String, TableOptions)> {
+    fn table(&self) -> Option<(PathBuf, String, TableOptions)> {
         let header = match self.header {
             HeaderChoice::Yes => Header::Yes,
             HeaderChoice::No => Header::No,
@@ -221,17 +249,35 @@ impl DataArguments {
     }
 }
 
+/// Examples of `trace`, and what its files hold.
+const TRACE_HELP: &str = "Examples:
+  sharpflow trace --instance digits --intrinsic-lr 1e-5
+  sharpflow trace --data mine.csv --target 3 --tau 4 --out mine
+  sharpflow trace --network attention --seed 7
+  sharpflow trace --weight-decay 0 --steps 100000
+
+The columns of trace.csv, where θ = w/‖w‖, p is the point of Γ nearest to θ, and ζ(τ) is the flow:
+  step, tau                    t and τ = t·ηλ
+  loss, weight_norm            L(w) and ‖w‖
+  effective_learning_rate      η̃ = η/((1−ηλ)‖w‖²)
+  edge                         η̃λ₁(p); the theory's edge is 2
+  sharpness                    λ₁ at θ
+  sharpness_on_gamma           λ₁ at p
+  sharpness_predicted          λ₁ at ζ(τ)
+  displacement                 h, the signed distance from p to θ along v₁
+  angle                        φ, of a regression: from p to the minimum-norm solution; empty for a network
+  distance_to_flow             ‖θ − ζ(τ)‖
+  projected_distance_to_flow   ‖p − ζ(τ)‖";
+
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  sharpflow trace --instance digits --intrinsic-lr 1e-5\n  sharpflow trace --data mine.csv --target 3 --tau 4 --out mine\n  sharpflow trace --weight-decay 0 --steps 100000"
-)]
+#[command(after_help = TRACE_HELP)]
 pub struct TraceArguments {
     #[command(flatten)]
-    pub data: DataArguments,
+    pub instance: InstanceArguments,
     /// A built-in instance: digits or random
-    #[arg(long, value_name = "NAME", default_value = "digits", conflicts_with = "data")]
-    pub instance: String,
-    /// ηλ, the intrinsic learning rate [default: 1e-5]
+    #[arg(long = "instance", value_name = "NAME", default_value = "digits", conflicts_with_all = ["data", "network"])]
+    pub built_in: String,
+    /// ηλ, the intrinsic learning rate [default: 1e-5; on a network, half a decade within the theory's range]
     #[arg(long, value_name = "ETA_LAMBDA", allow_hyphen_values = true)]
     pub intrinsic_lr: Option<f64>,
     /// η, the learning rate
@@ -243,8 +289,8 @@ pub struct TraceArguments {
     /// η̃₀λ₁ − 2, which sets the norm of the start
     #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
     pub edge_offset: f64,
-    /// Angle of the start to the minimum-norm interpolant, in radians
-    #[arg(long, default_value_t = sharpflow_theorems::instance::digits::ANGLE, allow_hyphen_values = true)]
+    /// Angle of a regression's start to the minimum-norm interpolant, in radians
+    #[arg(long, default_value_t = sharpflow_theorems::instance::digits::ANGLE, allow_hyphen_values = true, conflicts_with = "network")]
     pub angle: f64,
     /// Displacement of the start along v₁, in units of its equilibrium
     #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
@@ -252,9 +298,9 @@ pub struct TraceArguments {
     /// Seed of the instance and of the start's direction
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Length of the run, in τ = t·ηλ
-    #[arg(long, default_value_t = 2.0, allow_hyphen_values = true, conflicts_with = "steps")]
-    pub tau: f64,
+    /// Length of the run, in τ = t·ηλ [default: 2; on a network, what `verify` would run]
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "steps")]
+    pub tau: Option<f64>,
     /// Length of the run, in steps
     #[arg(long)]
     pub steps: Option<u64>,

@@ -56,6 +56,8 @@ pub enum CliError {
     Interrupted { path: PathBuf },
     #[error("{} holds the evidence of another study: choose another folder by --out, or replace it by --force", path.display())]
     Occupied { path: PathBuf },
+    #[error("no point of Γ was reached that --export could write")]
+    NothingToExport,
     #[error("--tolerance {tolerance} must be a number that is 0 or larger")]
     Tolerance { tolerance: f64 },
     #[error("cannot write {}: {source}", path.display())]

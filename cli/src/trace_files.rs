@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use serde::Serialize;
-use sharpflow::data::TableOptions;
 use sharpflow_report::{Format, Picture, PlotError, export, to_svg};
-use sharpflow_theorems::evidence::{PROVENANCE, Provenance};
-use sharpflow_theorems::trace::{Decay, Request, Row, Setup, Source, TraceError, TraceStatus, TraceSummary};
+use sharpflow_theorems::evidence::{Input, PROVENANCE, Provenance};
+use sharpflow_theorems::trace::{Decay, Request, Row, Setup, TraceError, TraceStatus, TraceSummary};
 use thiserror::Error;
 
 /// Why a trace has no row, or its files could not be written.
@@ -37,18 +36,16 @@ struct Header<'a> {
     schema: &'static str,
     provenance: Provenance,
     instance: &'a str,
-    /// The target column of a user's file.
-    target: Option<&'a str>,
-    /// How that file was asked to be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    table: Option<&'a TableOptions>,
+    /// What was asked for: a table, a network, or what is built in.
+    input: Input,
     seed: u64,
     learning_rate: f64,
     /// ηλ; without weight decay it only sized the kick.
     intrinsic_lr: f64,
     weight_decay: Decay,
     edge_offset: f64,
-    angle: f64,
+    /// φ(0) of a regression.
+    angle: Option<f64>,
     kick: f64,
     steps: u64,
     stride: u64,
@@ -82,23 +79,16 @@ impl TraceFiles {
         let folder = output.folder.clone();
         create_dir_all(&folder).map_err(|source| TraceFilesError::Output { path: folder.clone(), source })?;
         let header = Header {
-            schema: "sharpflow-trace/1",
+            schema: "sharpflow-trace/2",
             provenance: PROVENANCE,
             instance: &setup.name,
-            target: match &request.source {
-                Source::File { target, .. } => Some(target),
-                Source::Named(_) => None,
-            },
-            table: match &request.source {
-                Source::File { options, .. } => Some(options),
-                Source::Named(_) => None,
-            },
+            input: request.source.input(),
             seed: request.seed,
             learning_rate: request.learning_rate,
             intrinsic_lr: setup.nominal_intrinsic_lr(),
             weight_decay: request.decay,
             edge_offset: request.edge_offset,
-            angle: request.angle,
+            angle: setup.loss.regression().map(|regression| regression.angle),
             kick: request.kick,
             steps: setup.steps,
             stride: setup.stride,

@@ -14,6 +14,7 @@
 //! # Ok::<(), sharpflow::data::DataError>(())
 //! ```
 
+mod arrays;
 mod columns;
 mod decimal;
 mod digits;
@@ -30,6 +31,7 @@ use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
+pub use arrays::{Array, ArrayError, MOST_NUMBERS};
 pub use digits::{Digits, DigitsSplit};
 pub use principal_components::{PrincipalComponents, RankError};
 pub use table::{Header, TableOptions, TableReading};

@@ -2,23 +2,7 @@ use thiserror::Error;
 
 use super::ops::Patches;
 use super::shape::{MOST_AXES, MOST_NUMBERS, Shape};
-
-/// A text of the user's as a message shows it: control characters escaped, cut off after 200 characters.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 200;
-    let mut shown = String::new();
-    for (k, c) in text.chars().enumerate() {
-        match c {
-            _ if k == MOST => {
-                shown.push('…');
-                break;
-            }
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
+pub(super) use crate::text::shown;
 
 /// Why a network cannot be built, and at which node.
 #[derive(Clone, Debug, Error, PartialEq)]

@@ -156,6 +156,17 @@ impl Network {
         Ok(network)
     }
 
+    /// The same network with every constant given by its numbers, so that [`Network::to_toml`] writes them all.
+    #[must_use]
+    pub fn with_data_given(mut self) -> Self {
+        for node in &mut self.nodes {
+            if let Op::Constant(constant) = &mut node.op {
+                constant.origin = Origin::Given;
+            }
+        }
+        self
+    }
+
     /// The same network with only these groups as weights. The others are frozen: constants, drawn standard normal from seeds that `seed` decides.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ pub struct Shape(Vec<usize>);
 
 /// The most axes an array can have.
 pub const MOST_AXES: usize = 6;
-/// The most numbers an array can have, 2²⁴; a whole network has at most twice as many.
-pub const MOST_NUMBERS: usize = 1 << 24;
+// A whole network has at most twice as many numbers.
+pub use crate::data::MOST_NUMBERS;
 
 impl Shape {
     /// Sizes within the limits: at most six axes, none of them empty, at most 2²⁴ numbers.

@@ -18,6 +18,8 @@ mod metamorphic;
 mod minimizers;
 mod nearest;
 mod network;
+mod network_arrays;
+mod network_blocks;
 mod network_files;
 mod operations;
 mod pieces;

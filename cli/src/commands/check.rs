@@ -47,7 +47,7 @@ pub fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
         },
     };
     let progress = stopped_by_interrupt()?;
-    let (again, _) = judged(&study, &Store::none(), arguments.threads, arguments.quiet, &progress)?;
+    let (again, _) = judged(&study, &Store::none(), arguments.threads, arguments.quiet, &progress, &|_| ())?;
     if again.summary.status == Status::Partial {
         say("interrupted: nothing was compared");
         return Ok(INTERRUPTED);

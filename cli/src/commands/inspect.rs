@@ -16,6 +16,7 @@ pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
     let NamedNetwork { network, small, .. } = input::network(&arguments.network, &arguments.size)?;
     arguments.group.iter().try_for_each(|name| network.has_group(name))?;
     if arguments.toml || arguments.latex {
+        let network = if arguments.values { network.with_data_given() } else { network };
         let text = if arguments.toml { network.to_toml() } else { network.to_latex() };
         return print(&text).map(|()| 0);
     }

@@ -1,27 +1,26 @@
 //! `trace`.
 
-use sharpflow_theorems::trace::{
-    Decay, Request, Setup, Source, TraceError, TraceStatus, TraceSummary, trace as follow,
-};
+use sharpflow_theorems::population::Source;
+use sharpflow_theorems::trace::{Decay, Request, Setup, TraceError, TraceStatus, TraceSummary, trace as follow};
 
 use crate::arguments::TraceArguments;
 use crate::error::{BAD_INPUT, CliError, INTERRUPTED, UNDECIDED};
+use crate::input::{Read, source};
 use crate::progress::with_bar;
-use crate::terminal::{print, reading_lines, say, stopped_by_interrupt};
+use crate::terminal::{print, say, stopped_by_interrupt};
 use crate::trace_files::{Output, TraceFiles, TraceFilesError};
 
-const INTRINSIC_LR: f64 = 1e-5;
-
 pub fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
-    let request = request(arguments)?;
+    let silent = arguments.quiet || arguments.json;
+    let Read { source, said, .. } = source(&arguments.instance.input(None), None)?;
+    if !silent {
+        said.iter().for_each(|line| say(line));
+    }
+    let request = request(arguments, source)?;
     let setup = Setup::new(&request)?;
     let progress = stopped_by_interrupt()?;
     let output = Output { folder: arguments.out.clone(), json: arguments.json };
     let mut files = TraceFiles::open(&output, &request, &setup)?;
-    let silent = arguments.quiet || arguments.json;
-    if let Some(reading) = setup.reading.as_ref().filter(|_| !silent) {
-        reading_lines(&setup.name, reading).iter().for_each(|line| say(line));
-    }
     for note in &setup.notes {
         say(&format!("note: {note}"));
     }
@@ -55,19 +54,16 @@ pub fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
     Ok(code)
 }
 
-fn request(arguments: &TraceArguments) -> Result<Request, CliError> {
-    let source = match arguments.data.table() {
-        Some((path, target, options)) => Source::File { path, target, options },
-        None => Source::Named(arguments.instance.clone()),
-    };
+fn request(arguments: &TraceArguments, source: Source) -> Result<Request, CliError> {
     let (intrinsic_lr, decay) = match (arguments.intrinsic_lr, arguments.weight_decay) {
-        (given, None) => (given.unwrap_or(INTRINSIC_LR), Decay::On),
-        (given, Some(0.0)) => (given.unwrap_or(INTRINSIC_LR), Decay::Off),
-        (None, Some(decay)) => (decay * arguments.lr, Decay::On),
+        (given, None) => (given, Decay::On),
+        (given, Some(0.0)) => (given, Decay::Off),
+        (None, Some(decay)) => (Some(decay * arguments.lr), Decay::On),
         (Some(_), Some(_)) => return Err(CliError::DecayTwice),
     };
     Ok(Request {
         source,
+        built_in: arguments.built_in.clone(),
         intrinsic_lr,
         decay,
         learning_rate: arguments.lr,

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
-use sharpflow_theorems::evidence::{self, Input, Status, StudyEvidence, Verdict};
+use sharpflow::data::Array;
+use sharpflow_theorems::evidence::{self, Status, StudyEvidence, Verdict};
+use sharpflow_theorems::instance::Instance;
 use sharpflow_theorems::population::{Population, Source};
 use sharpflow_theorems::registry::REGISTRY;
 use sharpflow_theorems::runner::{Store, Study};
@@ -17,18 +20,8 @@ use crate::table::render;
 use crate::terminal::{print, say, stopped_by_interrupt};
 
 pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
-    let input = match (&arguments.network, arguments.data.table()) {
-        (Some(network), _) => Input::Network {
-            network: network.clone(),
-            sizes: arguments.size.clone(),
-            groups: arguments.group.clone(),
-            most_steps: arguments.max_steps,
-        },
-        (None, Some((file, target, options))) => Input::Data { file, target, options },
-        (None, None) => Input::BuiltIn,
-    };
     let silent = arguments.quiet || arguments.json;
-    let Read { source, file, said } = source(&input, None)?;
+    let Read { source, file, said } = source(&arguments.instance.input(arguments.max_steps), None)?;
     if !silent {
         said.iter().for_each(|line| say(line));
     }
@@ -45,7 +38,15 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let _ = fs::remove_file(&probe);
 
     let store = Store::under(out, &study);
-    let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent, &progress)?;
+    let exported = OnceLock::new();
+    let admitted = |instances: &[Instance]| {
+        if let Some(path) = &arguments.export {
+            // The points are kept even if the study is interrupted.
+            let _ = exported.set(export(path, instances));
+        }
+    };
+    let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent, &progress, &admitted)?;
+    exported.into_inner().transpose()?;
     // Partial evidence does not take the place of whole evidence.
     let partial = out.join(evidence::PARTIAL);
     let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
@@ -64,6 +65,15 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     // The evidence now holds what an interrupted run had left.
     let _ = fs::remove_dir_all(&partial);
     Ok(code(&evidence))
+}
+
+/// Writes the points of a network's instance as a `.npz` file.
+fn export(path: &Path, instances: &[Instance]) -> Result<(), CliError> {
+    let unwritten = |source| CliError::Write { path: path.into(), source };
+    let Some(instance) = instances.first() else { return Err(CliError::NothingToExport) };
+    let arrays = instance.arrays();
+    let bytes = Array::to_npz(arrays.iter().map(|(name, array)| (name.as_str(), array))).map_err(unwritten)?;
+    fs::write(path, bytes).map_err(unwritten)
 }
 
 /// Whether a folder holds no evidence, or that of the same study, which the same command makes again.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{ArrayError, ConstantEntry, Document, FileError, MOST_NODES, NodeEntry, Size, line_of, names};
+use super::{ArrayError, ConstantEntry, DEEPEST, Document, FileError, Lines, MOST_NODES, NodeEntry, Size, names};
 use crate::network::error::{NetworkError, shown};
 use crate::network::ops::ParameterError;
 
@@ -117,20 +117,20 @@ impl Scope<'_> {
 
 impl<'a> Flat<'a> {
     /// The whole file.
-    pub fn of(text: &str, file: &'a Document) -> Result<Self, FileError> {
+    pub fn of(lines: &Lines, file: &'a Document) -> Result<Self, FileError> {
         if let Some(block) = file.blocks.keys().filter(|name| super::operation::is_known(name)).min() {
             return Err(FileError::BlockName { block: shown(block) });
         }
         let mut flat = Self { weights: vec![], constants: vec![], nodes: vec![] };
         let scope = Scope { names: HashMap::new(), sizes: Rc::new(file.sizes.clone()), within: vec![] };
         let tables = Tables { weights: &file.weights, constants: &file.constants, nodes: &file.nodes };
-        flat.append(text, file, &tables, &scope)?;
+        flat.append(lines, file, &tables, &scope)?;
         Ok(flat)
     }
 
     fn append(
         &mut self,
-        text: &str,
+        lines: &Lines,
         file: &'a Document,
         tables: &Tables<'a>,
         scope: &Scope<'a>,
@@ -140,21 +140,21 @@ impl<'a> Flat<'a> {
         if entries + more > MOST_NODES {
             return Err(FileError::TooManyNodes { nodes: entries + more });
         }
-        fn entry<T>(text: &str, scope: &Scope<'_>, name: &str, start: usize, value: T) -> Entry<T> {
-            Entry { name: scope.name(name), line: line_of(text, start), sizes: scope.sizes.clone(), value }
+        fn entry<T>(lines: &Lines, scope: &Scope<'_>, name: &str, start: usize, value: T) -> Entry<T> {
+            Entry { name: scope.name(name), line: lines.at(start), sizes: scope.sizes.clone(), value }
         }
         for (name, axes) in by_place(tables.weights) {
-            self.weights.push(entry(text, scope, name, axes.span().start, axes.as_ref().as_slice()));
+            self.weights.push(entry(lines, scope, name, axes.span().start, axes.as_ref().as_slice()));
         }
         for (name, constant) in by_place(tables.constants) {
-            self.constants.push(entry(text, scope, name, constant.span().start, constant.as_ref()));
+            self.constants.push(entry(lines, scope, name, constant.span().start, constant.as_ref()));
         }
         for (name, node) in by_place(tables.nodes) {
             let (start, node) = (node.span().start, node.as_ref());
             let of = node.of.names().iter().map(|input| scope.name(input)).collect();
-            let entry = entry(text, scope, name, start, Node { op: &node.op, of, parameters: &node.parameters });
+            let entry = entry(lines, scope, name, start, Node { op: &node.op, of, parameters: &node.parameters });
             match file.blocks.get_key_value(&node.op) {
-                Some((block, content)) => self.append_block(text, file, (block, content), entry, scope)?,
+                Some((block, content)) => self.append_block(lines, file, (block, content), entry, scope)?,
                 None => self.nodes.push(entry),
             }
         }
@@ -164,7 +164,7 @@ impl<'a> Flat<'a> {
     /// Writes out a node that is a block, as many times as it is repeated, each behind the last one.
     fn append_block(
         &mut self,
-        text: &str,
+        lines: &Lines,
         file: &'a Document,
         (name, block): (&'a str, &'a Block),
         entry: Entry<Node<'a>>,
@@ -173,6 +173,9 @@ impl<'a> Flat<'a> {
         let (line, node) = (entry.line, || shown(&entry.name));
         if scope.within.contains(&name) {
             return Err(FileError::BlockCycle { line, node: node(), block: shown(name) });
+        }
+        if scope.within.len() == DEEPEST {
+            return Err(FileError::BlockDepth { line, node: node(), block: shown(name) });
         }
         let (expected, found) = (block.inputs.len(), entry.value.of.len());
         if expected != found {
@@ -225,7 +228,7 @@ impl<'a> Flat<'a> {
             names.extend(block.inputs.iter().map(String::as_str).zip(inputs.iter().cloned()));
             let result = if k == repeat { entry.name.clone() } else { prefix };
             names.insert(output, result.clone());
-            self.append(text, file, &tables, &Scope { names, sizes: sizes.clone(), within: within.clone() })?;
+            self.append(lines, file, &tables, &Scope { names, sizes: sizes.clone(), within: within.clone() })?;
             if let Some(first) = inputs.first_mut() {
                 *first = result;
             }

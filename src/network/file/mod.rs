@@ -1,6 +1,5 @@
 //! Networks as TOML files. The format, with every operation: `docs/architectures.md`.
 
-mod arrays;
 mod blocks;
 mod operation;
 
@@ -18,8 +17,7 @@ use super::builder::Builder;
 use super::error::{NetworkError, shown};
 use super::ops::{Constant, Op, Origin, Parameters};
 use super::{Network, NodeId};
-use arrays::Array;
-pub use arrays::ArrayError;
+use crate::data::{Array, ArrayError};
 use blocks::{Block, Entry, Flat, Node};
 use operation::Operation;
 
@@ -27,6 +25,8 @@ use operation::Operation;
 const MASKED: f64 = -1e30;
 /// The most nodes a file can name.
 const MOST_NODES: usize = 4096;
+/// How many blocks may stand one in the other.
+const DEEPEST: usize = 32;
 /// The largest network file that is read, in bytes: room for three million numbers.
 pub const LARGEST_FILE: u64 = 1 << 26;
 
@@ -71,6 +71,8 @@ pub enum FileError {
     BlockOutput { line: usize, node: String, block: String, output: String },
     #[error("line {line}: `{node}`: the block `{block}` contains itself")]
     BlockCycle { line: usize, node: String, block: String },
+    #[error("line {line}: `{node}`: the block `{block}` would stand within {DEEPEST} others, which is too deep")]
+    BlockDepth { line: usize, node: String, block: String },
     #[error("the block `{block}` has the name of an operation")]
     BlockName { block: String },
     #[error("no nodes: nothing is computed")]
@@ -194,8 +196,9 @@ impl Network {
     /// # Errors
     /// See [`Network::read`].
     pub fn open(text: &str, folder: &Path, sizes: &[(&str, usize)]) -> Result<Opened, FileError> {
+        let lines = Lines::of(text);
         let mut file: Document = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            let line = error.span().map_or(1, |span| lines.at(span.start));
             FileError::Syntax { line, reason: shown(&plain(error.message().lines().next().unwrap_or_default())) }
         })?;
         for &(name, size) in sizes {
@@ -206,7 +209,7 @@ impl Network {
         }
         let reader =
             Reader { folder, builder: Builder::new(file.title.as_str()), arrays: vec![], blocks: block_names(&file) };
-        reader.read(&Flat::of(text, &file)?, file.output.as_deref())
+        reader.read(&Flat::of(&lines, &file)?, file.output.as_deref())
     }
 
     /// The network as TOML, which [`Network::from_toml`] reads back.
@@ -275,8 +278,18 @@ fn plain(message: &str) -> String {
     WORDS.into_iter().fold(message.into(), |message, (from, to)| message.replace(from, to))
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+/// Where the lines of a text end.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place).collect())
+    }
+
+    /// The line of a place, counted from 1.
+    fn at(&self, place: usize) -> usize {
+        self.0.partition_point(|&end| end < place) + 1
+    }
 }
 
 fn block_names(file: &Document) -> Vec<String> {

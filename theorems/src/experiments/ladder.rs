@@ -6,7 +6,7 @@ use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, 
 use sharpflow::minimizers::MinimizersError;
 
 use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis, simple_sharpness};
-use super::starts::{Descents, Sight, gradient_descent, odd_stride, phase, side_by_side, watch_starts};
+use super::starts::{Descents, Sight, gradient_descent, odd_stride, side_by_side, watch_starts};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
@@ -189,10 +189,7 @@ fn runs_of(
     intrinsic_lr: f64,
     progress: &Progress,
 ) -> Result<Vec<Run>, StepError> {
-    let weights = side_by_side(|start| {
-        let edge = EdgeStart::at_energy(intrinsic_lr, START_ENERGY, phase(start));
-        edge.weights(&instance.start, &instance.geometry, LEARNING_RATE)
-    });
+    let weights = side_by_side(|start| instance.weights(intrinsic_lr, start));
     let mut descent = descents(intrinsic_lr, &weights)?;
     let (steps, stride) = steps_of(instance, intrinsic_lr);
     let new = |start| Run {

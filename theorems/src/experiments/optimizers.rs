@@ -4,8 +4,8 @@ use std::array;
 
 use sharpflow::descent::{Descent, EdgeDescent, EdgePlace, Momentum, Optimizer, Rmsprop, StepError, WeightDecay};
 
-use super::starts::{Starts, phase};
-use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, STARTS};
+use super::starts::Starts;
+use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, STARTS, phase};
 
 /// An optimizer that runs on instances.
 pub type InstanceOptimizer = dyn EdgeDescent<InstanceLoss, STARTS>;

@@ -35,11 +35,6 @@ pub(super) fn odd_stride(longest: f64) -> u64 {
     (longest as u64).saturating_sub(1) | 1
 }
 
-/// The phase of a start on the slow oscillation: evenly spaced.
-pub(super) fn phase(start: usize) -> f64 {
-    (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64
-}
-
 /// Vectors, one of each start, side by side.
 pub(super) fn side_by_side(of_start: impl FnMut(usize) -> Vec<f64>) -> Vec<Starts> {
     let vectors: [Vec<f64>; STARTS] = array::from_fn(of_start);

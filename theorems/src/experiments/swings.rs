@@ -7,10 +7,10 @@ use sharpflow::minimizers::{EnergyLaw, Geometry};
 
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypothesis};
 use super::short_run::ShortRun;
-use super::starts::{Descents, Sight, Starts, gradient_descent, odd_stride, phase, side_by_side, watch_starts};
+use super::starts::{Descents, Sight, Starts, gradient_descent, odd_stride, side_by_side, watch_starts};
 use crate::evidence::{HALF_DECADE, Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
-use crate::instance::{Instance, LEARNING_RATE, Precise, Rejected, STARTS};
+use crate::instance::{Instance, LEARNING_RATE, Precise, Rejected, STARTS, phase};
 use crate::population::Population;
 use crate::progress::Progress;
 

@@ -6,6 +6,7 @@ mod memory;
 mod network;
 mod obstacle;
 mod path;
+mod points;
 mod regression;
 mod rejected;
 mod smooth;
@@ -15,13 +16,14 @@ use serde::{Deserialize, Serialize};
 use sharpflow::arithmetic::dot;
 use sharpflow::data::Dataset;
 use sharpflow::dense::Eigen;
-use sharpflow::loss::{Derivatives, LinearRegression};
+use sharpflow::descent::EdgeStart;
+use sharpflow::loss::Derivatives;
 use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers, interpolates};
 use sharpflow::sphere::Space;
 
 use flows::Flows;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
-pub use network::{FAMILIES, Family, Tried, minimum};
+pub use network::{Draws, FAMILIES, Family, Tried, minimum};
 pub use obstacle::{Obstacle, Words};
 pub use regression::{Prepared, digits, random};
 use rejected::Refusal;
@@ -138,6 +140,11 @@ pub struct Answer {
     pub late: f64,
 }
 
+/// The phase of a start on the slow oscillation: evenly spaced.
+pub fn phase(start: usize) -> f64 {
+    (start as f64 + 0.5) * std::f64::consts::TAU / STARTS as f64
+}
+
 /// A loss with a start on Γ, the path predicted from there, and the plan of its runs.
 #[derive(Clone, Debug)]
 pub struct Instance {
@@ -197,19 +204,18 @@ impl Instance {
     }
 
     fn of_data(name: String, data: &Dataset, angle: f64, seed: u64, limits: Limits) -> Result<Self, Refusal> {
-        let Prepared { name, scores, loss, minimizers, start, geometry, .. } = Prepared::new(name, data, angle, seed)?;
+        let prepared = Prepared::new(name, data, angle, seed)?;
+        let loss = prepared.instance_loss(angle)?;
+        let Prepared { name, minimizers, start, geometry, .. } = prepared;
         memory::check(start.len())?;
-        // ∇²L vanishes along Γ, and along w itself.
-        let rank = minimizers.rank() - 1;
         let mut notes = vec![];
         if !minimizers.interpolates() {
             let correlation = minimizers.correlation();
             notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
         }
         let is_point = (minimizers.manifold_dimension() == 0).then(|| minimizers.single_point().into());
-        let angle = if is_point.is_some() { 0.0 } else { angle };
-        let precise = LinearRegression::new(&scores)?;
-        let loss = InstanceLoss::Regression(Box::new(Regression { loss, precise: precise.into(), minimizers, angle }));
+        // ∇²L vanishes along Γ, and along w itself.
+        let rank = minimizers.rank() - 1;
         Self::admit(name, loss, rank, (start, geometry), (limits, is_point), notes)
     }
 
@@ -318,6 +324,12 @@ impl Instance {
             Some(regression) => Ok(regression.minimizers.normal_eigenpairs(point)),
             None => self.loss.numeric_minimizers(self.rank).normal_eigenpairs(point),
         }
+    }
+
+    /// w₀ of a run of the ladder, by the number of its start.
+    pub fn weights(&self, intrinsic_lr: f64, start: usize) -> Vec<f64> {
+        let edge = EdgeStart::at_energy(intrinsic_lr, START_ENERGY, phase(start));
+        edge.weights(&self.start, &self.geometry, LEARNING_RATE)
     }
 
     /// α = ⟨∇³L[v₁, v₁], v₁⟩/λ₁ at the start: an oscillation along v₁ is one of h + ½αh².

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 use sharpflow::arithmetic::Quad;
-use sharpflow::data::{Stream, generator};
+use sharpflow::data::{Stream, generator, seeds};
 use sharpflow::flow::{FlowConstants, integrate};
 use sharpflow::loss::Loss;
 use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend, interpolates, train};
@@ -33,6 +34,10 @@ const MOST_DENSE: usize = 300;
 /// Multiplications and additions that a run of a user's network may take, and the steps that it may take however short they are.
 const MOST_WORK: f64 = 4e9;
 const LONGEST: f64 = 5e6;
+
+/// Draws of weights tried for a user's network, and how many of them at once.
+const DRAWS: usize = 16;
+const TOGETHER: usize = 4;
 
 /// A kind of network whose instances claims are judged on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -176,6 +181,57 @@ fn settle(
         tau *= 0.5;
     }
     Ok(reached)
+}
+
+/// What draws of a user's network's weights led to.
+#[derive(Debug)]
+pub struct Draws {
+    /// The instance of the draw that is taken.
+    pub instance: Option<Instance>,
+    /// Draws, or starts along the flow from their minimum, that are left out, and why.
+    pub left_out: Vec<(String, Rejected)>,
+}
+
+impl Draws {
+    /// Trains the network from random weights. Several draws are made together, and of the first that lead to a start within the theory the one
+    /// with the largest ηλ is taken, whose runs are the shortest. If no weights do, the first instance without runs is taken.
+    pub fn of(name: &str, network: &Network, seed: u64, most_steps: Option<u64>) -> Self {
+        let draws: Vec<u64> = seeds(seed, Stream::Instances).take(DRAWS).collect();
+        let (mut grounded, mut left_out) = (None, vec![]);
+        // As many are always drawn together: which one is taken does not depend on the threads.
+        for draws in draws.chunks(TOGETHER) {
+            let trained = draws.par_iter().map(|&seed| (seed, Instance::of_network(name, network, seed, most_steps)));
+            let mut best: Option<Instance> = None;
+            let mut is_hopeless = false;
+            for (seed, trained) in trained.collect::<Vec<_>>() {
+                let draw = format!("{name} (weights of seed {seed})");
+                match trained {
+                    Ok((instance, tried)) => {
+                        let stage = |(tau, why)| (format!("{draw}, after the flow over τ = {tau}"), why);
+                        left_out.extend(tried.into_iter().map(stage));
+                        let top = |one: &Instance| one.plan.intrinsic_lrs.first().copied();
+                        if instance.without_runs.is_some() {
+                            grounded.get_or_insert(instance);
+                        } else if best.as_ref().is_none_or(|best| top(&instance) > top(best)) {
+                            best = Some(instance);
+                        }
+                    }
+                    Err(why) => {
+                        // Other weights would not mend what is wrong with the network itself.
+                        is_hopeless = matches!(why, Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. });
+                        left_out.push((draw, why));
+                    }
+                }
+            }
+            if best.is_some() {
+                return Self { instance: best, left_out };
+            }
+            if is_hopeless {
+                break;
+            }
+        }
+        Self { instance: grounded, left_out }
+    }
 }
 
 /// What was tried for a user's network from one draw of weights: τ of the flow where runs would have started, and why they did not.

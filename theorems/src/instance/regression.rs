@@ -8,7 +8,7 @@ use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
 use sharpflow::sphere::project;
 
-use super::Rejected;
+use super::{InstanceLoss, Regression, Rejected};
 
 /// The digits instance, fixed beforehand: 3 against 8, 30 training images, started at 1.2 radians.
 pub mod digits {
@@ -85,6 +85,17 @@ impl Prepared {
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
         Ok(Self { name, scores, loss, minimizers, start, geometry, components, kernel })
+    }
+
+    /// The loss in both precisions, with Γ and the angle of its start.
+    ///
+    /// # Errors
+    /// There is none in practice: the scores made a loss before.
+    pub fn instance_loss(&self, angle: f64) -> Result<InstanceLoss, DataError> {
+        let (precise, loss, minimizers) =
+            (LinearRegression::new(&self.scores)?.into(), self.loss.clone(), self.minimizers.clone());
+        let angle = if minimizers.manifold_dimension() == 0 { 0.0 } else { angle };
+        Ok(InstanceLoss::Regression(Box::new(Regression { loss, precise, minimizers, angle })))
     }
 
     /// The coordinates of a centred sample. Their product with the coordinates of weights is the product of the sample and the weights.

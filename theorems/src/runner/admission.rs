@@ -6,15 +6,12 @@ use sharpflow::network::Network;
 
 use super::{Gathered, LEAST_INSTANCES, StudyError};
 use crate::evidence::Dropped;
-use crate::instance::{FAMILIES, Instance, Obstacle, Rejected};
+use crate::instance::{Draws, FAMILIES, Instance, Obstacle, Rejected};
 use crate::population::Population;
 use crate::progress::Progress;
 
 /// Random draws tried for each instance wanted.
 const TRIES: usize = 20;
-/// Draws of weights tried for a user's network, and how many of them at once.
-const NETWORK_TRIES: usize = 16;
-const TOGETHER: usize = 4;
 /// The name of the kind of random linear regressions.
 const REGRESSIONS: &str = "random";
 
@@ -35,58 +32,19 @@ pub(super) fn admit_data(
     }
 }
 
-/// A user's network, trained from random weights to a start within the theory. Several draws are made together, and of the first that lead to
-/// such a start the one with the largest ηλ is taken, whose runs are the shortest. If no weights do, the network is trained from the first
-/// weights that lead to Γ at all.
+/// A user's network, trained from random weights to a start within the theory, or to a point of Γ without runs.
 pub(super) fn admit_network(
     name: &str,
     network: &Network,
     (seed, most_steps): (u64, Option<u64>),
     gathered: &mut Gathered,
 ) -> Vec<Instance> {
-    let draws: Vec<u64> = seeds(seed, Stream::Instances).take(NETWORK_TRIES).collect();
-    let (mut last, mut grounded) = (None, None);
-    // As many are always drawn together: which one is taken does not depend on the threads.
-    for draws in draws.chunks(TOGETHER) {
-        let admitted = draws.par_iter().map(|&seed| (seed, Instance::of_network(name, network, seed, most_steps)));
-        let mut best: Option<Instance> = None;
-        for (seed, admitted) in admitted.collect::<Vec<_>>() {
-            let draw = format!("{name} (weights of seed {seed})");
-            match admitted {
-                Ok((instance, tried)) => {
-                    let stage = |(tau, why): (f64, Rejected)| {
-                        Dropped::new(format!("{draw}, after the flow over τ = {tau}"), &why)
-                    };
-                    gathered.dropped.extend(tried.into_iter().map(stage));
-                    let top = |one: &Instance| one.plan.intrinsic_lrs.first().copied();
-                    if instance.without_runs.is_some() {
-                        grounded.get_or_insert(instance);
-                    } else if best.as_ref().is_none_or(|best| top(&instance) > top(best)) {
-                        best = Some(instance);
-                    }
-                }
-                Err(rejected) => {
-                    gathered.dropped.push(Dropped::new(draw, &rejected));
-                    last = Some(rejected);
-                }
-            }
-        }
-        if let Some(best) = best {
-            return vec![best];
-        }
-        // Other weights would not mend what is wrong with the network itself.
-        if last.as_ref().is_some_and(|why| matches!(why, Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. }))
-        {
-            break;
-        }
+    let Draws { instance, left_out } = Draws::of(name, network, seed, most_steps);
+    if let (None, Some((_, rejected))) = (&instance, left_out.last()) {
+        gathered.not_admitted.push(format!("{name}: {rejected}"));
     }
-    match (grounded, last) {
-        (Some(instance), _) => vec![instance],
-        (None, rejected) => {
-            gathered.not_admitted.extend(rejected.map(|rejected| format!("{name}: {rejected}")));
-            vec![]
-        }
-    }
+    gathered.dropped.extend(left_out.iter().map(|(draw, why)| Dropped::new(draw.clone(), why)));
+    Vec::from_iter(instance)
 }
 
 /// The digits and random draws. A random draw is kept or dropped by what is measured at its start, and a dropped draw is replaced.

@@ -14,7 +14,7 @@ use crate::evidence::{
     StudyEvidence, Summary, Table, Verdict,
 };
 use crate::experiments::EXPERIMENTS;
-use crate::instance::Rejected;
+use crate::instance::{Instance, Rejected};
 use crate::judging::{Done, Finding, Found, Part};
 use crate::population::{Population, Source};
 use crate::progress::Progress;
@@ -39,13 +39,15 @@ pub enum StudyError {
     #[error(transparent)]
     Data(#[from] DataError),
     #[error("instance {name}: {source}")]
-    Rejected { name: String, source: Rejected },
+    Rejected { name: String, source: Box<Rejected> },
     #[error("what was found cannot be kept: {0}")]
     Store(#[from] io::Error),
 }
 
 /// The messages that a long study sends while it runs.
-pub enum Event {
+pub enum Event<'a> {
+    /// The instances that claims are judged on.
+    Admitted(&'a [Instance]),
     /// The steps of descent known to lie ahead, in all.
     Total(u64),
     /// What is being done now.
@@ -59,7 +61,7 @@ pub enum Event {
 pub fn run(
     study: &Study,
     progress: &Progress,
-    tell: &(dyn Fn(Event) + Sync),
+    tell: &(dyn Fn(Event<'_>) + Sync),
     store: &Store,
 ) -> Result<StudyEvidence, StudyError> {
     let population = &study.population;
@@ -74,6 +76,7 @@ pub fn run(
             Source::BuiltIn => admit(population, progress, &mut gathered),
         };
     }
+    tell(Event::Admitted(&instances));
     for (instance, why) in instances.iter().filter_map(|one| Some((one, one.without_runs.as_ref()?))) {
         let claims = study.claims.iter().filter(|claim| claim.is_at_the_edge());
         gathered.not_judged.extend(claims.map(|claim| (claim.id.into(), format!("{}: {why}", instance.name))));
@@ -92,7 +95,7 @@ pub fn run(
             progress.add(part.steps);
             return Ok(Some(done));
         }
-        let rejected = |source| StudyError::Rejected { name: name.clone(), source };
+        let rejected = |source| StudyError::Rejected { name: name.clone(), source: Box::new(source) };
         let Some(done) = part.done(progress).map_err(rejected)? else { return Ok(None) };
         store.save(name, &done)?;
         Ok(Some(done))

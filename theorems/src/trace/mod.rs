@@ -2,23 +2,23 @@
 
 mod setup;
 
-use faer::Mat;
 use serde::Serialize;
-use sharpflow::arithmetic::{Quad, Real, distance, norm};
+use sharpflow::arithmetic::{distance, norm};
 use sharpflow::data::DataError;
 use sharpflow::dense::{is_affordable, symmetric_eigen};
 use sharpflow::descent::{GradientDescent, StepError, run};
 use sharpflow::flow::{Flow, FlowConstants, FlowError, integrate};
-use sharpflow::loss::{Derivatives, LinearRegression, Loss};
+use sharpflow::krylov::{KrylovError, KrylovOptions};
+use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, Tracker, slow_period, worst};
-use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, MinimizersError};
-use sharpflow::sharpness::{HessianKind, SharpnessError, spherical_sharpness};
+use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError};
+use sharpflow::sharpness::{HessianKind, SharpnessError, largest_sharpnesses, spherical_sharpness};
 use thiserror::Error;
 
-use crate::instance::Rejected;
+use crate::instance::{InstanceLoss, Rejected};
 use crate::progress::Progress;
 
-pub use setup::{Decay, Request, Setup, Source};
+pub use setup::{Decay, Request, Setup};
 
 /// Local error of the flow beside the trace.
 const TOLERANCE: f64 = 1e-10;
@@ -37,7 +37,7 @@ pub enum TraceError {
     Step(#[from] StepError),
     #[error("the flow: {0}")]
     Flow(#[from] FlowError),
-    #[error("no instance {0:?}; there are: digits, random (or --data FILE --target COLUMN)")]
+    #[error("no instance {0:?}; there are: digits, random (or --data FILE --target COLUMN, or --network NETWORK)")]
     NoSuchInstance(String),
     #[error("the start is off Γ: angle {0} is not in [0, π/2)")]
     Angle(f64),
@@ -66,6 +66,8 @@ pub enum Lost {
     Sharpness(#[from] SharpnessError),
     #[error("the weights are not finite")]
     NotFinite,
+    #[error("λ₁ at θ: {0}")]
+    Krylov(#[from] KrylovError),
 }
 
 /// One line of a trace. λ₁ on Γ, h, δ are those of p, the point of Γ nearest to θ.
@@ -88,8 +90,8 @@ pub struct Row {
     pub sharpness_predicted: f64,
     /// h.
     pub displacement: f64,
-    /// φ, the angle of p to the minimum-norm solution.
-    pub angle: f64,
+    /// φ, the angle of p to the minimum-norm solution of a regression.
+    pub angle: Option<f64>,
     /// ‖θ − ζ(τ)‖.
     pub distance_to_flow: f64,
     /// ‖p − ζ(τ)‖.
@@ -181,13 +183,12 @@ impl Gathered {
 /// Computes rows; its buffers live as long as the trace.
 struct Reader<'a> {
     setup: &'a Setup,
-    tracker: Tracker<LinearRegressionMinimizers<f64>, f64>,
-    derivatives: Derivatives<&'a LinearRegression<f64>, f64>,
-    precise: Derivatives<&'a LinearRegression<Quad>, Quad>,
+    tracker: Tracker<Box<dyn Minimizers<f64> + 'a>, f64>,
+    derivatives: Derivatives<&'a InstanceLoss, f64>,
     flow: Flow<f64>,
     predicted: Vec<f64>,
     geometry: Geometry<f64>,
-    minimizers: LinearRegressionMinimizers<f64>,
+    minimizers: Box<dyn Minimizers<f64> + 'a>,
 }
 
 fn follow<E: From<TraceError>>(
@@ -199,16 +200,15 @@ fn follow<E: From<TraceError>>(
     let intrinsic_lr = setup.descent_intrinsic_lr();
     let mut descent = GradientDescent::new(&setup.loss, setup.learning_rate, intrinsic_lr, &setup.weights)
         .map_err(TraceError::from)?;
-    let mut minimizers = setup.minimizers.clone();
+    let mut minimizers = setup.loss.minimizers(setup.rank);
     // Without decay τ stays 0; the flow still needs an interval.
     let end = (setup.steps as f64 * intrinsic_lr).clamp(f64::MIN_POSITIVE, SETTLED);
     let law = FlowConstants::SHARPNESS_REDUCTION;
     let dimension = setup.loss.dimension();
     let mut reader = Reader {
         setup,
-        tracker: Tracker::new(minimizers.clone()),
+        tracker: Tracker::new(setup.loss.minimizers(setup.rank)),
         derivatives: Derivatives::new(&setup.loss),
-        precise: Derivatives::new(&setup.precise),
         flow: integrate(&mut minimizers, law, &setup.start, end, TOLERANCE).map_err(TraceError::from)?,
         predicted: vec![0.0; dimension],
         geometry: Geometry::new(dimension),
@@ -257,7 +257,9 @@ impl Reader<'_> {
     ) -> Result<(), E> {
         let lost = |source: Lost| TraceError::Lost { step: state.step, source };
         if !(state.effective_learning_rate.is_finite() && state.loss.is_finite()) {
-            return Err(lost(Lost::NotFinite).into());
+            // Beyond its piece a loss with kinks is not a number.
+            let why = if self.setup.loss.is_piece() { MinimizersError::LeftDomain.into() } else { Lost::NotFinite };
+            return Err(lost(why).into());
         }
         let reading = self.tracker.read(state.weights, state.effective_learning_rate);
         let reading = reading.map_err(|error| lost(error.into()))?;
@@ -270,20 +272,38 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// λ₁ at θ of the latest reading. Double-double is used if the data's conditioning may leave less than half of its digits in doubles, and
-    /// if the data are so few that a row does not take seconds.
-    fn sharpness(&mut self, near: f64) -> Result<f64, SharpnessError> {
+    /// λ₁ at θ of the latest reading, near `near`. Double-double is used where doubles may leave less than half of its digits, and where
+    /// the weights are so few that a row does not take seconds.
+    fn sharpness(&mut self, near: f64) -> Result<f64, Lost> {
         const HALF: f64 = 1e-8;
-        let theta = self.tracker.theta();
-        let (conditioning, dimension) = (self.setup.loss.conditioning(theta), theta.len());
-        let is_affordable = is_affordable(dimension, dimension, dimension);
-        if !is_affordable || 3.0 * conditioning.rounding * conditioning.condition <= HALF * near {
-            return Ok(spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value);
+        let (loss, theta) = (&self.setup.loss, self.tracker.theta());
+        let can_be_dense = is_affordable(theta.len(), theta.len(), theta.len());
+        let in_doubles = match loss.regression() {
+            Some(regression) => {
+                let conditioning = regression.loss.conditioning(theta);
+                if can_be_dense && 3.0 * conditioning.rounding * conditioning.condition > HALF * near {
+                    None
+                } else {
+                    Some(spherical_sharpness(&mut self.derivatives, theta, HessianKind::Euclidean)?.value)
+                }
+            }
+            None => {
+                let options = KrylovOptions { pairs: 1, tolerance: HALF, ..KrylovOptions::default() };
+                let found = largest_sharpnesses(&mut self.derivatives, theta, HessianKind::Euclidean, &options, None)?;
+                match found.pairs.first() {
+                    Some(pair) if found.converged => Some(pair.value),
+                    Some(pair) if !can_be_dense => {
+                        let (residual, bound) = (pair.residual, HALF * pair.value.abs());
+                        return Err(SharpnessError::NotConverged { residual, bound }.into());
+                    }
+                    _ => None,
+                }
+            }
+        };
+        match in_doubles {
+            Some(value) => Ok(value),
+            None => Ok(symmetric_eigen(loss.precise_hessian(theta).as_ref()).map_err(SharpnessError::from)?.values[0]),
         }
-        let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
-        let hessian = self.precise.hessian(&wide);
-        let rounded = Mat::from_fn(theta.len(), theta.len(), |i, j| hessian[(i, j)].to_f64());
-        Ok(symmetric_eigen(rounded.as_ref())?.values[0])
     }
 
     /// The row of the latest reading.
@@ -304,7 +324,7 @@ impl Reader<'_> {
             sharpness_on_gamma: reading.sharpness,
             sharpness_predicted: self.geometry.sharpness,
             displacement: reading.displacement,
-            angle: self.minimizers.angle(point),
+            angle: self.setup.loss.regression().map(|regression| regression.minimizers.angle(point)),
             distance_to_flow: distance(theta, &self.predicted),
             projected_distance_to_flow: distance(point, &self.predicted),
         })

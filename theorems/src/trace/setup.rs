@@ -1,29 +1,26 @@
-use std::path::PathBuf;
-
 use serde::Serialize;
-use sharpflow::arithmetic::{Quad, scale};
-use sharpflow::data::{Dataset, TableOptions, TableReading};
+use sharpflow::arithmetic::scale;
+use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeStart, StepError};
-use sharpflow::loss::{Derivatives, LinearRegression};
-use sharpflow::minimizers::{EnergyLaw, LinearRegressionMinimizers, Minimizers};
+use sharpflow::loss::Derivatives;
+use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers};
 use sharpflow::sphere::Space;
 
 use super::TraceError;
-use crate::instance::{Prepared, Rejected, digits, random};
+use crate::instance::{Draws, Instance, InstanceLoss, Prepared, Rejected, digits, random};
+use crate::population::Source;
 
+/// ηλ of a trace on data, and its length in τ.
+const INTRINSIC_LR: f64 = 1e-5;
+const TAU: f64 = 2.0;
+/// Parts of a regression's path, at whose ends the theory's range is measured.
+const PLACES: usize = 4;
 /// Rows of a trace whose stride is not given.
 const ROWS: u64 = 1000;
 /// The largest |h| that still counts as near Γ.
 const NEAR: f64 = 0.5;
 /// The energy at which |h| dips to the rounding of f64: e^(−e−½) ≈ 2⁻⁵³/10⁻³ (theory: `proofs-notes/sharpness_reduction_flow.md`).
 const FOLLOWED: f64 = 30.0;
-
-/// Where the data come from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    Named(String),
-    File { path: PathBuf, target: String, options: TableOptions },
-}
 
 /// The weight decay of a trace and its length.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -39,14 +36,19 @@ pub enum Decay {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub source: Source,
-    pub intrinsic_lr: f64,
+    /// Which built-in instance is meant, where the source is no other: digits or random.
+    pub built_in: String,
+    /// ηλ; by default what the instance asks for.
+    pub intrinsic_lr: Option<f64>,
     pub learning_rate: f64,
     pub decay: Decay,
     pub edge_offset: f64,
+    /// φ(0) of a regression.
     pub angle: f64,
     pub kick: f64,
     pub seed: u64,
-    pub tau: f64,
+    /// The length in τ; by default what the instance asks for.
+    pub tau: Option<f64>,
     pub steps: Option<u64>,
     pub stride: Option<u64>,
 }
@@ -55,84 +57,167 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub name: String,
-    pub loss: LinearRegression<f64>,
-    /// The same in double-double.
-    pub precise: LinearRegression<Quad>,
-    pub minimizers: LinearRegressionMinimizers<f64>,
+    pub loss: InstanceLoss,
+    /// The rank of ∇²L on Γ.
+    pub rank: usize,
     /// p(θ₀).
     pub start: Vec<f64>,
     pub weights: Vec<f64>,
     pub learning_rate: f64,
     pub steps: u64,
     pub stride: u64,
-    /// How the user's table was read.
-    pub reading: Option<TableReading>,
     /// What the user should know of this instance, a line each.
     pub notes: Vec<String>,
     intrinsic_lr: f64,
     decay: Decay,
 }
 
-impl Setup {
-    /// Checks a request and prepares its start.
-    ///
-    /// # Errors
-    /// Data that cannot be used, a start off Γ, numbers out of their domain.
-    pub fn new(request: &Request) -> Result<Self, TraceError> {
-        check(request)?;
-        let (name, data, reading) = load(&request.source, request.seed)?;
-        let Prepared { name, scores, loss, mut minimizers, start, geometry, .. } =
-            Prepared::new(name, &data, request.angle, request.seed)?;
+/// An instance with a point of Γ to start at.
+struct Subject {
+    name: String,
+    loss: InstanceLoss,
+    rank: usize,
+    start: Vec<f64>,
+    geometry: Geometry<f64>,
+    /// The laws of the oscillation at places of the predicted path.
+    laws: Vec<EnergyLaw>,
+    notes: Vec<String>,
+    /// ηλ, and the length in τ, of a trace for which they are not given.
+    usual: (f64, f64),
+}
+
+impl Subject {
+    /// Reads or trains what is asked for.
+    fn of(request: &Request) -> Result<Self, TraceError> {
+        let (source, seed) = (&request.source, request.seed);
+        match source {
+            Source::BuiltIn => match request.built_in.as_str() {
+                "digits" => {
+                    let (name, split) = digits::split(seed)?;
+                    Self::of_data(name, &split.training, request)
+                }
+                "random" => {
+                    let (name, data, _) = random(seed);
+                    Self::of_data(name, &data, request)
+                }
+                other => Err(TraceError::NoSuchInstance(other.into())),
+            },
+            Source::Data { data, .. } => Self::of_data(source.name(), data, request),
+            Source::Network { network, most_steps, .. } => {
+                let Draws { instance, left_out } = Draws::of(&source.name(), network, seed, *most_steps);
+                match (instance, left_out.into_iter().next_back()) {
+                    (Some(instance), _) => Self::of_instance(instance),
+                    (None, Some((_, rejected))) => Err(rejected.into()),
+                    (None, None) => Err(Rejected::SinglePoint.into()),
+                }
+            }
+        }
+    }
+
+    fn of_data(name: String, data: &Dataset, request: &Request) -> Result<Self, TraceError> {
+        let prepared = Prepared::new(name, data, request.angle, request.seed)?;
+        let loss = prepared.instance_loss(request.angle)?;
+        let Prepared { name, loss: plain, mut minimizers, start, geometry, .. } = prepared;
         if minimizers.manifold_dimension() == 0 {
             return Err(Rejected::from(minimizers.single_point()).into());
         }
-        let edge =
-            EdgeStart { intrinsic_lr: request.intrinsic_lr, kick: request.kick, edge_offset: request.edge_offset };
-        let displacement = edge.displacement(&geometry).abs();
-        if !(displacement <= NEAR) {
-            let kick = request.kick;
-            return Err(TraceError::Kick { kick, displacement });
-        }
-        let mut notes = Vec::new();
+        let mut notes = vec![];
         if !minimizers.interpolates() {
             let correlation = minimizers.correlation();
             notes.push(format!(
                 "the fit does not interpolate (R = {correlation:.4}): Γ is where the loss is least, not 0"
             ));
         }
+        let mut derivatives = Derivatives::new(&plain);
+        let angle = minimizers.angle(&start);
+        let law = |k: usize| {
+            let point = minimizers.at_angle(angle * k as f64 / PLACES as f64, &start).map_err(Rejected::from)?;
+            let normal = minimizers.normal_eigenpairs(&point);
+            Ok(EnergyLaw::at(&mut derivatives, &Space::Sphere, &point, &normal))
+        };
+        let laws = (0..=PLACES).map(law).collect::<Result<_, TraceError>>()?;
+        let rank = minimizers.rank() - 1;
+        Ok(Self { name, loss, rank, start, geometry, laws, notes, usual: (INTRINSIC_LR, TAU) })
+    }
+
+    fn of_instance(instance: Instance) -> Result<Self, TraceError> {
+        let rank = instance.rank();
+        let Instance { name, loss, start, geometry, path, without_runs, plan, .. } = instance;
+        if loss.minimizers(rank).manifold_dimension() == 0 {
+            return Err(Rejected::SinglePoint.into());
+        }
+        let mut notes = plan.notes;
+        if loss.is_piece() {
+            notes.push(
+                "the loss has kinks: the trace is of its smooth piece around the start, and ends where it leaves it"
+                    .into(),
+            );
+        }
+        // The top of the ladder is at the end of the theory's range; the next rung is well inside.
+        let usual = match without_runs {
+            Some(why) => {
+                notes.push(format!("`verify` makes no runs from this start: {why}"));
+                (INTRINSIC_LR, TAU)
+            }
+            None => (plan.intrinsic_lrs.get(1).copied().unwrap_or(INTRINSIC_LR), plan.horizon),
+        };
+        let laws = path.into_iter().map(|place| place.law).collect();
+        Ok(Self { name, loss, rank, start, geometry, laws, notes, usual })
+    }
+
+    /// A note where ηλ lies above the range of the theory along the predicted path, which is where the centre −q h²_eq of δ is no larger than
+    /// √(ηλ), as `proofs-notes/sharpness_reduction_flow.md` has it.
+    fn beyond_range(&self, intrinsic_lr: f64) -> Option<String> {
+        let range = |law: &EnergyLaw| ((4.0 + law.log_gradient_square) / (2.0 * law.quartic)).powi(2);
+        let shortest = self.laws.iter().min_by(|a, b| range(a).total_cmp(&range(b)))?;
+        let (end, quartic) = (range(shortest), shortest.quartic);
+        (intrinsic_lr > end).then(|| {
+            format!(
+                "the theory's range ends at ηλ = {end:.1e} along the predicted path (q = {quartic:.1e} there), and ηλ = {intrinsic_lr:.1e} is above it: \
+                 the trace need not follow the flow"
+            )
+        })
+    }
+}
+
+impl Setup {
+    /// Checks a request and prepares its start. A network is trained for it.
+    ///
+    /// # Errors
+    /// Data or a network that cannot be used, a start off Γ, numbers out of their domain.
+    pub fn new(request: &Request) -> Result<Self, TraceError> {
+        check(request)?;
+        let mut subject = Subject::of(request)?;
+        let (usual_lr, usual_tau) = subject.usual;
+        let intrinsic_lr = request.intrinsic_lr.unwrap_or(usual_lr);
+        let edge = EdgeStart { intrinsic_lr, kick: request.kick, edge_offset: request.edge_offset };
+        let displacement = edge.displacement(&subject.geometry).abs();
+        if !(displacement <= NEAR) {
+            let kick = request.kick;
+            return Err(TraceError::Kick { kick, displacement });
+        }
         let energy = edge.energy();
         if !(energy <= FOLLOWED) {
-            notes.push(format!(
+            subject.notes.push(format!(
                 "the start's energy e₀ = {energy:.3e} exceeds {FOLLOWED}: |h| may sink into rounding, where the trace leaves the theory"
             ));
         }
-        notes.extend(beyond_range(&loss, &mut minimizers, &start, request.intrinsic_lr)?);
-        let steps = steps(request)?;
+        let beyond = subject.beyond_range(intrinsic_lr);
+        subject.notes.extend(beyond);
+        let steps = steps(request, intrinsic_lr, usual_tau)?;
         let stride = request.stride.unwrap_or((steps / ROWS) | 1);
+        let Subject { name, loss, rank, start, geometry, mut notes, .. } = subject;
         if stride.is_multiple_of(2) {
             notes.push(format!("the stride {stride} is even: rows meet one phase of the period-two oscillation only"));
         }
         let mut weights = edge.weights(&start, &geometry, request.learning_rate);
         if matches!(request.decay, Decay::Off) {
             // η̃ = η/((1−ηλ)‖w‖²) with λ = 0: the norm that puts the start where the offset says.
-            scale(&mut weights, (1.0 - request.intrinsic_lr).sqrt());
+            scale(&mut weights, (1.0 - intrinsic_lr).sqrt());
             notes.push("without weight decay τ stands still, and the flow at its start".into());
         }
-        Ok(Self {
-            weights,
-            stride,
-            learning_rate: request.learning_rate,
-            intrinsic_lr: request.intrinsic_lr,
-            decay: request.decay,
-            name,
-            loss,
-            precise: LinearRegression::new(&scores)?,
-            minimizers,
-            start,
-            steps,
-            reading,
-            notes,
-        })
+        let (learning_rate, decay) = (request.learning_rate, request.decay);
+        Ok(Self { name, loss, rank, start, weights, learning_rate, steps, stride, notes, intrinsic_lr, decay })
     }
 
     /// The nominal ηλ, which sized the kick.
@@ -149,43 +234,13 @@ impl Setup {
     }
 }
 
-/// A note where ηλ lies above the range of the theory on these data, along the path from the start to ŵ*: where the centre −q h²_eq of δ is
-/// no larger than √(ηλ), as `proofs-notes/sharpness_reduction_flow.md` has it.
-fn beyond_range(
-    loss: &LinearRegression<f64>,
-    minimizers: &mut LinearRegressionMinimizers<f64>,
-    start: &[f64],
-    intrinsic_lr: f64,
-) -> Result<Option<String>, TraceError> {
-    const PLACES: usize = 4;
-    let mut derivatives = Derivatives::new(loss);
-    let angle = minimizers.angle(start);
-    let (mut end, mut quartic) = (f64::INFINITY, 0.0);
-    for k in 0..=PLACES {
-        let point = minimizers.at_angle(angle * k as f64 / PLACES as f64, start).map_err(Rejected::from)?;
-        let normal = minimizers.normal_eigenpairs(&point);
-        let law = EnergyLaw::at(&mut derivatives, &Space::Sphere, &point, &normal);
-        let here = ((4.0 + law.log_gradient_square) / (2.0 * law.quartic)).powi(2);
-        if here < end {
-            (end, quartic) = (here, law.quartic);
-        }
-    }
-    Ok((intrinsic_lr > end).then(|| {
-        format!(
-            "the theory's range ends at ηλ = {end:.1e} on these data (q = {quartic:.1e} there), and ηλ = {intrinsic_lr:.1e} is above it: \
-             the trace need not follow the flow"
-        )
-    }))
-}
-
 fn check(request: &Request) -> Result<(), TraceError> {
-    let Request { intrinsic_lr, angle, edge_offset, tau, .. } = *request;
-    let learning_rate = request.learning_rate;
+    let Request { intrinsic_lr, learning_rate, angle, edge_offset, tau, .. } = *request;
     if !(learning_rate > 0.0 && learning_rate.is_finite()) {
         return Err(StepError::LearningRate(learning_rate).into());
     }
-    if !(intrinsic_lr > 0.0 && intrinsic_lr < 1.0) {
-        return Err(TraceError::IntrinsicLearningRate(intrinsic_lr));
+    if let Some(bad) = intrinsic_lr.filter(|lr| !(*lr > 0.0 && *lr < 1.0)) {
+        return Err(TraceError::IntrinsicLearningRate(bad));
     }
     if !(0.0..std::f64::consts::FRAC_PI_2).contains(&angle) {
         return Err(TraceError::Angle(angle));
@@ -193,43 +248,18 @@ fn check(request: &Request) -> Result<(), TraceError> {
     if !(edge_offset > -2.0 && edge_offset.is_finite()) {
         return Err(TraceError::EdgeOffset(edge_offset));
     }
-    if !(tau > 0.0 && tau.is_finite()) {
-        return Err(TraceError::Tau(tau));
+    if let Some(bad) = tau.filter(|tau| !(*tau > 0.0 && tau.is_finite())) {
+        return Err(TraceError::Tau(bad));
+    }
+    if request.steps.is_none() && matches!(request.decay, Decay::Off) {
+        return Err(TraceError::StepsNeeded);
     }
     Ok(())
 }
 
-fn steps(request: &Request) -> Result<u64, TraceError> {
+fn steps(request: &Request, intrinsic_lr: f64, usual_tau: f64) -> Result<u64, TraceError> {
     const LIMIT: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
-    match (request.steps, request.decay) {
-        (Some(steps), _) if steps as f64 >= LIMIT => Err(TraceError::TooLong(steps as f64)),
-        (Some(steps), _) => Ok(steps),
-        (None, Decay::Off) => Err(TraceError::StepsNeeded),
-        (None, Decay::On) => {
-            let steps = (request.tau / request.intrinsic_lr).ceil();
-            if steps < LIMIT { Ok(steps as u64) } else { Err(TraceError::TooLong(steps)) }
-        }
-    }
-}
-
-type Loaded = (String, Dataset, Option<TableReading>);
-
-fn load(source: &Source, seed: u64) -> Result<Loaded, TraceError> {
-    match source {
-        Source::File { path, target, options } => {
-            let (data, reading) = Dataset::from_table(path, target, options)?;
-            Ok((path.display().to_string(), data, Some(reading)))
-        }
-        Source::Named(name) => match name.as_str() {
-            "digits" => {
-                let (name, split) = digits::split(seed)?;
-                Ok((name, split.training, None))
-            }
-            "random" => {
-                let (name, data, _) = random(seed);
-                Ok((name, data, None))
-            }
-            _ => Err(TraceError::NoSuchInstance(name.clone())),
-        },
-    }
+    let in_flow_time = || (request.tau.unwrap_or(usual_tau) / intrinsic_lr).ceil();
+    let steps = request.steps.map_or_else(in_flow_time, |steps| steps as f64);
+    if steps < LIMIT { Ok(request.steps.unwrap_or(steps as u64)) } else { Err(TraceError::TooLong(steps)) }
 }

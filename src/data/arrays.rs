@@ -5,23 +5,25 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use npyz::{DType, NpyFile, Order, TypeChar};
+use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 use thiserror::Error;
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{DateTime, ZipArchive, ZipWriter};
 
-use crate::network::error::shown;
-use crate::network::shape::MOST_NUMBERS;
+use crate::text::shown;
 
+/// The most numbers that one array may have: 128 MiB.
+pub const MOST_NUMBERS: usize = 1 << 24;
 /// The largest file that is read, and the most that a compressed one may hold, in bytes.
 const LARGEST: u64 = 1 << 30;
 /// A row of CIFAR-10: a label, then the red, the green and the blue of 32 × 32 places.
 const CIFAR_ROW: usize = 1 + 3 * CIFAR_PLACES;
 const CIFAR_PLACES: usize = 32 * 32;
 
-/// An array, row by row.
+/// An array of numbers, row by row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Array {
+pub struct Array {
     pub shape: Vec<usize>,
     pub values: Vec<f64>,
 }
@@ -55,7 +57,10 @@ pub enum ArrayError {
 }
 
 impl Array {
-    /// The array of a file, which is known by its name, or these rows of it.
+    /// The array of a file, whose kind is known by the end of its name, or the rows of it from one to before another.
+    ///
+    /// # Errors
+    /// The file cannot be read, is of no known kind or is damaged; it has several arrays or not the one that is named; rows it does not have.
     pub fn read(path: &Path, array: Option<&str>, rows: Option<(usize, usize)>) -> Result<Self, ArrayError> {
         let file = ArrayFile { path, rows };
         let (name, bytes) = file.bytes()?;
@@ -80,7 +85,28 @@ impl Array {
         }
     }
 
+    /// The bytes of a `.npz` file in which each array has its name.
+    ///
+    /// # Errors
+    /// A name that a `.npz` file cannot have.
+    pub fn to_npz<'a>(arrays: impl IntoIterator<Item = (&'a str, &'a Self)>) -> io::Result<Vec<u8>> {
+        // Without a time the same arrays are the same bytes.
+        let options = SimpleFileOptions::default().last_modified_time(DateTime::default());
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, array) in arrays {
+            archive.start_file(format!("{name}.npy"), options)?;
+            let shape: Vec<u64> = array.shape.iter().map(|&size| size as u64).collect();
+            let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut archive).begin_nd()?;
+            writer.extend(&array.values)?;
+            writer.finish()?;
+        }
+        Ok(archive.finish()?.into_inner())
+    }
+
     /// Labels as vectors with a 1 at the label.
+    ///
+    /// # Errors
+    /// An entry that is no whole number from 0 to `classes` − 1.
     pub fn one_hot(mut self, classes: usize) -> Result<Self, ArrayError> {
         let mut values = vec![0.0; self.values.len().saturating_mul(classes).min(MOST_NUMBERS)];
         for (entry, &value) in self.values.iter().enumerate() {
@@ -159,21 +185,17 @@ impl ArrayFile<'_> {
         let shape = file.shape().iter().map(|&size| usize::try_from(size)).collect::<Result<Vec<_>, _>>();
         let shape = shape.map_err(|_| self.malformed("its shape is too large"))?;
         let DType::Plain(kind) = file.dtype() else { return Err(self.malformed("its entries are no plain numbers")) };
-        if file.order() == Order::Fortran && shape.len() > 1 {
-            return Err(
-                self.malformed("its entries stand column by column; numpy.ascontiguousarray puts them row by row")
-            );
-        }
+        let by_columns = file.order() == Order::Fortran;
         macro_rules! read {
             ($($sign:pat, $bytes:literal => $type:ty),* $(,)?) => {
                 match (kind.type_char(), kind.num_bytes()) {
                     $(($sign, Some($bytes)) => {
                         let values = file.into_vec::<$type>().map_err(malformed)?;
-                        self.of_numpy(&shape, |k| values[k] as f64, values.len())
+                        self.of_numpy(&shape, by_columns, |k| values[k] as f64, values.len())
                     })*
                     (TypeChar::Bool, _) => {
                         let values = file.into_vec::<bool>().map_err(malformed)?;
-                        self.of_numpy(&shape, |k| f64::from(values[k]), values.len())
+                        self.of_numpy(&shape, by_columns, |k| f64::from(values[k]), values.len())
                     }
                     _ => Err(self.malformed(format!("its entries are of the type {kind}, which are no real numbers"))),
                 }
@@ -186,11 +208,24 @@ impl ArrayFile<'_> {
         }
     }
 
-    fn of_numpy(&self, shape: &[usize], at: impl Fn(usize) -> f64, count: usize) -> Result<Array, ArrayError> {
+    /// The wanted rows of an array that NumPy wrote row by row, or with the first index moving fastest.
+    fn of_numpy(
+        &self,
+        shape: &[usize],
+        by_columns: bool,
+        at: impl Fn(usize) -> f64,
+        count: usize,
+    ) -> Result<Array, ArrayError> {
         if shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size)) != Some(count) {
             return Err(self.malformed(format!("{count} numbers do not fill an array of {shape:?}")));
         }
-        self.rows_of(shape, at)
+        if !by_columns {
+            return self.rows_of(shape, at);
+        }
+        self.rows_of(shape, |place| {
+            let digits = |(place, offset): (usize, usize), &size: &usize| (place / size, offset * size + place % size);
+            at(shape.iter().rev().fold((place, 0), digits).1)
+        })
     }
 
     fn archive(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
@@ -247,7 +282,7 @@ impl ArrayFile<'_> {
     }
 
     fn cifar(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
-        if bytes.is_empty() || bytes.len() % CIFAR_ROW != 0 {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(CIFAR_ROW) {
             let what = format!("its {} bytes are no rows of {CIFAR_ROW}, as CIFAR-10 has them", bytes.len());
             return Err(self.malformed(what));
         }
