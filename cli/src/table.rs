@@ -24,7 +24,11 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let width = if is_terminal { usize::from(Term::stdout().size().1).max(LEAST) } else { WIDTH };
     let colours = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
-    let mut text = String::from("Before each number: instances within the hypotheses, of those tried.\n");
+    let (judged, left_out) = (evidence.summary.instances.len(), evidence.summary.dropped.len());
+    let mut text = format!(
+        "Before each number: instances within the hypotheses, of those judged. Judged: {judged} instances, of {} draws and starts that were tried.\n",
+        judged + left_out
+    );
     for claim in &evidence.claims {
         let (colour, mark) = match claim.verdict {
             Verdict::Confirmed => ("\x1b[1;32m", '✓'),

@@ -1,6 +1,7 @@
 //! `verify`.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -31,11 +32,10 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         is_free(out, &study)?;
     }
     let progress = stopped_by_interrupt()?;
-    // A file is written before anything is computed, so that a folder that cannot be written to is known at once.
-    let unwritten = |source| CliError::Write { path: out.clone(), source };
-    let probe = out.join(format!(".{}.part", std::process::id()));
-    fs::create_dir_all(out).and_then(|()| fs::write(&probe, "")).map_err(unwritten)?;
-    let _ = fs::remove_file(&probe);
+    fs::create_dir_all(out).and_then(|()| probe(out)).map_err(|source| unwritten(out, source))?;
+    if let Some(path) = &arguments.export {
+        probe(path.parent().unwrap_or(Path::new(""))).map_err(|source| unwritten(path, source))?;
+    }
 
     let store = Store::under(out, &study);
     let exported = OnceLock::new();
@@ -46,17 +46,16 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
         }
     };
     let (evidence, circumstances) = judged(&study, &store, arguments.threads, silent, &progress, &admitted)?;
-    exported.into_inner().transpose()?;
     // Partial evidence does not take the place of whole evidence.
     let partial = out.join(evidence::PARTIAL);
     let folder = if evidence.summary.status == Status::Partial { &partial } else { out };
     evidence::write(folder, &evidence, file.as_deref(), &circumstances)?;
-
     if arguments.json {
         print(&(serde_json::to_string(&evidence)? + "\n"))?;
     } else if !arguments.quiet {
         print(&format!("{}\nEvidence: {}\n", render(&evidence, arguments.verbose), folder.display()))?;
     }
+    exported.into_inner().transpose()?;
     if evidence.summary.status == Status::Partial {
         say("interrupted: the finished parts are kept, marked as partial, and the same command continues from them");
         return Ok(INTERRUPTED);
@@ -67,13 +66,23 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     Ok(code(&evidence))
 }
 
+/// Writes a file into a folder and removes it. This is done before anything is computed, so that a folder that cannot be written to is
+/// known at once.
+fn probe(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".{}.part", std::process::id()));
+    fs::write(&probe, "").and_then(|()| fs::remove_file(&probe))
+}
+
+fn unwritten(path: &Path, source: io::Error) -> CliError {
+    CliError::Write { path: path.into(), source }
+}
+
 /// Writes the points of a network's instance as a `.npz` file.
 fn export(path: &Path, instances: &[Instance]) -> Result<(), CliError> {
-    let unwritten = |source| CliError::Write { path: path.into(), source };
     let Some(instance) = instances.first() else { return Err(CliError::NothingToExport) };
     let arrays = instance.arrays();
-    let bytes = Array::to_npz(arrays.iter().map(|(name, array)| (name.as_str(), array))).map_err(unwritten)?;
-    fs::write(path, bytes).map_err(unwritten)
+    let bytes = Array::to_npz(arrays.iter().map(|(name, array)| (name.as_str(), array)));
+    bytes.and_then(|bytes| fs::write(path, bytes)).map_err(|source| unwritten(path, source))
 }
 
 /// Whether a folder holds no evidence, or that of the same study, which the same command makes again.

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use crate::folder::Folder;
+use crate::folder::{Folder, assert_refused};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use sharpflow::data::Array;
 use sharpflow_theorems::evidence::{Check, Comparison, SCHEMA, StudyEvidence, read};
 
 /// Claims with a ladder, a bound and exact identities, on one small regression.
@@ -230,4 +231,35 @@ fn a_comparison_sees_every_number() {
     for (k, change) in changes.into_iter().enumerate() {
         assert!(!again(change).differences.is_empty(), "change {k} is not seen");
     }
+}
+
+/// The points of a network's instance are written, so that λ₁ can be computed again elsewhere: here from the formula of the circle.
+#[test]
+fn the_points_of_a_network_are_exported() {
+    let folder = Folder::new("export");
+    let output =
+        folder.run(&["verify", "scale_invariance", "--network", "circle", "--export", "points.npz", "--quiet"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let read = |name: &str| {
+        let array = Array::read(&folder.0.join("points.npz"), Some(name), None).unwrap();
+        assert!(array.shape.is_empty(), "{name}");
+        array.values[0]
+    };
+    let of = |point: &str| ["x", "y", "z"].map(|group| read(&format!("{point}.{group}")));
+    let [x, y, z] = of("gamma");
+    assert!((x * x + y * y - 1.0).abs() < 1e-12 && z.abs() < 1e-9);
+    assert!((read("sharpness") / (1.0 + 20.0 * x * x) - 1.0).abs() < 1e-9);
+    assert!((of("direction")[2].abs() - 1.0).abs() < 1e-9);
+    let (weights, theta) = (of("weights"), of("theta"));
+    let square: f64 = weights.iter().map(|w| w * w).sum();
+    assert!(weights.iter().zip(theta).all(|(w, theta)| (w / square.sqrt() - theta).abs() < 1e-15));
+    // η̃₀λ₁ = 2 + δ at the start, with |δ| ≤ √(8ηλ·½) there.
+    let (rate, intrinsic_lr) = (read("learning_rate"), read("intrinsic_lr"));
+    let edge = rate / ((1.0 - intrinsic_lr) * square) * read("sharpness");
+    assert!((edge - 2.0).abs() < 2.0 * intrinsic_lr.sqrt() + 1e-9, "{edge}");
+    assert!(read("constants.cubic").is_finite() && read("constants.quartic").is_finite());
+
+    let unwritten =
+        folder.run(&["verify", "scale_invariance", "--network", "circle", "--export", "no/p.npz", "--quiet"]);
+    assert_refused(&unwritten, &["cannot write no/p.npz"]);
 }

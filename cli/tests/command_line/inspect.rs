@@ -4,6 +4,8 @@ use std::fs;
 
 use crate::folder::{Folder, assert_refused, text};
 use serde_json::Value;
+use sharpflow::network::Network;
+use sharpflow::network::ops::Op;
 
 #[test]
 fn inspect_reads_built_in_and_own_networks() {
@@ -257,4 +259,25 @@ fn files_may_say_it_briefly() {
     folder.file("word.toml", &network.replace("[4, 3]", "[4.5, 3]"));
     let refused = folder.run(&["inspect", "word.toml"]);
     assert!(!text(&refused.stderr).contains("usize") && !text(&refused.stderr).contains("struct"));
+}
+
+/// With `--values` the written file needs no generator: its numbers are those that were drawn.
+#[test]
+fn a_network_is_written_with_its_numbers() {
+    let folder = Folder::new("values");
+    let drawn = text(&folder.run(&["inspect", "batch_norm", "--toml"]).stdout);
+    let given = text(&folder.run(&["inspect", "batch_norm", "--toml", "--values"]).stdout);
+    assert!(drawn.contains("normal = ") && !given.contains("normal = "), "{given}");
+    let constants = |text: &str| -> Vec<Vec<f64>> {
+        let network = Network::from_toml(text, &[]).unwrap();
+        let values = network.nodes().iter().filter_map(|node| match &node.op {
+            Op::Constant(constant) => Some(constant.values.to_vec()),
+            _ => None,
+        });
+        values.collect()
+    };
+    assert!(!constants(&drawn).is_empty());
+    assert_eq!(constants(&drawn), constants(&given));
+    let refused = folder.run(&["inspect", "batch_norm", "--values"]);
+    assert_eq!(refused.status.code(), Some(2));
 }

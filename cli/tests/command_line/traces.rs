@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::folder::{Folder, text};
+use crate::folder::{Folder, assert_refused, text};
 use serde_json::Value;
 
 /// A row fifteen times as large as the others: λ₁ off Γ is known as well as on it.
@@ -85,6 +85,69 @@ fn without_weight_decay_the_sharpness_stays() {
     let change = sharpness(&rows[rows.len() - 1]) / sharpness(&rows[0]) - 1.0;
     assert!(change.abs() < 0.01, "{change}");
     assert_eq!(rows[rows.len() - 1]["tau"], 0.0);
+}
+
+/// A network is trained, then traced; the prediction is the flow of λ₁ = 1 + 20 cos²φ on a circle, integrated here.
+#[test]
+fn a_network_is_traced_beside_its_flow() {
+    let folder = Folder::new("network");
+    let arguments = ["trace", "--network", "circle", "--intrinsic-lr", "1e-4", "--tau", "0.5", "--seed", "2"];
+    let output = folder.run(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let trace = folder.json("sharpflow-trace/trace.json");
+    assert_eq!(trace["schema"], "sharpflow-trace/2");
+    assert_eq!(trace["input"]["kind"], "network");
+    assert!(trace["angle"].is_null());
+    let rows = trace["rows"].as_array().unwrap();
+    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+    let of = |row: &Value, field: &str| row[field].as_f64().unwrap();
+    let sharpness = |phi: f64| 1.0 + 20.0 * phi.cos().powi(2);
+    // dφ/dτ = −2G/(4 + G²), with G = d log λ₁/dφ.
+    let rate = |phi: f64| {
+        let gradient = -20.0 * (2.0 * phi).sin() / sharpness(phi);
+        -2.0 * gradient / (4.0 + gradient * gradient)
+    };
+    let mut phi = ((of(first, "sharpness_predicted") - 1.0) / 20.0).sqrt().acos();
+    let (steps, end) = (2000, of(last, "tau"));
+    let step = end / f64::from(steps);
+    for _ in 0..steps {
+        phi += step * rate(phi + 0.5 * step * rate(phi));
+    }
+    assert!((end - 0.5).abs() < 1e-12);
+    // Midpoint steps of 0.00025 err by some 10⁻⁷ of λ₁, the flow of the trace by 10⁻¹⁰.
+    assert!((of(last, "sharpness_predicted") / sharpness(phi) - 1.0).abs() < 1e-6);
+    assert!(of(last, "sharpness_on_gamma") < 0.95 * of(first, "sharpness_on_gamma"));
+    for row in rows {
+        assert!(row["angle"].is_null());
+        // The theory's order is √(ηλ).
+        let apart = of(row, "sharpness_on_gamma") / of(row, "sharpness_predicted") - 1.0;
+        assert!(apart.abs() < 10.0 * 1e-4f64.sqrt(), "{row}");
+    }
+    let repeated = folder.run(&[&arguments[..], &["--out", "again"]].concat());
+    assert!(repeated.status.success());
+    let bytes = |name: &str| fs::read(folder.0.join(name)).unwrap();
+    assert!(bytes("sharpflow-trace/trace.csv") == bytes("again/trace.csv"), "the same seed gave other bytes");
+}
+
+#[test]
+fn a_network_that_cannot_be_traced_is_refused() {
+    let folder = Folder::new("no-network");
+    folder.file("kept.toml", "[weights]\nw = [2]\n[nodes]\nloss = { op = \"sum\", of = \"w\", axes = [0] }\n");
+    folder.file("r.csv", "1,2,3\n2,1,4\n0,1,1\n");
+    for (more, said) in [
+        (&["--network", "nosuch.toml"][..], "no network file"),
+        (&["--network", "kept.toml"], "not proved scale-invariant"),
+        (&["--network", "circle", "--size", "width"], "NAME=NUMBER"),
+        (&["--network", "circle", "--group", "q"], "no weights"),
+        (&["--network", "circle", "--kick", "1e9"], "the start is off Γ"),
+    ] {
+        assert_refused(&folder.run(&[&["trace"], more].concat()), &[said]);
+    }
+    for more in [&["--angle", "1"][..], &["--instance", "random"], &["--data", "r.csv", "--target", "3"]] {
+        let output = folder.run(&[&["trace", "--network", "circle"], more].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("cannot be used with"), "{}", text(&output.stderr));
+    }
 }
 
 /// A run that fails says why, with the code of what is undecided, and leaves no picture of nothing.
