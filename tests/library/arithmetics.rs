@@ -277,3 +277,41 @@ fn an_arithmetic_says_what_it_has() {
     let exact = Enclosure::from_f64(0.0).transcendental(Transcendental::Exponential);
     assert_eq!(exact, Enclosure::WHOLE);
 }
+
+/// sin and cos at doubles, each as the sum of two, from Taylor's series with 80 digits.
+const CIRCULAR: [(f64, (f64, f64), (f64, f64)); 5] = [
+    (1.0, (0.8414709848078965, 1.776845092935536e-18), (0.5403023058681398, -4.760954612604417e-17)),
+    (10.0, (-0.5440211108893698, -3.8949898668223557e-17), (-0.8390715290764524, -1.4147119988953418e-17)),
+    (-3.5, (0.35078322768961984, 1.1655739256927901e-17), (-0.9364566872907963, 3.5955391095995e-18)),
+    (0.1, (0.09983341664682815, 3.08001512929492e-18), (0.9950041652780258, -5.50210156918377e-17)),
+    (1e6, (-0.34999350217129294, -1.5952848809323968e-17), (0.9367521275331447, 4.637088260214747e-17)),
+];
+
+/// What is taken from |x| to come near 0 is known to 106 bits of |x|.
+#[test]
+fn sine_and_cosine_have_the_digits_of_double_double() {
+    for (x, sine, cosine) in CIRCULAR {
+        for (function, (high, low)) in [(Transcendental::Sine, sine), (Transcendental::Cosine, cosine)] {
+            let found = Quad::from_f64(x).transcendental(function);
+            let error = (found - Quad::from_f64(high) - Quad::from_f64(low)).to_f64();
+            assert!(error.abs() <= 2f64.powi(-100) * (1.0 + x.abs()), "{function:?}({x}): {error:e}");
+        }
+    }
+    for bad in [f64::NAN, f64::INFINITY, 1e300] {
+        assert!(Quad::from_f64(bad).transcendental(Transcendental::Sine).to_f64().is_nan());
+    }
+}
+
+/// The series at x + ε has the derivatives over the factorials, which go round.
+#[test]
+fn series_of_sine_and_cosine_go_round() {
+    let (x, factorials) = (0.7f64, [1.0, 1.0, 2.0, 6.0, 24.0, 120.0]);
+    let of = |function| Jet::<f64, 6>::line(x, 1.0).transcendental(function).0;
+    let round = [x.sin(), x.cos(), -x.sin(), -x.cos()];
+    for (function, first) in [(Transcendental::Sine, 0), (Transcendental::Cosine, 1)] {
+        for (k, found) in of(function).into_iter().enumerate() {
+            let expected = round[(k + first) % 4] / factorials[k];
+            assert!((found - expected).abs() <= 4.0 * f64::EPSILON, "{function:?}, {k}: {found} for {expected}");
+        }
+    }
+}
