@@ -99,7 +99,7 @@ fn every_fault_of_a_block_is_said_with_its_line() {
             "trunk =",
             "the block `residual` has no node `total` to be its output",
         ),
-        ("op = \"layer\"", "op = \"residual\"", "nodes.inner", "the block `residual` takes 2 inputs, not 1"),
+        ("op = \"layer\"", "op = \"residual\"", "nodes.inner", "the block `residual` contains itself"),
         (
             "op = \"softplus\", of = \"norm\"",
             "op = \"layer\", of = \"norm\"",
