@@ -110,16 +110,6 @@ impl PrincipalComponents {
         self.values.len()
     }
 
-    /// The features UΣ (n×r) with the targets: the same regression in the coordinates Vᵀw. Where X has a kernel, one column of zeros
-    /// stands for all its directions, and the features are n×(r+1). A regression depends on Xw alone, so orthogonal coordinates change
-    /// only the rounding of its numbers. That rounding falls, because each column has its own size.
-    pub fn scores(&self, targets: &[Quad]) -> Dataset {
-        let (n, rank) = (self.left.nrows(), self.rank());
-        let columns = rank + usize::from(self.right.nrows() > rank);
-        let score = |i: usize, k: usize| if k < rank { (self.left[(i, k)] * self.values[k]).to_f64() } else { 0.0 };
-        Dataset::new(Mat::from_fn(n, columns, score), targets.iter().map(|y| y.to_f64()).collect())
-    }
-
     /// The coordinates Vᵀx of a vector of length d, and what is left of it.
     pub fn coordinates(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut rest = x.to_vec();

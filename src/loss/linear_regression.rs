@@ -1,8 +1,10 @@
 use faer::{Mat, MatRef};
 
 use super::Loss;
-use crate::arithmetic::{Base, Quad, Real, Scalar, apply, apply_there_and_back, dot, norm, sum_of, vectorized};
-use crate::data::{DataError, Dataset};
+use crate::arithmetic::{
+    Base, Quad, Real, Scalar, add_scaled, apply, apply_there_and_back, dot, norm, sum_of, vectorized,
+};
+use crate::data::{DataError, Dataset, PrincipalComponents};
 
 /// Linear regression with batch normalization: L(w) = (1/n)‖s√n·Xw/‖Xw‖ − y‖² = 2s²(1 − cos∠(Xw, y)), s² = ‖y‖²/n.
 ///
@@ -19,6 +21,10 @@ pub struct LinearRegression<T> {
     target_variance: T,
     /// For each feature a bound on the norm of its column's error.
     noise: Vec<f64>,
+    /// n.
+    count: usize,
+    /// The diagonal of X, where the regression is in its principal components.
+    diagonal: Option<Vec<T>>,
 }
 
 impl<T: Real> LinearRegression<T> {
@@ -36,7 +42,44 @@ impl<T: Real> LinearRegression<T> {
             let size = column.iter().map(|x| x.to_f64().powi(2)).sum::<f64>().sqrt();
             noise[j] = known_to + size * T::UNIT_ROUNDOFF.max(f64::UNIT_ROUNDOFF);
         })?;
-        let targets: Vec<T> = centred_targets.into_iter().map(rounded).collect();
+        Self::of(samples, centred_targets.into_iter().map(rounded).collect(), noise, (n, None))
+    }
+
+    /// A data set's regression in its principal components X = UΣVᵀ, with the weights Vᵀw and, where X has a kernel, one more weight for all
+    /// directions of the kernel.
+    ///
+    /// L depends on Xw through its length and its product with y alone, so that the samples can be rotated too: X becomes Σ, and y becomes Uᵀy with
+    /// the length of what is left of y behind it. There are r + 1 rotated samples, and a step costs O(r). `targets` are centred, length n.
+    ///
+    /// # Errors
+    /// Numbers too large or too small to square in `T`.
+    pub fn in_components(components: &PrincipalComponents, targets: &[Quad]) -> Result<Self, DataError> {
+        let (rank, n) = (components.rank(), targets.len());
+        let weights = rank + usize::from(components.right.nrows() > rank);
+        let zero = T::from_f64(0.0);
+        let rounded = |x: Quad| T::from_f64(x.to_f64());
+        let values: Vec<T> = components.values.iter().map(|&value| rounded(value)).collect();
+        let samples = Mat::from_fn(weights, rank + 1, |j, i| if i == j && i < rank { values[i] } else { zero });
+        let mut rest = targets.to_vec();
+        let mut rotated = Vec::with_capacity(rank + 1);
+        for k in 0..rank {
+            let left: Vec<Quad> = (0..n).map(|i| components.left[(i, k)]).collect();
+            let along = dot(&left, &rest);
+            add_scaled(&mut rest, -along, &left);
+            rotated.push(rounded(along));
+        }
+        rotated.push(rounded(norm(&rest)));
+        let unit = T::UNIT_ROUNDOFF.max(f64::UNIT_ROUNDOFF);
+        let noise = (0..weights).map(|j| values.get(j).map_or(0.0, |value| value.to_f64() * unit)).collect();
+        Self::of(samples, rotated, noise, (n, Some(values)))
+    }
+
+    fn of(
+        samples: Mat<T>,
+        targets: Vec<T>,
+        noise: Vec<f64>,
+        (count, diagonal): (usize, Option<Vec<T>>),
+    ) -> Result<Self, DataError> {
         let square = dot(&targets, &targets);
         let length = square.sqrt();
         let entries = samples.col_iter().flat_map(|column| column.iter().copied());
@@ -54,21 +97,33 @@ impl<T: Real> LinearRegression<T> {
         Ok(Self {
             unit_targets,
             correlations,
-            target_variance: square / T::from_f64(targets.len() as f64),
+            target_variance: square / T::from_f64(count as f64),
             samples,
             targets,
             noise,
+            count,
+            diagonal,
         })
     }
 }
 
 impl<T: Base> LinearRegression<T> {
-    /// X, n×D, columns centred.
+    /// n.
+    pub fn sample_count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the samples are rotated, so that columns and targets need not sum to 0: see [`LinearRegression::in_components`].
+    pub fn is_rotated(&self) -> bool {
+        self.diagonal.is_some()
+    }
+
+    /// X, n×D with centred columns; where the samples are rotated, (r+1)×D.
     pub fn features(&self) -> MatRef<'_, T> {
         self.samples.transpose()
     }
 
-    /// y, length n, centred.
+    /// y, length n, centred; where the samples are rotated, of length r + 1.
     pub fn targets(&self) -> &[T] {
         &self.targets
     }
@@ -114,6 +169,22 @@ impl<T: Real> LinearRegression<T> {
     }
 }
 
+/// image ← Xw and back ← Xᵀ·image of a diagonal X.
+fn there_and_back<S: Scalar>(diagonal: &[S::Base], w: &[S], image: &mut [S], back: &mut [S]) {
+    vectorized::<S, _>(
+        #[inline(always)]
+        || {
+            let zero = S::constant(0.0);
+            for (k, &value) in diagonal.iter().enumerate() {
+                image[k] = S::from_base(value) * w[k];
+                back[k] = S::from_base(value) * image[k];
+            }
+            image[diagonal.len()..].fill(zero);
+            back[diagonal.len()..].fill(zero);
+        },
+    );
+}
+
 impl<T: Base> Loss<T> for LinearRegression<T> {
     fn dimension(&self) -> usize {
         self.samples.nrows()
@@ -126,7 +197,10 @@ impl<T: Base> Loss<T> for LinearRegression<T> {
     /// With u = Xw, û = u/‖u‖ and e = û − ŷ, ∇L(w) = (2s²/‖u‖)·[(1 − ½‖e‖²)/‖u‖·Xᵀu − Xᵀŷ].
     fn evaluate<S: Scalar<Base = T>>(&self, w: &[S], gradient: &mut [S], scratch: &mut [S]) -> S {
         let output = scratch;
-        apply_there_and_back(self.features(), w, output, gradient);
+        match &self.diagonal {
+            Some(diagonal) => there_and_back(diagonal, w, output, gradient),
+            None => apply_there_and_back(self.features(), w, output, gradient),
+        }
         let variance = S::from_base(self.target_variance);
         vectorized::<S, _>(
             #[inline(always)]

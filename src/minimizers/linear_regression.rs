@@ -34,10 +34,12 @@ impl<T: Float> LinearRegressionMinimizers<T> {
     /// Rank below 2, an ambiguous rank, targets uncorrelated with the features.
     pub fn new(loss: &LinearRegression<T>) -> Result<Self, MinimizersError> {
         let wide = |x: T| Quad::from_f64(x.to_f64());
-        let (n, d) = (loss.features().nrows(), loss.features().ncols());
+        let (rows, d) = (loss.features().nrows(), loss.features().ncols());
+        let n = loss.sample_count();
         let targets: Vec<Quad> = loss.targets().iter().map(|&y| wide(y)).collect();
-        let features = Mat::from_fn(n, d, |i, j| wide(loss.features()[(i, j)]));
-        let components = PrincipalComponents::new(centred(features).as_ref(), loss.noise())?;
+        let features = Mat::from_fn(rows, d, |i, j| wide(loss.features()[(i, j)]));
+        let features = if loss.is_rotated() { features } else { centred(features) };
+        let components = PrincipalComponents::new(features.as_ref(), loss.noise())?;
         let rank = components.rank();
         if rank < 2 {
             return Err(MinimizersError::Flat { rank });

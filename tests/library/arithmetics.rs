@@ -278,8 +278,11 @@ fn an_arithmetic_says_what_it_has() {
     assert_eq!(exact, Enclosure::WHOLE);
 }
 
-/// sin and cos at doubles, each as the sum of two, from Taylor's series with 80 digits.
-const CIRCULAR: [(f64, (f64, f64), (f64, f64)); 5] = [
+/// A number as the sum of two doubles.
+type Sum = (f64, f64);
+
+/// sin and cos at doubles, from Taylor's series with 80 digits.
+const CIRCULAR: [(f64, Sum, Sum); 5] = [
     (1.0, (0.8414709848078965, 1.776845092935536e-18), (0.5403023058681398, -4.760954612604417e-17)),
     (10.0, (-0.5440211108893698, -3.8949898668223557e-17), (-0.8390715290764524, -1.4147119988953418e-17)),
     (-3.5, (0.35078322768961984, 1.1655739256927901e-17), (-0.9364566872907963, 3.5955391095995e-18)),

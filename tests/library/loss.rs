@@ -4,7 +4,7 @@
 use crate::common::{cases, data_with_kernel, normal_vector};
 use approx::assert_relative_eq;
 use proptest::prelude::*;
-use sharpflow::arithmetic::{Base, Quad, Real, add_scaled, distance, dot, norm, scale};
+use sharpflow::arithmetic::{Base, Quad, Real, add_scaled, apply, distance, dot, norm, scale};
 use sharpflow::data::Dataset;
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
 use sharpflow::sphere::project;
@@ -131,4 +131,49 @@ fn outside_its_domain_the_loss_is_not_finite() {
     let loss = LinearRegression::<f64>::new(&data).unwrap();
     let (value, _) = Evaluator::<_, f64>::new(&loss).evaluate(&[0.0; 6]);
     assert!(!value.is_finite());
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    /// In its principal components a regression is the same function: L′(Vᵀw) = L(w), with the gradients Vᵀ∇L and products of ∇²L.
+    #[test]
+    fn principal_components_change_no_value(n in 4usize..12, d in 3usize..16, seed in any::<u64>()) {
+        let data = Dataset::random(n, d, seed);
+        let (components, targets) = data.principal_components().unwrap();
+        let rank = components.rank();
+        let plain = LinearRegression::<f64>::new(&data).unwrap();
+        let rotated = LinearRegression::<f64>::in_components(&components, &targets).unwrap();
+        prop_assert_eq!(rotated.sample_count(), n);
+        let weights = Dataset::random(rotated.dimension(), 2, !seed).features;
+        let (mut inner, along) = (weights.col_as_slice(0).to_vec(), weights.col_as_slice(1));
+        inner[rank..].fill(0.0);
+        project(&mut inner);
+        // A weight of the kernel moves nothing.
+        inner[rank..].fill(0.5);
+        let lift = |v: &[f64]| {
+            let mut lifted = vec![0.0; d];
+            apply(components.right.as_ref(), &v[..rank], &mut lifted);
+            lifted
+        };
+        let (outer, outer_along) = (lift(&inner), lift(along));
+        let (mut of_plain, mut of_rotated) = (Derivatives::new(&plain), Derivatives::new(&rotated));
+        let (mut image, mut rotated_image) = (outer.clone(), inner.clone());
+        of_plain.hessian_vector(&outer, &outer_along, &mut image);
+        of_rotated.hessian_vector(&inner, along, &mut rotated_image);
+        let (value, gradient) = of_plain.gradient(&outer);
+        let (rotated_value, rotated_gradient) = of_rotated.gradient(&inner);
+        // Each of a hundred roundings is relative to ‖X‖/‖Xθ‖, once for the gradient and twice for a product.
+        let conditioning = plain.conditioning(&outer);
+        let rounding = 100.0 * f64::EPSILON * conditioning.condition.powi(2);
+        prop_assert!((value - rotated_value).abs() <= rounding * (1.0 + value));
+        for (whole, found) in [(gradient, rotated_gradient), (&image[..], &rotated_image[..])] {
+            let mut expected = vec![0.0; rank];
+            apply(components.right.transpose(), whole, &mut expected);
+            let scale = norm(&expected) + conditioning.curvature;
+            let apart = expected.iter().zip(found).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            prop_assert!(apart <= rounding * scale, "{} above {}", apart, rounding * scale);
+        }
+        prop_assert!(rotated_gradient[rank..].iter().all(|&g| g == 0.0));
+    }
 }

@@ -12,7 +12,7 @@ const ANGLE: f64 = 0.9;
 /// Rank, R, ‖w*‖ and λ₁ at an angle.
 fn measured(data: &Dataset) -> (usize, [f64; 3]) {
     let (components, targets) = data.principal_components().unwrap();
-    let loss = LinearRegression::<f64>::new(&components.scores(&targets)).unwrap();
+    let loss = LinearRegression::<f64>::in_components(&components, &targets).unwrap();
     let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
     let mut axis = vec![0.0; loss.dimension()];
     axis[loss.dimension() - 1] = 1.0;

@@ -24,7 +24,7 @@ struct Found {
 
 fn found(data: &Dataset, angle: f64) -> Found {
     let (components, targets) = data.principal_components().unwrap();
-    let loss = LinearRegression::<f64>::new(&components.scores(&targets)).unwrap();
+    let loss = LinearRegression::<f64>::in_components(&components, &targets).unwrap();
     let mut minimizers = LinearRegressionMinimizers::new(&loss).unwrap();
     let mut axis = vec![0.0; loss.dimension()];
     axis[loss.dimension() - 1] = 1.0;
@@ -49,7 +49,7 @@ fn tolerance(
     sharpness: f64,
     angle: f64,
 ) -> f64 {
-    let (n, largest) = (loss.targets().len() as f64, components.values[0].0);
+    let (n, largest) = (loss.sample_count() as f64, components.values[0].0);
     let cosine = angle.cos();
     let mu = sharpness * n * minimizers.correlation() * cosine * cosine / (2.0 * minimizers.minimum_norm().powi(2));
     8.0 * n * f64::EPSILON * (1.0 + largest / mu.sqrt() + angle.tan())

@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sharpflow::arithmetic::{apply, dot};
+use sharpflow::arithmetic::{apply, dot, norm};
 use sharpflow::data::Dataset;
 use sharpflow::descent::{EdgeStart, GradientDescent, every, run};
 use sharpflow::flow::angle_at;
@@ -123,7 +123,7 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
     Ok(Some(SeedRecord { seed, decay, control, predicted }))
 }
 
-/// What the trained regression says of images it has not seen: ȳ + s√n·⟨x − x̄, w⟩/‖Xw‖, statistics of the training images.
+/// What the trained regression says of images it has not seen: ȳ + ‖y‖·⟨x − x̄, w⟩/‖Xw‖, statistics of the training images.
 struct Prediction<'a> {
     loss: &'a LinearRegression<f64>,
     /// x − x̄ in the regression's coordinates, an image each.
@@ -146,8 +146,7 @@ impl<'a> Prediction<'a> {
         let loss = self.loss;
         let mut output = vec![0.0; loss.targets().len()];
         apply(loss.features(), weights, &mut output);
-        let length = output.iter().map(|u| u * u).sum::<f64>().sqrt();
-        let gain = (loss.target_variance() * output.len() as f64).sqrt() / length;
+        let gain = norm(loss.targets()) / norm(&output);
         let (mut error, mut right) = (0.0, 0);
         for (image, &target) in self.images.iter().zip(self.targets) {
             let predicted = self.target_mean + gain * dot(image, weights);

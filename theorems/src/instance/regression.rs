@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use sharpflow::arithmetic::dot;
+use sharpflow::arithmetic::{Quad, dot};
 use sharpflow::data::{DataError, Dataset, PrincipalComponents, Stream, generator};
 use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers};
@@ -35,14 +35,12 @@ pub mod digits {
 ///
 /// The loss depends only on Xw, and gradient descent does not depend on the choice of orthogonal axes. The coordinates are Vᵀw for the
 /// range of Xᵀ, and one more for the kernel, along which the start lies. In these coordinates everything measured is the same but for
-/// rounding, and D is at most the number of samples.
+/// rounding, D is at most the number of samples, and a step costs O(D).
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The data set, as evidence names it.
     pub name: String,
-    /// UΣ, and a column of zeros for the kernel, with the centred targets.
-    pub scores: Dataset,
-    /// The loss of the scores.
+    /// The loss in principal components.
     pub loss: LinearRegression<f64>,
     /// Γ.
     pub minimizers: LinearRegressionMinimizers<f64>,
@@ -51,6 +49,8 @@ pub struct Prepared {
     /// λ₁, v₁ and G at the start.
     pub geometry: Geometry<f64>,
     components: PrincipalComponents,
+    /// The centred targets.
+    targets: Vec<Quad>,
     /// The direction of the kernel, in the features' own coordinates, along which the start lies.
     kernel: Vec<f64>,
 }
@@ -66,8 +66,7 @@ impl Prepared {
             DataError::Rank(error) => Rejected::Minimizers(error.into()),
             error => Rejected::Data(error),
         })?;
-        let scores = components.scores(&targets);
-        let loss = LinearRegression::<f64>::new(&scores)?;
+        let loss = LinearRegression::<f64>::in_components(&components, &targets)?;
         let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
         let mut generator = generator(seed, Stream::Direction);
         let towards: Vec<f64> = (0..data.features.ncols()).map(|_| StandardNormal.sample(&mut generator)).collect();
@@ -84,16 +83,16 @@ impl Prepared {
         };
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
-        Ok(Self { name, scores, loss, minimizers, start, geometry, components, kernel })
+        Ok(Self { name, loss, minimizers, start, geometry, components, targets, kernel })
     }
 
     /// The loss in both precisions, with Γ and the angle of its start.
     ///
     /// # Errors
-    /// There is none in practice: the scores made a loss before.
+    /// There is none in practice: the numbers made a loss before.
     pub fn instance_loss(&self, angle: f64) -> Result<InstanceLoss, DataError> {
-        let (precise, loss, minimizers) =
-            (LinearRegression::new(&self.scores)?.into(), self.loss.clone(), self.minimizers.clone());
+        let precise = LinearRegression::in_components(&self.components, &self.targets)?.into();
+        let (loss, minimizers) = (self.loss.clone(), self.minimizers.clone());
         let angle = if minimizers.manifold_dimension() == 0 { 0.0 } else { angle };
         Ok(InstanceLoss::Regression(Box::new(Regression { loss, precise, minimizers, angle })))
     }
