@@ -56,7 +56,9 @@ pub enum CliError {
     Interrupted { path: PathBuf },
     #[error("{} holds the evidence of another study: choose another folder by --out, or replace it by --force", path.display())]
     Occupied { path: PathBuf },
-    #[error("no point of Γ was reached that --export could write")]
+    #[error(
+        "there is nothing that --export could write: no claim was asked that needs the network's minimum, or none was reached"
+    )]
     NothingToExport,
     #[error("--tolerance {tolerance} must be a number that is 0 or larger")]
     Tolerance { tolerance: f64 },

@@ -26,7 +26,7 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
     let (judged, left_out) = (evidence.summary.instances.len(), evidence.summary.dropped.len());
     let mut text = format!(
-        "Before each number: instances within the hypotheses, of those judged. Judged: {judged} instances, of {} draws and starts that were tried.\n",
+        "Before each number: instances within the hypotheses, of those judged.\nJudged: {judged} instances, of {} draws and starts that were tried.\n",
         judged + left_out
     );
     for claim in &evidence.claims {

@@ -109,7 +109,7 @@ fn every_fault_of_a_block_is_said_with_its_line() {
         ("repeat = 2", "repeat = 0", "trunk =", "`residual` needs `repeat`, a whole number from 1 to 4096"),
         ("repeat = 2", "repeat = \"width\", hidden = 2.5", "trunk =", "needs `a size`"),
         ("repeat = 2", "repeat = 2, depth = 3", "trunk =", "`residual` has no parameter `depth`"),
-        ("repeat = 2", "repeat = \"times\"", "trunk =", "no size is named `times`; there are: hidden, width"),
+        ("repeat = 2", "repeat = \"times\"", "trunk =", "no size is named `times`; there are: width"),
         (
             "of = [\"x\", \"w\"]",
             "of = [\"x\", \"v\"]",

@@ -238,7 +238,7 @@ fn a_comparison_sees_every_number() {
 fn the_points_of_a_network_are_exported() {
     let folder = Folder::new("export");
     let output =
-        folder.run(&["verify", "scale_invariance", "--network", "circle", "--export", "points.npz", "--quiet"]);
+        folder.run(&["verify", "sharpness_scaling", "--network", "circle", "--export", "points.npz", "--quiet"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let read = |name: &str| {
         let array = Array::read(&folder.0.join("points.npz"), Some(name), None).unwrap();
@@ -260,6 +260,6 @@ fn the_points_of_a_network_are_exported() {
     assert!(read("constants.cubic").is_finite() && read("constants.quartic").is_finite());
 
     let unwritten =
-        folder.run(&["verify", "scale_invariance", "--network", "circle", "--export", "no/p.npz", "--quiet"]);
+        folder.run(&["verify", "sharpness_scaling", "--network", "circle", "--export", "no/p.npz", "--quiet"]);
     assert_refused(&unwritten, &["cannot write no/p.npz"]);
 }
