@@ -7,7 +7,7 @@ use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::experiments::{
     Ladder, LadderRecord, Points, Scope, StableDescents, StableRecord, SwingRecord, Swings,
 };
-use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected};
+use sharpflow_theorems::instance::{FAMILIES, Instance, Rejected, Stage};
 use sharpflow_theorems::progress::Progress;
 use sharpflow_theorems::registry::REGISTRY;
 use sharpflow_theorems::verdict::{decide, level_of_one};
@@ -55,7 +55,7 @@ fn changed(from: &str, to: &str) -> Network {
 fn a_network_with_kinks_runs_on_a_smooth_piece() {
     let kinked = changed("algebraic_sigmoid", "relu");
     let instance = (0..20).find_map(|seed| {
-        let (instance, _) = Instance::of_network("mine", &kinked, seed, None).ok()?;
+        let (instance, _) = Instance::of_network("mine", &kinked, seed, (None, Stage::Last)).ok()?;
         instance.without_runs.is_none().then_some(instance)
     });
     let instance = instance.expect("one of twenty draws has runs");
@@ -67,12 +67,13 @@ fn a_network_with_kinks_runs_on_a_smooth_piece() {
 /// Each way of not belonging to the theory has its own error.
 #[test]
 fn networks_outside_the_theory_are_refused_by_name() {
-    let rejected = |network| Instance::of_network("mine", &network, 0, None).map(|_| ()).unwrap_err();
+    let rejected = |network| Instance::of_network("mine", &network, 0, (None, Stage::Last)).map(|_| ()).unwrap_err();
     let epsilon = changed("of = [\"output\"] }", "of = [\"output\"], epsilon = 1e-3 }");
     assert!(matches!(rejected(epsilon), Rejected::NotScaleInvariant { node, .. } if node == "prediction"));
     // One weight: a point of the sphere and its opposite.
     let text = "[weights]\nx = [2]\n[constants]\nc = { shape = [2], values = [1, 2] }\n[nodes]\nn = { op = \"normalize\", of = \"x\", axes = [0], centred = false, averaged = false }\nm = { op = \"normalize\", of = \"c\", axes = [0], centred = false, averaged = false }\nloss = { op = \"mean_squared_error\", of = [\"n\", \"m\"] }\n";
-    let point = Instance::of_network("mine", &Network::from_toml(text, &[]).unwrap(), 0, None).unwrap().0;
+    let point =
+        Instance::of_network("mine", &Network::from_toml(text, &[]).unwrap(), 0, (None, Stage::Last)).unwrap().0;
     // Its flow stands still: nothing is run, and what needs no runs is judged.
     assert!(point.without_runs.is_some_and(|why| why.contains("single point")) && point.plan.intrinsic_lrs.is_empty());
 }

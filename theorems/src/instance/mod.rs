@@ -23,7 +23,7 @@ use sharpflow::sphere::Space;
 
 use flows::Flows;
 pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
-pub use network::{Draws, FAMILIES, Family, Tried, minimum};
+pub use network::{Draws, FAMILIES, Family, Stage, Tried, minimum};
 pub use obstacle::{Obstacle, Words};
 pub use regression::{Prepared, digits, random};
 use rejected::Refusal;

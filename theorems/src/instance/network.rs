@@ -183,6 +183,15 @@ fn settle(
     Ok(reached)
 }
 
+/// At which of the points of the flow from a trained minimum runs start, of those from where they stay within the theory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The first, from where λ₁ falls the most.
+    First,
+    /// The last, whose runs are the shortest.
+    Last,
+}
+
 /// What draws of a user's network's weights led to.
 #[derive(Debug)]
 pub struct Draws {
@@ -195,12 +204,13 @@ pub struct Draws {
 impl Draws {
     /// Trains the network from random weights. Several draws are made together, and of the first that lead to a start within the theory the one
     /// with the largest ηλ is taken, whose runs are the shortest. If no weights do, the first instance without runs is taken.
-    pub fn of(name: &str, network: &Network, seed: u64, most_steps: Option<u64>) -> Self {
+    pub fn of(name: &str, network: &Network, seed: u64, (most_steps, stage): (Option<u64>, Stage)) -> Self {
         let draws: Vec<u64> = seeds(seed, Stream::Instances).take(DRAWS).collect();
         let (mut grounded, mut left_out) = (None, vec![]);
         // As many are always drawn together: which one is taken does not depend on the threads.
         for draws in draws.chunks(TOGETHER) {
-            let trained = draws.par_iter().map(|&seed| (seed, Instance::of_network(name, network, seed, most_steps)));
+            let of_draw = |&seed: &u64| (seed, Instance::of_network(name, network, seed, (most_steps, stage)));
+            let trained = draws.par_iter().map(of_draw);
             let mut best: Option<Instance> = None;
             let mut is_hopeless = false;
             for (seed, trained) in trained.collect::<Vec<_>>() {
@@ -239,8 +249,8 @@ pub type Tried = Vec<(f64, Rejected)>;
 
 impl Instance {
     /// The instance of a user's network, with the starts that were tried before. It is trained from random weights to Γ, and follows the flow
-    /// from there: the farther it goes, the less sharp is the minimum, and the more of the theory runs can show. Runs start at the last stage
-    /// from where they stay within the theory. If there is none, the instance is a point of Γ without runs.
+    /// from there: the farther it goes, the less sharp is the minimum, and the more of the theory runs can show. Runs start at the first or the
+    /// last stage from where they stay within the theory. If there is none, the instance is a point of Γ without runs.
     ///
     /// Operations with kinks go on as they do at the minimum, so that the loss is smooth; a run that leaves this piece of it is cut there.
     ///
@@ -250,7 +260,7 @@ impl Instance {
         name: &str,
         network: &Network,
         seed: u64,
-        most_steps: Option<u64>,
+        (most_steps, stage): (Option<u64>, Stage),
     ) -> Result<(Self, Tried), Rejected> {
         // Descents of the stable regime take dense curvature, whatever Γ takes.
         memory::check(network.dimension())?;
@@ -263,7 +273,11 @@ impl Instance {
             most_steps.map_or((MOST_WORK / loss.work() as f64).clamp(OF_NETWORKS.steps, LONGEST), |steps| steps as f64);
         let limits = Limits { steps: most_steps, usual: most_steps, shows_four: false, ..OF_NETWORKS };
         let (mut tried, mut grounded) = (vec![], None);
-        for (tau, start) in stages(&trained, reached)?.into_iter().rev() {
+        let mut stages = stages(&trained, reached)?;
+        if stage == Stage::Last {
+            stages.reverse();
+        }
+        for (tau, start) in stages {
             match Self::of_trained(name.into(), trained.clone(), start, limits) {
                 Ok(instance) => return Ok((instance, tried)),
                 Err(refusal) => {

@@ -6,7 +6,7 @@ use sharpflow::network::Network;
 
 use super::{Gathered, LEAST_INSTANCES, StudyError};
 use crate::evidence::Dropped;
-use crate::instance::{Draws, FAMILIES, Instance, Obstacle, Rejected};
+use crate::instance::{Draws, FAMILIES, Instance, Obstacle, Rejected, Stage};
 use crate::population::Population;
 use crate::progress::Progress;
 
@@ -39,7 +39,7 @@ pub(super) fn admit_network(
     (seed, most_steps): (u64, Option<u64>),
     gathered: &mut Gathered,
 ) -> Vec<Instance> {
-    let Draws { instance, left_out } = Draws::of(name, network, seed, most_steps);
+    let Draws { instance, left_out } = Draws::of(name, network, seed, (most_steps, Stage::Last));
     if let (None, Some((_, rejected))) = (&instance, left_out.last()) {
         gathered.not_admitted.push(format!("{name}: {rejected}"));
     }

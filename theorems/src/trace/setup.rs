@@ -7,7 +7,7 @@ use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers};
 use sharpflow::sphere::Space;
 
 use super::TraceError;
-use crate::instance::{Draws, Instance, InstanceLoss, Prepared, Rejected, digits, random};
+use crate::instance::{Draws, Instance, InstanceLoss, Prepared, Rejected, Stage, digits, random};
 use crate::population::Source;
 
 /// ηλ of a trace on data, and its length in τ.
@@ -104,7 +104,8 @@ impl Subject {
             },
             Source::Data { data, .. } => Self::of_data(source.name(), data, request),
             Source::Network { network, most_steps, .. } => {
-                let Draws { instance, left_out } = Draws::of(&source.name(), network, seed, *most_steps);
+                let Draws { instance, left_out } =
+                    Draws::of(&source.name(), network, seed, (*most_steps, Stage::First));
                 match (instance, left_out.into_iter().next_back()) {
                     (Some(instance), _) => Self::of_instance(instance),
                     (None, Some((_, rejected))) => Err(rejected.into()),
