@@ -1,6 +1,7 @@
 //! Decompositions of dense matrices by faer, always sequential: the same bits whatever the threads around them.
 
 mod graded;
+mod tall;
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -12,6 +13,7 @@ use thiserror::Error;
 use crate::arithmetic::{Float, Real};
 
 pub use graded::{graded_svd, is_affordable};
+pub use tall::tall_svd;
 
 /// Why a decomposition has no result.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

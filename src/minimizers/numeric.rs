@@ -2,7 +2,7 @@ use super::precise::{MOST_WEIGHTS, PreciseLoss, QUICKLY_RESOLVED, resolve, round
 use super::rank::{at_noise, has_rank, rank_on_manifold, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
 use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, norm, scale};
-use crate::dense::{DenseError, Eigen, symmetric_eigen, thin_svd};
+use crate::dense::{DenseError, Eigen, symmetric_eigen, tall_svd};
 use crate::loss::{Derivatives, Loss};
 use crate::sharpness::{SharpnessError, top};
 use crate::sphere::Space;
@@ -48,13 +48,15 @@ impl<T: Float> Frame<T> {
         Ok(Self { point: point.to_vec(), hessian: Some(hessian), eigen, spectrum })
     }
 
-    /// JᵀJ and its eigenpairs at a point.
-    fn by_residuals<L: Loss<T>>(derivatives: &mut Derivatives<L, T>, point: &[T]) -> Result<Self, DenseError> {
-        let (_, rows) = derivatives.residuals_and_jacobian(point);
-        let svd = thin_svd(rows.as_ref())?;
+    /// JᵀJ and its eigenpairs at a point, and whether the residuals vanish there.
+    fn by_residuals<L: Loss<T>>(derivatives: &mut Derivatives<L, T>, point: &[T]) -> Result<(Self, bool), DenseError> {
+        let (residuals, rows) = derivatives.residuals_and_jacobian(point);
+        let svd = tall_svd(rows)?;
+        let largest = svd.values.first().map_or(0.0, |value| value.to_f64());
+        let vanish = norm(&residuals).to_f64() <= noise::<T>(point.len()) * largest;
         let values = svd.values.iter().map(|&value| value * value).collect();
         let eigen = Eigen { values, vectors: svd.left };
-        Ok(Self { point: point.to_vec(), hessian: None, eigen, spectrum: svd.values })
+        Ok((Self { point: point.to_vec(), hessian: None, eigen, spectrum: svd.values }, vanish))
     }
 }
 
@@ -83,7 +85,10 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
     }
 
     fn through_point(mut self, point: &[T]) -> Result<Self, MinimizersError> {
-        self.by_residuals = interpolates(self.derivatives.loss(), point)?;
+        if self.derivatives.residuals() > 0 {
+            let (frame, vanish) = Frame::by_residuals(&mut self.derivatives, point)?;
+            (self.by_residuals, self.frame) = (vanish, vanish.then_some(frame));
+        }
         let precise = self.precise.clone().filter(|_| point.len() <= MOST_WEIGHTS);
         let by_residuals = self.by_residuals;
         let Frame { eigen, spectrum, .. } = self.frame(point)?.1;
@@ -147,7 +152,7 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         let known = self.frame.take().filter(|frame| frame.point == point);
         let frame = match known {
             Some(frame) => Ok(frame),
-            None if self.by_residuals => Frame::by_residuals(&mut self.derivatives, point),
+            None if self.by_residuals => Frame::by_residuals(&mut self.derivatives, point).map(|(frame, _)| frame),
             None => Frame::at(&mut self.derivatives, point),
         };
         let frame = frame.map_err(|error| match error {
@@ -235,9 +240,7 @@ pub fn interpolates<T: Float, L: Loss<T>>(loss: L, point: &[T]) -> Result<bool, 
     if derivatives.residuals() == 0 {
         return Ok(false);
     }
-    let (residuals, rows) = derivatives.residuals_and_jacobian(point);
-    let largest = thin_svd(rows.as_ref())?.values.first().map_or(0.0, |value| value.to_f64());
-    Ok(norm(&residuals).to_f64() <= noise::<T>(point.len()) * largest)
+    Ok(Frame::by_residuals(&mut derivatives, point)?.1)
 }
 
 /// The relative size rounding gives an eigenvalue that vanishes.

@@ -1,7 +1,7 @@
 use super::MinimizersError;
 use super::numeric::noise;
 use crate::arithmetic::{Float, add_scaled, apply, norm, scale};
-use crate::dense::thin_svd;
+use crate::dense::tall_svd;
 use crate::loss::{Derivatives, Loss};
 use crate::sphere::Space;
 
@@ -71,7 +71,7 @@ fn gauss_newton<T: Float, L: Loss<T>>(
     let mut value = derivatives.gradient(&point).0.to_f64();
     for _ in 0..GAUSS_NEWTON_STEPS {
         let (residuals, rows) = derivatives.residuals_and_jacobian(&point);
-        let svd = thin_svd(rows.as_ref())?;
+        let svd = tall_svd(rows)?;
         let largest = svd.values.first().map_or(0.0, |value| value.to_f64());
         let mut along = vec![T::from_f64(0.0); svd.values.len()];
         apply(svd.right.transpose(), &residuals, &mut along);
