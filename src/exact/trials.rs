@@ -180,22 +180,30 @@ pub struct LawTrials {
 }
 
 impl LawTrials {
+    /// The laws of the first point, before any is tried.
+    fn begin<F: Field>(&mut self, laws: &[Law<F>]) {
+        let trial = |law: &Law<F>| LawTrial {
+            what: law.what.clone(),
+            held: 0,
+            first: law.found.first().map_or(0, |found| found.to_integer()),
+            twins: law.twins.iter().map(|(what, _)| ((*what).into(), 0)).collect(),
+        };
+        self.laws = laws.iter().map(trial).collect();
+    }
+
+    /// Tries the laws at a point. Points on other pieces of a loss with kinks may have other ranks, and some laws and twins need a rank of two:
+    /// only those that all points have are kept.
     fn add<F: Field>(&mut self, laws: &[Law<F>]) {
-        if self.laws.is_empty() {
-            let trial = |law: &Law<F>| LawTrial {
-                what: law.what.clone(),
-                held: 0,
-                first: law.found.first().map_or(0, |found| found.to_integer()),
-                twins: law.twins.iter().map(|(what, _)| ((*what).into(), 0)).collect(),
-            };
-            self.laws = laws.iter().map(trial).collect();
-        }
-        for (trial, law) in self.laws.iter_mut().zip(laws) {
+        self.laws.retain_mut(|trial| {
+            let Some(law) = laws.iter().find(|law| law.what == trial.what) else { return false };
             trial.held += usize::from(law.holds());
-            for ((_, failed), (_, stated)) in trial.twins.iter_mut().zip(&law.twins) {
+            trial.twins.retain_mut(|(what, failed)| {
+                let Some((_, stated)) = law.twins.iter().find(|(twin, _)| *twin == what.as_str()) else { return false };
                 *failed += usize::from(*stated != law.found);
-            }
-        }
+                true
+            });
+            true
+        });
     }
 
     /// Whether every law held at every point, and every twin failed at every point.
@@ -256,7 +264,11 @@ fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Res
             }
             trial.drawn = drawn;
             trial.other_ranks += usize::from(trial.rank != point.minimum.rank && !source.has_pieces());
-            trial.add(&trial.theme.laws(&point, &numbers));
+            let laws = trial.theme.laws(&point, &numbers);
+            if found == 0 {
+                trial.begin(&laws);
+            }
+            trial.add(&laws);
         }
         found += 1;
     }

@@ -4,6 +4,7 @@ use std::env;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
+use sharpflow::network::Network;
 use sharpflow::network::zoo::find as architecture;
 use sharpflow_theorems::evidence::{Check, Measurement, Outcome, Verdict};
 use sharpflow_theorems::experiment::NotJudged;
@@ -79,4 +80,43 @@ fn what_cannot_be_tried_is_not_judged() {
     let judge = REGISTRY.into_iter().find(|claim| claim.id == "exact_map").unwrap().on::<Laws>().unwrap();
     let Err(NotJudged::Because(why)) = judge(&record) else { panic!("judged") };
     assert!(why.starts_with("many samples: 41 square roots") && why.contains("2^41 draws"), "{why}");
+}
+
+/// Pieces of a loss with kinks have ranks of their own. A law that needs a rank of two is tried only where all points have it, in both fields.
+#[test]
+fn pieces_of_other_ranks_are_judged_by_the_laws_they_share() {
+    let text = r#"
+        [sizes]
+        hidden = 3
+        [weights]
+        first = ["hidden", 3]
+        second = ["hidden", "hidden"]
+        readout = [1, "hidden"]
+        [constants]
+        inputs = { shape = [4, 3], normal = 1, standardize = true }
+        targets = { shape = [4, 1], normal = 3, standardize = true }
+        [nodes]
+        linear1 = { op = "linear", of = ["inputs", "first"] }
+        norm1 = { op = "batch_norm", of = "linear1" }
+        active1 = { op = "relu", of = "norm1" }
+        linear2 = { op = "linear", of = ["active1", "second"] }
+        norm2 = { op = "batch_norm", of = "linear2" }
+        active2 = { op = "relu", of = "norm2" }
+        output = { op = "linear", of = ["active2", "readout"] }
+        prediction = { op = "batch_norm", of = "output" }
+        loss = { op = "mean_squared_error", of = ["prediction", "targets"] }
+    "#;
+    let network = Network::from_toml(text, &[]).unwrap();
+    for seed in 0..4 {
+        let record = LawsRecord::of_network("pieces", &network, seed);
+        for claim in REGISTRY.into_iter().filter(|claim| claim.on::<Laws>().is_some()) {
+            match claim.on::<Laws>().unwrap()(&record) {
+                Ok(measurement) => {
+                    let evidence = decided(measurement);
+                    assert_eq!(evidence.verdict, Verdict::Confirmed, "{}, seed {seed}: {}", claim.id, evidence.reason);
+                }
+                Err(_) => assert_eq!(claim.id, "exact_two_eigenvalues", "seed {seed}"),
+            }
+        }
+    }
 }

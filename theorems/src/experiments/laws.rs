@@ -143,23 +143,31 @@ pub(crate) fn of_laws(record: &LawsRecord, theme: Theme) -> Judged {
         return Err(NotJudged::Because(format!("{}: {why}", record.name)));
     };
     let both = [first, second];
-    let exact = |of: &dyn Fn(&LawTrials) -> (usize, Option<u64>)| Check::Exact {
-        fields: both
-            .iter()
-            .map(|trials| {
-                let (held, first) = of(trials);
-                InField { prime: trials.prime, points: trials.points, held, first }
-            })
-            .collect(),
+    let exact = |counted: [(usize, Option<u64>); 2]| {
+        let fields = both.iter().zip(counted);
+        let in_field = |(trials, (held, first)): (&&LawTrials, _)| InField {
+            prime: trials.prime,
+            points: trials.points,
+            held,
+            first,
+        };
+        Check::Exact { fields: fields.map(in_field).collect() }
     };
     let (mut statements, mut twins) = (Vec::new(), Vec::new());
-    for (k, law) in first.laws.iter().enumerate() {
-        let check = exact(&|trials| (trials.laws[k].held, Some(trials.laws[k].first)));
+    // Pieces of a loss with kinks may have other ranks in the other field, and a law or a twin may need a rank of two.
+    for law in &first.laws {
+        let Some(other) = second.laws.iter().find(|other| other.what == law.what) else { continue };
+        let check = exact([law, other].map(|law| (law.held, Some(law.first))));
         statements.push(Statement { what: law.what.clone().into(), check });
-        for (j, (twin, _)) in law.twins.iter().enumerate() {
-            let check = exact(&|trials| (trials.points - trials.laws[k].twins[j].1, None));
+        for (twin, failed) in &law.twins {
+            let Some((_, other_failed)) = other.twins.iter().find(|(other, _)| other == twin) else { continue };
+            let check = exact([first.points - failed, second.points - other_failed].map(|held| (held, None)));
             twins.push(Statement { what: format!("{}: {twin}", law.what).into(), check });
         }
+    }
+    if statements.is_empty() {
+        let why = "its pieces have no law in common, as their ranks differ";
+        return Err(NotJudged::Because(format!("{}: {why}", record.name)));
     }
     let plain = |what: &'static str, value: f64| Constant { what: what.into(), values: Values::Computed { value } };
     let sum = |of: fn(&LawTrials) -> usize| both.iter().map(|trials| of(trials)).sum::<usize>() as f64;
