@@ -1,7 +1,8 @@
 use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, add_scaled, dense_rounding, dot};
 use sharpflow::dense::{DenseError, symmetric_eigen};
-use sharpflow::loss::Derivatives;
+use sharpflow::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
+use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::worst;
 
 use crate::instance::{InstanceLoss, radial_part};
@@ -32,15 +33,27 @@ impl StableStep {
     }
 }
 
+/// The most weights for which ∇²L is written out. With more, λ₁ and ‖∇²L(b) − ∇²L(a)‖ come from products.
+const MOST_DENSE: usize = 256;
+/// The relative residual of those.
+const TOLERANCE: f64 = 1e-6;
+
+/// λ₁ at a point, and ∇²L where it is written out.
+pub(super) struct Curvature {
+    pub top: f64,
+    hessian: Option<Mat<f64>>,
+}
+
 /// Takes steps of projected gradient descent and looks at what they step over.
 pub(super) struct SingleSteps<'a> {
     loss: &'a InstanceLoss,
     derivatives: Derivatives<&'a InstanceLoss, f64>,
+    image: Vec<f64>,
 }
 
 impl<'a> SingleSteps<'a> {
     pub fn new(loss: &'a InstanceLoss) -> Self {
-        Self { loss, derivatives: Derivatives::new(loss) }
+        Self { loss, derivatives: Derivatives::new(loss), image: vec![0.0; loss.dimension()] }
     }
 
     /// Takes one step. The quantities that an inequality compares cancel near Γ, so losses and gradient are taken in double-double.
@@ -48,7 +61,7 @@ impl<'a> SingleSteps<'a> {
         let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
         let (before, gradient) = self.loss.precise(&wide);
         let from = self.curvature(theta)?;
-        let radial = radial_part(&wide, &gradient, from.1);
+        let radial = radial_part(&wide, &gradient, from.top);
         let mut there = wide;
         add_scaled(&mut there, Quad::from_f64(-effective_lr), &gradient);
         let gradient_square = dot(&gradient, &gradient);
@@ -71,10 +84,29 @@ impl<'a> SingleSteps<'a> {
         })
     }
 
-    pub fn curvature(&mut self, at: &[f64]) -> Result<(Mat<f64>, f64), DenseError> {
+    pub fn curvature(&mut self, at: &[f64]) -> Result<Curvature, DenseError> {
+        if at.len() > MOST_DENSE {
+            let top = largest(at.len(), |x, out| self.derivatives.hessian_vector(at, x, out))?;
+            return Ok(Curvature { top, hessian: None });
+        }
         let hessian = self.derivatives.hessian(at);
         let top = symmetric_eigen(hessian.as_ref())?.values[0];
-        Ok((hessian, top))
+        Ok(Curvature { top, hessian: Some(hessian) })
+    }
+
+    /// A bound of ‖∇²L(b) − ∇²L(a)‖: in Frobenius' norm where both are written out, else the largest eigenvalue in size.
+    fn change(&mut self, (a, from): (&[f64], &Curvature), (b, to): (&[f64], &Curvature)) -> Result<f64, DenseError> {
+        if let (Some(from), Some(to)) = (&from.hessian, &to.hessian) {
+            return Ok((from - to).norm_l2());
+        }
+        let mut of_sign = |sign: f64| {
+            largest(a.len(), |x, out| {
+                self.derivatives.hessian_vector(a, x, &mut self.image);
+                self.derivatives.hessian_vector(b, x, out);
+                out.iter_mut().zip(&self.image).for_each(|(out, image)| *out = sign * (*out - image));
+            })
+        };
+        Ok(worst([of_sign(1.0)?, of_sign(-1.0)?]))
     }
 
     /// A bound of λ₁ on a segment, and the largest change of ∇²L that is left on a part, over the change that counts as small. An
@@ -82,21 +114,36 @@ impl<'a> SingleSteps<'a> {
     /// order in the segment's length. The segment is halved until the change of ∇²L is small.
     fn segment(
         &mut self,
-        (a, from): (&[f64], &(Mat<f64>, f64)),
-        (b, to): (&[f64], &(Mat<f64>, f64)),
+        (a, from): (&[f64], &Curvature),
+        (b, to): (&[f64], &Curvature),
         depth: usize,
     ) -> Result<(f64, f64), DenseError> {
         const DEEPEST: usize = 20;
         const SMALL: f64 = 0.1;
-        let change = (&from.0 - &to.0).norm_l2();
-        let resolution = change / (SMALL * from.1.max(to.1));
+        let change = self.change((a, from), (b, to))?;
+        let resolution = change / (SMALL * from.top.max(to.top));
         if depth == DEEPEST || resolution <= 1.0 {
-            return Ok((0.5 * (from.1 + to.1 + change), resolution));
+            return Ok((0.5 * (from.top + to.top + change), resolution));
         }
         let middle: Vec<f64> = a.iter().zip(b).map(|(a, b)| 0.5 * (a + b)).collect();
         let there = self.curvature(&middle)?;
         let first = self.segment((a, from), (&middle, &there), depth + 1)?;
         let second = self.segment((&middle, &there), (b, to), depth + 1)?;
         Ok((worst([first.0, second.0]), worst([first.1, second.1])))
+    }
+}
+
+/// The largest algebraic eigenvalue of an operator, and its residual on top: an eigenvalue lies no farther from what was found.
+fn largest(dimension: usize, apply: impl FnMut(&[f64], &mut [f64])) -> Result<f64, DenseError> {
+    let options = KrylovOptions { pairs: 1, tolerance: TOLERANCE, ..KrylovOptions::default() };
+    match largest_eigenpairs(dimension, apply, &options, None) {
+        Ok(LargestEigenpairs { pairs, converged: true, .. }) if !pairs.is_empty() => {
+            Ok(pairs[0].value + pairs[0].residual)
+        }
+        Err(KrylovError::NotFinite { .. }) => {
+            Err(DenseError::NotFinite { row: 0, column: 0, rows: dimension, columns: dimension })
+        }
+        Err(KrylovError::Dense(error)) => Err(error),
+        Ok(_) | Err(_) => Err(DenseError::NoConvergence { rows: dimension, columns: dimension }),
     }
 }

@@ -145,7 +145,7 @@ impl StableRecord {
         let made = starts.into_par_iter().map(|(mut start, rates)| {
             project(&mut start);
             let mut steps = SingleSteps::new(loss);
-            let local = steps.curvature(&start)?.1;
+            let local = steps.curvature(&start)?.top;
             // No eigenvalue of a random start need be positive.
             let scale = local.max(norm(Evaluator::<_, f64>::new(loss).evaluate(&start).1));
             let single = PRODUCTS.map(|product| steps.step(&start, product / scale));
