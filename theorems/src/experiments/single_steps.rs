@@ -1,7 +1,7 @@
 use faer::Mat;
 use sharpflow::arithmetic::{Quad, Real, add_scaled, dense_rounding, dot};
 use sharpflow::dense::{DenseError, symmetric_eigen};
-use sharpflow::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
+use sharpflow::krylov::{KrylovError, KrylovOptions, largest_eigenpairs};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::measure::worst;
 
@@ -35,8 +35,12 @@ impl StableStep {
 
 /// The most weights for which ∇²L is written out. With more, λ₁ and ‖∇²L(b) − ∇²L(a)‖ come from products.
 const MOST_DENSE: usize = 256;
-/// The relative residual of those.
+/// The relative residual of λ₁ then.
 const TOLERANCE: f64 = 1e-6;
+/// That of a change, whose first digits will do. A change near rounding is no symmetric operator, and has no more.
+const OF_CHANGE: f64 = 1e-2;
+/// The most restarts for a change.
+const RESTARTS: usize = 3;
 
 /// λ₁ at a point, and ∇²L where it is written out.
 pub(super) struct Curvature {
@@ -86,8 +90,11 @@ impl<'a> SingleSteps<'a> {
 
     pub fn curvature(&mut self, at: &[f64]) -> Result<Curvature, DenseError> {
         if at.len() > MOST_DENSE {
-            let top = largest(at.len(), |x, out| self.derivatives.hessian_vector(at, x, out))?;
-            return Ok(Curvature { top, hessian: None });
+            let options = KrylovOptions { pairs: 1, tolerance: TOLERANCE, ..KrylovOptions::default() };
+            let apply = |x: &[f64], out: &mut [f64]| self.derivatives.hessian_vector(at, x, out);
+            let (top, converged) = largest(at.len(), apply, &options)?;
+            let unknown = DenseError::NoConvergence { rows: at.len(), columns: at.len() };
+            return if converged { Ok(Curvature { top, hessian: None }) } else { Err(unknown) };
         }
         let hessian = self.derivatives.hessian(at);
         let top = symmetric_eigen(hessian.as_ref())?.values[0];
@@ -99,14 +106,16 @@ impl<'a> SingleSteps<'a> {
         if let (Some(from), Some(to)) = (&from.hessian, &to.hessian) {
             return Ok((from - to).norm_l2());
         }
+        let options = KrylovOptions { pairs: 1, tolerance: OF_CHANGE, restarts: RESTARTS, ..KrylovOptions::default() };
         let mut of_sign = |sign: f64| {
-            largest(a.len(), |x, out| {
+            let apply = |x: &[f64], out: &mut [f64]| {
                 self.derivatives.hessian_vector(a, x, &mut self.image);
                 self.derivatives.hessian_vector(b, x, out);
                 out.iter_mut().zip(&self.image).for_each(|(out, image)| *out = sign * (*out - image));
-            })
+            };
+            largest(a.len(), apply, &options)
         };
-        Ok(worst([of_sign(1.0)?, of_sign(-1.0)?]))
+        Ok(worst([of_sign(1.0)?.0, of_sign(-1.0)?.0]))
     }
 
     /// A bound of λ₁ on a segment, and the largest change of ∇²L that is left on a part, over the change that counts as small. An
@@ -133,17 +142,21 @@ impl<'a> SingleSteps<'a> {
     }
 }
 
-/// The largest algebraic eigenvalue of an operator, and its residual on top: an eigenvalue lies no farther from what was found.
-fn largest(dimension: usize, apply: impl FnMut(&[f64], &mut [f64])) -> Result<f64, DenseError> {
-    let options = KrylovOptions { pairs: 1, tolerance: TOLERANCE, ..KrylovOptions::default() };
-    match largest_eigenpairs(dimension, apply, &options, None) {
-        Ok(LargestEigenpairs { pairs, converged: true, .. }) if !pairs.is_empty() => {
-            Ok(pairs[0].value + pairs[0].residual)
+/// The largest algebraic eigenvalue of an operator with its residual on top, as an eigenvalue lies no farther from what was found, and whether
+/// it has converged.
+fn largest(
+    dimension: usize,
+    apply: impl FnMut(&[f64], &mut [f64]),
+    options: &KrylovOptions,
+) -> Result<(f64, bool), DenseError> {
+    let (rows, columns) = (dimension, dimension);
+    match largest_eigenpairs(dimension, apply, options, None) {
+        Ok(found) => {
+            let pair = found.pairs.first().ok_or(DenseError::NoConvergence { rows, columns })?;
+            Ok((pair.value + pair.residual, found.converged))
         }
-        Err(KrylovError::NotFinite { .. }) => {
-            Err(DenseError::NotFinite { row: 0, column: 0, rows: dimension, columns: dimension })
-        }
+        Err(KrylovError::NotFinite { .. }) => Err(DenseError::NotFinite { row: 0, column: 0, rows, columns }),
         Err(KrylovError::Dense(error)) => Err(error),
-        Ok(_) | Err(_) => Err(DenseError::NoConvergence { rows: dimension, columns: dimension }),
+        Err(_) => Err(DenseError::NoConvergence { rows, columns }),
     }
 }
