@@ -206,10 +206,11 @@ impl LawTrials {
         });
     }
 
-    /// Whether every law held at every point, and every twin failed at every point.
+    /// Whether there are laws, every one of them held at every point, and every twin failed at every point.
     pub fn confirm(&self) -> bool {
         let all = |count: usize| count == self.points;
-        self.laws.iter().all(|law| all(law.held) && law.twins.iter().all(|(_, failed)| all(*failed)))
+        !self.laws.is_empty()
+            && self.laws.iter().all(|law| all(law.held) && law.twins.iter().all(|(_, failed)| all(*failed)))
     }
 }
 

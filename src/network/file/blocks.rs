@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{ArrayError, ConstantEntry, DEEPEST, Document, FileError, Lines, MOST_NODES, NodeEntry, Size, names};
+use super::{ArrayError, ConstantEntry, DEEPEST, Document, FileError, MOST_NODES, NodeEntry, Size, names};
 use crate::network::error::{NetworkError, shown};
 use crate::network::ops::ParameterError;
 
@@ -285,4 +285,18 @@ fn by_place<T>(table: &HashMap<String, Spanned<T>>) -> Vec<(&String, &Spanned<T>
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_unstable_by_key(|(_, entry)| entry.span().start);
     entries
+}
+
+/// Where the lines of a text end.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place).collect())
+    }
+
+    /// The line of a place, counted from 1.
+    pub fn at(&self, place: usize) -> usize {
+        self.0.partition_point(|&end| end < place) + 1
+    }
 }

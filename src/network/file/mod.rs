@@ -18,7 +18,7 @@ use super::error::{NetworkError, shown};
 use super::ops::{Constant, Op, Origin, Parameters};
 use super::{Network, NodeId};
 use crate::data::{Array, ArrayError};
-use blocks::{Block, Entry, Flat, Node};
+use blocks::{Block, Entry, Flat, Lines, Node};
 use operation::Operation;
 
 /// The number that stands for −∞ in a mask that is added before a softmax: its exponential is 0.
@@ -276,20 +276,6 @@ fn plain(message: &str) -> String {
         ("floating point", "the number"),
     ];
     WORDS.into_iter().fold(message.into(), |message, (from, to)| message.replace(from, to))
-}
-
-/// Where the lines of a text end.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place).collect())
-    }
-
-    /// The line of a place, counted from 1.
-    fn at(&self, place: usize) -> usize {
-        self.0.partition_point(|&end| end < place) + 1
-    }
 }
 
 fn block_names(file: &Document) -> Vec<String> {

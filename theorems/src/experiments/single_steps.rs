@@ -101,7 +101,8 @@ impl<'a> SingleSteps<'a> {
         Ok(Curvature { top, hessian: Some(hessian) })
     }
 
-    /// A bound of ‖∇²L(b) − ∇²L(a)‖: in Frobenius' norm where both are written out, else the largest eigenvalue in size.
+    /// The size of ∇²L(b) − ∇²L(a): Frobenius' norm where both are written out, else the largest eigenvalue in size, which is measured and
+    /// not enclosed.
     fn change(&mut self, (a, from): (&[f64], &Curvature), (b, to): (&[f64], &Curvature)) -> Result<f64, DenseError> {
         if let (Some(from), Some(to)) = (&from.hessian, &to.hessian) {
             return Ok((from - to).norm_l2());
