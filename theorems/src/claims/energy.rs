@@ -106,18 +106,17 @@ fn fitted(run: &ShortRun, skewness: f64) -> [f64; 2] {
     ]
 }
 
-/// The largest change of E since the first crossing, over a whole period, in units of the energy that E has above its minimum.
+/// The largest change of E since the first upward crossing of δ, up to the next, in units of the energy that E has above its minimum.
 fn variation(run: &ShortRun, skewness: f64, form: Form) -> f64 {
     let lr = run.intrinsic_lr;
-    let whole = run.whole();
-    let energy = |(_, reading): &(u64, Reading)| {
+    let energy = |reading: &Reading| {
         let h = amplitude(run, reading, skewness);
         let stiffness = form.stiffness(reading.log_gradient_square);
         form.of_offset * reading.edge_offset.powi(2) - 4.0 * form.of_log * lr * h.ln() + stiffness * h * h
     };
-    let Some(first) = whole.first().map(energy) else { return f64::NAN };
-    let changes: Vec<f64> = whole.iter().map(|seen| (energy(seen) - first).abs()).collect();
-    peak(&changes) / (4.0 * lr * run.energy)
+    let Some((first, between, last)) = run.over_period(energy) else { return f64::NAN };
+    let changes: Vec<f64> = between.into_iter().map(|energy| (energy - first).abs()).collect();
+    worst([peak(&changes), (last - first).abs()]) / (4.0 * lr * run.energy)
 }
 
 /// |h + ½αh²|, the amplitude of the oscillation: h itself carries a part that is odd in h, as large as δ, and changes from step to step

@@ -6,6 +6,7 @@ use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
+use super::extent::{Extent, part};
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, largest, rank_hypothesis};
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on, swings_of_energy};
 use super::starts::{Sight, Starts, odd_stride, watch_starts};
@@ -14,7 +15,7 @@ use super::{ENERGIES, ShortRun, SwingRecord, of_rung};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotJudged, NotRun};
-use crate::instance::{Instance, LARGEST_ENERGY, Rejected, START_ENERGY, STARTS, integral};
+use crate::instance::{Instance, LARGEST_ENERGY, Rejected, STARTS};
 use crate::population::Population;
 use crate::progress::Progress;
 
@@ -22,96 +23,10 @@ use crate::progress::Progress;
 pub const DYNAMICS_READINGS: f64 = 24.0;
 /// Readings of a run, besides those of its first and its last period.
 const READINGS: f64 = 64.0;
-/// The longest horizon in the time of gradient descent, and the least that shows a flow.
-const HORIZON: f64 = 0.5;
-const LEAST_HORIZON: f64 = 0.1;
-/// The longest run, in steps, on a regression and on a network: there are four times as many runs as in a ladder.
-const LONGEST_RUN: [f64; 2] = [6e5, 2e5];
-/// The least and the largest energy of starts under momentum, which makes swings grow. The least is still above the energy that a
-/// start gets from its own errors of order ε.
-const SMALL_ENERGIES: [f64; 2] = [0.002, 0.05];
-
 /// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
 fn of(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
     let space = instance.loss.space();
     OPTIMIZERS.into_iter().filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(&space))
-}
-
-/// The plan of an optimizer's runs on an instance.
-struct Extent {
-    intrinsic_lrs: Vec<f64>,
-    /// How far, in the time of gradient descent.
-    horizon: f64,
-    /// e₀ of every start.
-    energy: f64,
-}
-
-impl Extent {
-    /// Plans the runs; `None` where runs that are short enough end too early to show a flow and to tell it from wrong flows.
-    ///
-    /// The plan takes the first ladder that suffices: the instance's ladder without its finest rung, which takes two thirds of the
-    /// time, the whole ladder, or a ladder of as many rungs that starts one or two rungs lower. Momentum's next terms are larger, and take
-    /// the whole ladder at least.
-    fn of(instance: &Instance, optimizer: &InstanceOptimizer) -> Option<Self> {
-        let constants = optimizer.constants();
-        let (reach, energy) = small_swings(constants, instance);
-        let ladder = instance.plan.intrinsic_lrs.as_slice();
-        let top = ladder[0] * constants.memory_factor();
-        let rungs = |from: usize, to: usize| (from..to).map(|k| top * 10f64.powf(-0.5 * k as f64)).collect();
-        let count = ladder.len();
-        let ladders: [Vec<f64>; 4] = [rungs(0, count - 1), rungs(0, count), rungs(1, count + 1), rungs(2, count + 2)];
-        let first = usize::from(constants.momentum > 0.0);
-        ladders.into_iter().skip(first).find_map(|intrinsic_lrs| {
-            let &finest = intrinsic_lrs.last()?;
-            let horizon = reach.min(LONGEST_RUN[usize::from(instance.loss.regression().is_none())] * finest);
-            (horizon >= LEAST_HORIZON && tells(optimizer, instance, horizon, finest)).then_some(Self {
-                intrinsic_lrs,
-                horizon,
-                energy,
-            })
-        })
-    }
-}
-
-/// How far swings stay small by the energy law, in the time of gradient descent, and the energy that they start with.
-fn small_swings(constants: EdgeConstants, instance: &Instance) -> (f64, f64) {
-    let end = instance.plan.horizon.min(HORIZON);
-    if constants.momentum == 0.0 {
-        return (end, START_ENERGY);
-    }
-    let [least, most] = SMALL_ENERGIES;
-    let parts = 512;
-    let (mut reach, mut growth) = (0.0, 0f64);
-    for k in 1..=parts {
-        let tau = end * f64::from(k) / f64::from(parts);
-        let grown = growth.max(integral(&instance.path, tau, |law| constants.energy_rate(law)));
-        if least * grown.exp() > LARGEST_ENERGY {
-            break;
-        }
-        (reach, growth) = (tau, grown);
-    }
-    (reach, most.min(LARGEST_ENERGY * (-growth).exp()))
-}
-
-/// Whether runs down to an intrinsic learning rate tell the law's flow from its twins.
-fn tells(optimizer: &InstanceOptimizer, instance: &Instance, horizon: f64, finest: f64) -> bool {
-    let (law, constants) = (optimizer.flow(), optimizer.constants());
-    let offset = |factor: f64| FlowConstants { offset: factor * law.offset, ..law };
-    let twins = if constants.momentum > 0.0 {
-        vec![offset(1.0 - constants.momentum), offset(1.0 + constants.momentum)]
-    } else {
-        vec![offset(0.5), offset(2.0), FlowConstants { slope: 2.0 * law.slope, ..law }]
-    };
-    let swing = constants.swing(finest, instance.geometry.log_gradient_square());
-    let horizon = part(constants) * horizon * optimizer.own_time();
-    let tells = |twins: &[FlowConstants]| instance.tells(law, twins, horizon, swing);
-    if instance.shows_four { tells(&twins) } else { twins.iter().any(|&twin| tells(&[twin])) }
-}
-
-/// The part of gradient descent's horizon that an optimizer's runs take. RMSprop with C_b < 2 is up to 2/C_b times as fast along the
-/// path, and must not go further along the path than gradient descent.
-fn part(constants: EdgeConstants) -> f64 {
-    (0.5 * constants.decay).min(1.0)
 }
 
 /// One optimizer on one instance: a ladder of rungs from several starts.

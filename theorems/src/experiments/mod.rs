@@ -1,6 +1,7 @@
 //! The experiments, a file each. An experiment makes runs once, for every claim that reads its records.
 
 mod dynamics;
+mod extent;
 mod growth;
 mod held_out;
 mod hypotheses;

@@ -63,6 +63,16 @@ impl ShortRun {
         }
     }
 
+    /// A smooth quantity over the period between the first upward crossing of δ and the next: at the first crossing, at the readings between
+    /// both, and at the second crossing; `None` where there are not two. A reading lies up to a stride after its crossing, and the quantity
+    /// may move by a fifth of its swing meanwhile.
+    pub fn over_period(&self, of: impl Fn(&Reading) -> f64) -> Option<(f64, Vec<f64>, f64)> {
+        let mut crossings = self.crossings();
+        let ((first, start), (second, end)) = (crossings.next()?, crossings.next()?);
+        let between = self.readings[first..second].iter().map(|(_, reading)| of(reading)).collect();
+        Some((self.interpolated(first, start, &of), between, self.interpolated(second, end, &of)))
+    }
+
     /// Readings at which δ has become positive, and when it did.
     fn crossings(&self) -> impl Iterator<Item = (usize, f64)> {
         let offset = |k: usize| self.readings[k].1.edge_offset;
@@ -70,24 +80,27 @@ impl ShortRun {
         (1..self.readings.len()).filter(up).map(|k| (k, self.crossing(k)))
     }
 
-    /// The zero of the cubic through the four readings around it, or through as many as there are, by bisection.
+    /// The zero of δ before reading `k`, by bisection.
     fn crossing(&self, k: usize) -> f64 {
-        let around = &self.readings[k.saturating_sub(2)..(k + 2).min(self.readings.len())];
-        let value = |step: f64| -> f64 {
-            let term = |i: usize| -> f64 {
-                let others = (0..around.len()).filter(|&j| j != i);
-                let (at, step_of) = (around[i].0 as f64, |j: usize| around[j].0 as f64);
-                let weight: f64 = others.map(|j| (step - step_of(j)) / (at - step_of(j))).product();
-                around[i].1.edge_offset * weight
-            };
-            (0..around.len()).map(term).sum()
-        };
+        let value = |step: f64| self.interpolated(k, step, |reading| reading.edge_offset);
         let (mut low, mut high) = (self.readings[k - 1].0 as f64, self.readings[k].0 as f64);
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
             if value(middle) < 0.0 { low = middle } else { high = middle }
         }
         low
+    }
+
+    /// A quantity at a step between readings `k` − 1 and `k`, by the cubic through the four readings around it, or through as many as there are.
+    fn interpolated(&self, k: usize, step: f64, of: impl Fn(&Reading) -> f64) -> f64 {
+        let around = &self.readings[k.saturating_sub(2)..(k + 2).min(self.readings.len())];
+        let term = |i: usize| -> f64 {
+            let others = (0..around.len()).filter(|&j| j != i);
+            let (at, step_of) = (around[i].0 as f64, |j: usize| around[j].0 as f64);
+            let weight: f64 = others.map(|j| (step - step_of(j)) / (at - step_of(j))).product();
+            of(&around[i].1) * weight
+        };
+        (0..around.len()).map(term).sum()
     }
 }
 
