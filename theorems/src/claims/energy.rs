@@ -91,14 +91,17 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
 
 /// a and b for which aδ² − bηλ log|h| + K h² varies least over a whole period.
 fn fitted(run: &ShortRun, skewness: f64) -> [f64; 2] {
-    let terms = |(_, reading): &(u64, Reading)| {
+    let terms = |reading: &Reading| {
         let h = amplitude(run, reading, skewness);
         [reading.edge_offset.powi(2), -run.intrinsic_lr * h.ln(), reading.edge_stiffness() * h * h]
     };
-    let rows: Vec<[f64; 3]> = run.whole().iter().map(terms).collect();
-    let mean = |k: usize| rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64;
-    let means = [0, 1, 2].map(mean);
-    let product = |i: usize, j: usize| rows.iter().map(|row| (row[i] - means[i]) * (row[j] - means[j])).sum::<f64>();
+    let means = [0, 1, 2].map(|k| run.mean(|reading| terms(reading)[k]));
+    let product = |i: usize, j: usize| {
+        run.mean(|reading| {
+            let terms = terms(reading);
+            (terms[i] - means[i]) * (terms[j] - means[j])
+        })
+    };
     let determinant = product(0, 0) * product(1, 1) - product(0, 1).powi(2);
     [
         (product(0, 1) * product(1, 2) - product(1, 1) * product(0, 2)) / determinant,

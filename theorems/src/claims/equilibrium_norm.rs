@@ -56,7 +56,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     };
     let along_law = along(instance.flow(LAW));
     let compared = |what: &'static str, constant: f64, predicted: &Result<Predicted, Unknown>| match predicted {
-        Ok(predicted) => falls(what, (instance, record), FLOOR, |run| deviation(run, constant, predicted)),
+        Ok(predicted) => falls(what, record, FLOOR, |run| deviation(run, constant, predicted)),
         Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.0.clone() } },
     };
     // A wrong flow is told where it ends at another λ₁, by several times what δ makes of the norm on the finest rung.

@@ -48,9 +48,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     // tan φ of a point known to a few units of rounding in each coordinate.
     let floor = 64.0 * f64::EPSILON / angle.cos();
     let order = |what: &'static str, deviation: &dyn Fn(&Run, usize) -> f64| {
-        falls(what, (instance, record), floor, |run| {
-            worst(run.window(0.0, instance.plan.horizon).map(|k| deviation(run, k).abs()))
-        })
+        falls(what, record, floor, |run| worst(run.window(0.0, instance.plan.horizon).map(|k| deviation(run, k).abs())))
     };
     Ok(Measurement {
         instance: instance.name.clone(),

@@ -47,7 +47,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     }
     // The sup of ‖θ − target‖ over each run's last window.
     let order = |what: &'static str, target: &[f64]| {
-        falls(what, (instance, record), f64::EPSILON, |run| {
+        falls(what, record, f64::EPSILON, |run| {
             let (from, to) = convergence_window(run.intrinsic_lr);
             worst(run.window(from, to).map(|k| distance(run.theta(k), target)))
         })

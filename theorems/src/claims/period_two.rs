@@ -39,9 +39,9 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         beside.max(0.0).sqrt() / along
     };
     let lines_up = |what: &'static str| {
-        falls(what, (instance, record), FLOOR, move |run: &Run| worst(run.swings_within(horizon).map(tangent)))
+        falls(what, record, FLOOR, move |run: &Run| worst(run.swings_within(horizon).map(tangent)))
     };
-    let at_half_a_radian = falls("θ - p at half a radian to v₁", (instance, record), FLOOR, |run: &Run| {
+    let at_half_a_radian = falls("θ - p at half a radian to v₁", record, FLOOR, |run: &Run| {
         worst(run.swings_within(horizon).map(|swing| (tangent(swing).atan() - 0.5).abs()))
     });
     // The same errors, held to another order.
@@ -87,7 +87,7 @@ fn is_in_range(instance: &Instance, record: &LadderRecord) -> bool {
     };
     // A loss of one normal direction has nothing beside v₁ but what p and S add.
     let has_answers = instance.path.iter().any(|place| beside(place, 0.0) > 0.0);
-    let statement = falls("", (instance, record), 0.0, predicted);
+    let statement = falls("", record, 0.0, predicted);
     !has_answers || outcome(&statement.check, FAMILY_CONFIDENCE) == Outcome::Passes
 }
 

@@ -31,12 +31,12 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
     let edge = |swing: &Swing| swing.reading.edge_offset + 2.0;
     let deviation = |what, predicted: f64| {
-        falls(what, (instance, record), FLOOR, move |run: &Run| {
+        falls(what, record, FLOOR, move |run: &Run| {
             worst(run.swings_within(horizon).map(|swing| (edge(swing) / predicted - 1.0).abs()))
         })
     };
     // η̃ in units of what it was at the start: pinned to a λ₁ that does not move.
-    let to_start = falls("η̃ pinned to λ₁ of the start", (instance, record), FLOOR, |run: &Run| {
+    let to_start = falls("η̃ pinned to λ₁ of the start", record, FLOOR, |run: &Run| {
         let of = |swing: &Swing| 0.5 * edge(swing) / swing.reading.sharpness * instance.geometry.sharpness - 1.0;
         worst(run.swings_within(horizon).map(|swing| of(swing).abs()))
     });

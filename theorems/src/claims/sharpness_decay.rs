@@ -53,11 +53,10 @@ const OF_QUARTERS: [(&str, Rate); 2] = [
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
-    let rate = |what: &'static str, rate: Rate| {
-        falls(what, (instance, record), FLOOR, move |run: &Run| deviation(run, horizon, rate))
-    };
+    let rate =
+        |what: &'static str, rate: Rate| falls(what, record, FLOOR, move |run: &Run| deviation(run, horizon, rate));
     let parts = |what: &'static str, rate: Rate| {
-        falls(what, (instance, record), FLOOR, move |run: &Run| deviation_of_parts(run, horizon, rate))
+        falls(what, record, FLOOR, move |run: &Run| deviation_of_parts(run, horizon, rate))
     };
     // Σh² swings about its mean by δ/K, and log λ₁ by ‖G‖²/K of that.
     let part = |place: &Place| place.law.log_gradient_square / (4.0 + place.law.log_gradient_square);

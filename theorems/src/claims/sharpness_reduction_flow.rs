@@ -46,7 +46,7 @@ const TWINS: [(&str, FlowConstants); 8] = [
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let flow = instance.flow(LAW);
     let order = |what: &'static str, flow: &Result<Arc<Flow<f64>>, FlowError>, read: Read| match flow {
-        Ok(flow) => falls(what, (instance, record), FLOW_TOLERANCE, |run| largest_distance(run, flow, read)),
+        Ok(flow) => falls(what, record, FLOW_TOLERANCE, |run| largest_distance(run, flow, read)),
         Err(error) => Statement { what: what.into(), check: Check::Missing { reason: error.to_string() } },
     };
     let statements = vec![order("raw iterate", &flow, Run::theta), order("projected on Γ", &flow, Run::point)];

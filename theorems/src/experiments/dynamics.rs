@@ -102,7 +102,9 @@ impl DynamicsRecord {
             return Ok(());
         }
         let name = name_on(self.optimizer, instance);
-        let why = format!("{name}: runs short enough do not come so far as to tell the flow from wrong ones");
+        let why = format!(
+            "{name}: no ladder of runs that are short enough is predicted to tell the flow from wrong ones with order ½"
+        );
         Err(NotJudged::Because(why))
     }
 

@@ -1,18 +1,20 @@
 //! How far and on which ladder an optimizer runs on an instance: planned from the predicted path alone.
 
-use sharpflow::descent::EdgeConstants;
+use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::flow::FlowConstants;
-use sharpflow::measure::{LadderPoint, fit_order, missed_peak, worst};
+use sharpflow::measure::{Interval, LadderPoint, fit_order, missed_peak, worst};
+use sharpflow::minimizers::EnergyLaw;
 
 use super::dynamics::DYNAMICS_READINGS;
+use super::growth::{Energy, late};
 use super::optimizers::InstanceOptimizer;
+use crate::checks::ORDER;
 use crate::instance::{Instance, LARGEST_ENERGY, Place, START_ENERGY, integral};
+use crate::verdict::LEAST_ORDER;
 
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
-/// The widest bounds of an order that a plan may predict: two thirds of what lies between the order ½ and the least that passes, ¼.
-const WIDEST: f64 = 1.0 / 6.0;
 /// The longest run, in steps, on a regression and on a network: there are four times as many runs as in a ladder.
 const LONGEST_RUN: [f64; 2] = [1.5e6, 2e5];
 /// The least and the largest energy of starts under momentum, which makes swings grow. The least is still above the energy that a
@@ -49,50 +51,82 @@ impl Extent {
             let &finest = intrinsic_lrs.last()?;
             let horizon = reach.min(longest * finest);
             let suffices = horizon >= LEAST_HORIZON
-                && planned_order(instance, constants, &intrinsic_lrs) <= WIDEST
+                && shows_the_order(instance, constants, &intrinsic_lrs, (horizon, energy))
                 && tells(optimizer, instance, horizon, finest);
             suffices.then_some(Self { intrinsic_lrs, horizon, energy })
         })
     }
 }
 
-/// How wide the bounds of an order are predicted to be on a ladder, to either side.
-///
-/// The term next to the leading one is as large a part of it as the centre q h² of δ is of √ε, wherever on the path that is largest.
-fn planned_order(instance: &Instance, constants: EdgeConstants, intrinsic_lrs: &[f64]) -> f64 {
-    let next = |place: &Place, intrinsic_lr: f64| {
-        let swing = constants.swing(intrinsic_lr, place.law.log_gradient_square);
-        place.law.quartic.abs() * swing * swing / (constants.swing_factor() * intrinsic_lr.sqrt())
-    };
-    bounds_of_order(intrinsic_lrs, |intrinsic_lr| worst(instance.path.iter().map(|place| next(place, intrinsic_lr))))
-}
-
-/// The half-width of the bounds of an order ½, where the next term is such a part of the leading one. It may have either sign, and an error is
-/// taken to grow by its exponential.
-fn bounds_of_order(intrinsic_lrs: &[f64], next: impl Fn(f64) -> f64) -> f64 {
-    let point = |&parameter: &f64| LadderPoint { start: 0, parameter, error: parameter.sqrt() * next(parameter).exp() };
-    let points: Vec<LadderPoint> = intrinsic_lrs.iter().map(point).collect();
-    fit_order(&points, missed_peak(DYNAMICS_READINGS), 0.0).map_or(f64::NAN, |fit| fit.order.half_width)
-}
-
-/// How far swings stay small by the energy law, in the time of gradient descent, and the energy that they start with.
+/// How far swings stay small by the energy law, and the energy that they start with. Runs take [`part`] of what is returned.
 fn small_swings(constants: EdgeConstants, instance: &Instance) -> (f64, f64) {
     let end = instance.plan.horizon.min(HORIZON);
-    if constants.momentum == 0.0 {
-        return (end, START_ENERGY);
-    }
-    let [least, most] = SMALL_ENERGIES;
+    let [least, most] = if constants.momentum > 0.0 { SMALL_ENERGIES } else { [START_ENERGY; 2] };
+    let speed = |law: &EnergyLaw| constants.speed(law.log_gradient_square);
     let parts = 512;
     let (mut reach, mut growth) = (0.0, 0f64);
     for k in 1..=parts {
-        let tau = end * f64::from(k) / f64::from(parts);
-        let grown = growth.max(integral(&instance.path, tau, |law| constants.energy_rate(law)));
+        // How far along the path, in the time of gradient descent, and when the optimizer comes there.
+        let there = end * f64::from(k) / f64::from(parts);
+        let time = integral(&instance.path, there, |law| 1.0 / speed(law)) / part(constants);
+        let grown = integral(&instance.path, there, |law| constants.energy_rate(law) / speed(law)).max(growth);
         if least * grown.exp() > LARGEST_ENERGY {
             break;
         }
-        (reach, growth) = (tau, grown);
+        (reach, growth) = (time.min(end), grown);
+        if time >= end {
+            break;
+        }
     }
     (reach, most.min(LARGEST_ENERGY * (-growth).exp()))
+}
+
+/// Whether the largest errors of runs are predicted to show the order ½ with margin: bounds that hold it, and are narrow enough to exclude ¼.
+fn shows_the_order(
+    instance: &Instance,
+    constants: EdgeConstants,
+    intrinsic_lrs: &[f64],
+    (horizon, energy): (f64, f64),
+) -> bool {
+    let end = part(constants) * horizon;
+    let point = |&parameter: &f64| LadderPoint {
+        start: 0,
+        parameter,
+        error: predicted_error(&instance.path, constants, parameter, (end, energy)),
+    };
+    let points: Vec<LadderPoint> = intrinsic_lrs.iter().map(point).collect();
+    fit_order(&points, missed_peak(DYNAMICS_READINGS), 0.0).is_ok_and(|fit| is_decisive(fit.order))
+}
+
+/// Whether planned bounds decide for the order ½ with a third of them to spare on each side.
+fn is_decisive(planned: Interval) -> bool {
+    const PART: f64 = 2.0 / 3.0;
+    (planned.value - ORDER).abs() <= PART * planned.half_width && planned.half_width <= PART * (ORDER - LEAST_ORDER)
+}
+
+/// The largest swing of a run that ends at a time, by the energy law with the late answers of normal directions, times what the next term may
+/// make of it: that term is as large a part of √ε as the centre q h² of δ is, may have either sign, and grows by its exponential.
+fn predicted_error(path: &[Place], constants: EdgeConstants, intrinsic_lr: f64, (end, energy): (f64, f64)) -> f64 {
+    let speed = |place: &Place| constants.speed(place.law.log_gradient_square);
+    let rate =
+        |place: &Place| (constants.energy_rate(&place.law) + late(constants, place, intrinsic_lr)) / speed(place);
+    let (mut time, mut grown, mut largest, mut next) = (0.0, 0.0, 0f64, 0f64);
+    for (k, place) in path.iter().enumerate() {
+        if let Some(before) = k.checked_sub(1).map(|k| &path[k]) {
+            let by = 0.5 * (place.tau - before.tau);
+            time += by * (1.0 / speed(before) + 1.0 / speed(place));
+            grown += by * (rate(before) + rate(place));
+        }
+        if time > end {
+            break;
+        }
+        let swing = constants.swing(intrinsic_lr, place.law.log_gradient_square);
+        let energy = Energy::of(energy).after(grown);
+        largest = worst([largest, swing * EdgeStart::at_energy(1.0, energy, 0.0).kick]);
+        let centre = place.law.quartic.abs() * swing * swing;
+        next = worst([next, centre / (constants.swing_factor() * intrinsic_lr.sqrt())]);
+    }
+    largest * next.exp()
 }
 
 /// Whether runs down to an intrinsic learning rate tell the law's flow from its twins.
@@ -123,11 +157,18 @@ mod tests {
     /// As `proofs-notes/scalar_rmsprop.md` has it: up to which size of the next term on the instance's coarsest rung a ladder suffices.
     #[test]
     fn ladders_suffice_up_to_the_next_terms_of_the_note() {
-        for (from, count, most) in [(0, 4, 0.5), (0, 5, 1.0), (1, 5, 1.8)] {
-            let rungs: Vec<f64> = (from..from + count).map(|k| 10f64.powf(-0.5 * f64::from(k))).collect();
-            let width = |next: f64| bounds_of_order(&rungs, |parameter| next * parameter.sqrt());
-            assert!(width(most) <= WIDEST && width(most + 0.1) > WIDEST, "{from}, {count}: {}", width(most));
+        let decides = |rungs: std::ops::Range<i32>, error: &dyn Fn(f64) -> f64| {
+            let parameters = rungs.map(|k| 10f64.powf(-0.5 * f64::from(k)));
+            let points: Vec<LadderPoint> =
+                parameters.map(|parameter| LadderPoint { start: 0, parameter, error: error(parameter) }).collect();
+            fit_order(&points, missed_peak(DYNAMICS_READINGS), 0.0).is_ok_and(|fit| is_decisive(fit.order))
+        };
+        for (rungs, most) in [(0..4, 0.5), (0..5, 1.0), (1..6, 1.8)] {
+            let decides = |next: f64| decides(rungs.clone(), &|x| x.sqrt() * (next * x.sqrt()).exp());
+            assert!(decides(most) && !decides(most + 0.1), "{rungs:?}");
         }
-        assert!(!(bounds_of_order(&[1.0, 0.3, 0.1, 0.03], |_| f64::NAN) <= WIDEST));
+        // An error that goes on falling faster, as that of swings which grow less on every finer rung.
+        assert!(!decides(0..5, &|x| x.powf(0.58)));
+        assert!(!decides(0..5, &|_| f64::NAN));
     }
 }

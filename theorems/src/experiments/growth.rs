@@ -202,7 +202,7 @@ impl Energy {
 
 /// The change of κ at an intrinsic learning rate, because normal directions answer late. An answer that is ℓ steps late to a swing of
 /// frequency ω keeps the part 1/(1 + ω²ℓ²) in phase, and only this part of what an immediate answer adds to κ.
-fn late(constants: EdgeConstants, place: &Place, intrinsic_lr: f64) -> f64 {
+pub(super) fn late(constants: EdgeConstants, place: &Place, intrinsic_lr: f64) -> f64 {
     let part = |answer: &Answer| {
         let square = 2.0 * intrinsic_lr * (constants.swing_factor() * answer.late).powi(2);
         answer.part * square / (1.0 + square)

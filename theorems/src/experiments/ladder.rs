@@ -11,7 +11,7 @@ use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
 use crate::experiment::{Experiment, NotRun};
 use crate::instance::{
-    Instance, LARGEST_ENERGY, LEARNING_RATE, Regression, Rejected, START_ENERGY, STARTS, convergence_window,
+    Instance, LARGEST_ENERGY, LEARNING_RATE, READINGS, Regression, Rejected, START_ENERGY, STARTS, convergence_window,
 };
 use crate::population::Population;
 use crate::progress::Progress;
@@ -178,7 +178,7 @@ impl<'a> StepWatch<'a> {
 fn steps_of(instance: &Instance, intrinsic_lr: f64) -> (u64, u64) {
     let plan = &instance.plan;
     let end = if plan.to_convergence { plan.horizon.max(convergence_window(intrinsic_lr).1) } else { plan.horizon };
-    let stride = (plan.horizon / intrinsic_lr / instance.reading().kept) as u64 | 1;
+    let stride = (plan.horizon / intrinsic_lr / instance.kept_readings()) as u64 | 1;
     ((end / intrinsic_lr).ceil() as u64, stride)
 }
 
@@ -211,7 +211,7 @@ fn runs_of(
     let flow_end = (instance.plan.horizon / intrinsic_lr).ceil() as u64;
     let window_start = (convergence_window(intrinsic_lr).0 / intrinsic_lr) as u64;
     // The oscillation is read often enough along the whole run. Readings that claims compare are kept at the stride, in their windows.
-    let swing = odd_stride(slow_period(intrinsic_lr) / instance.reading().of_period);
+    let swing = odd_stride(slow_period(intrinsic_lr) / READINGS);
     let due = |step: u64| step <= WATCHED || step.is_multiple_of(stride) || step.is_multiple_of(swing);
     let mut watches: Vec<StepWatch<'_>> = (0..STARTS).map(|_| StepWatch::new(instance, intrinsic_lr)).collect();
     // A swing that dies out is largest in its first period, and one that grows in its last: the stride may step over both.

@@ -68,7 +68,7 @@ impl Instance {
     /// Whether runs are read a few times before a flow ends. A flow of wrong constants may soon meet a crossing of eigenvalues.
     pub fn is_read(&self, end: f64) -> bool {
         const FEW: f64 = 4.0;
-        end >= FEW * self.plan.horizon / self.reading().kept
+        end >= FEW * self.plan.horizon / self.kept_readings()
     }
 
     /// How far a twin's flow ends from the law's.

@@ -38,6 +38,8 @@ use path::{place, plan, worst_quartic};
 pub const LEARNING_RATE: f64 = 0.1;
 /// Rungs of every ladder: half decades, two decades in all.
 const RUNGS: i32 = 5;
+/// Readings of a slow period along the runs of a ladder.
+pub const READINGS: f64 = 16.0;
 /// Starts a rung: phases of the slow oscillation, evenly spaced.
 pub const STARTS: usize = 8;
 /// e₀, the energy of every start of a ladder.
@@ -66,35 +68,15 @@ struct Limits {
     steps: f64,
     /// The steps that a run may take beyond the least horizon.
     usual: f64,
-    reading: Reading,
+    /// Readings kept of the flow's window.
+    kept: f64,
     /// Whether the runs must show the 4 of K = 4 + ‖G‖². The suite's own instances must, as others can be drawn in their place.
     shows_four: bool,
 }
 
-/// How often a run is read against Γ.
-#[derive(Clone, Copy, Debug)]
-pub struct Reading {
-    /// Readings kept of the flow's window.
-    pub kept: f64,
-    /// Readings of a slow period.
-    pub of_period: f64,
-}
-
 /// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
-const OF_REGRESSIONS: Limits = Limits {
-    horizon: 2.0,
-    steps: 5e6,
-    usual: 2.5e6,
-    reading: Reading { kept: 512.0, of_period: 16.0 },
-    shows_four: true,
-};
-const OF_NETWORKS: Limits = Limits {
-    horizon: 0.5,
-    steps: 2e5,
-    usual: 2e5,
-    reading: Reading { kept: 128.0, of_period: 10.0 },
-    shows_four: true,
-};
+const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 5e6, usual: 2.5e6, kept: 512.0, shows_four: true };
+const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, usual: 2e5, kept: 128.0, shows_four: true };
 
 /// What is run on an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -302,11 +284,11 @@ impl Instance {
         self.loss.minimizers(self.rank)
     }
 
-    /// How often its runs are read.
-    pub fn reading(&self) -> Reading {
+    /// How many readings of the flow's window are kept of a run.
+    pub fn kept_readings(&self) -> f64 {
         match self.loss {
-            InstanceLoss::Regression(_) => OF_REGRESSIONS.reading,
-            InstanceLoss::Network(_) => OF_NETWORKS.reading,
+            InstanceLoss::Regression(_) => OF_REGRESSIONS.kept,
+            InstanceLoss::Network(_) => OF_NETWORKS.kept,
         }
     }
 
