@@ -1,5 +1,9 @@
 //! Eigenpairs by products alone: against dense ones, and on every operator a plain iteration cannot bear.
 
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::matrix_free::eigen::{PartialEigenParams, partial_self_adjoint_eigen, partial_self_adjoint_eigen_scratch};
+use faer::{Col, Mat, Par};
+
 use crate::common::normal_vector;
 use sharpflow::arithmetic::{Float, dot, norm};
 use sharpflow::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
@@ -179,4 +183,37 @@ fn it_agrees_with_the_dense_decomposition_to_the_residual_it_claims() {
     check_network::<f64>("batch_norm", &[("width", 30), ("features", 5), ("samples", 20)], 1e-9);
     check_network::<f64>("deep_layer_norm", &[("width", 12)], 1e-9);
     check_network::<f32>("rms_norm", &[("width", 30), ("features", 5), ("samples", 20)], 1e-4);
+}
+
+/// Against faer's own partial eigensolver, which finds the eigenvalues of the largest magnitude: of a Gram matrix these are the largest.
+#[test]
+fn it_agrees_with_faers_partial_eigensolver() {
+    for (n, rank, seed) in [(300, 40, 5), (500, 500, 6)] {
+        let entries = normal_vector(n * rank, seed);
+        let factor = Mat::from_fn(n, rank, |i, j| entries[i + n * j] / (1.0 + j as f64));
+        let gram = &factor * factor.transpose();
+        let pairs = 3;
+        let (mut vectors, mut found) = (Mat::zeros(n, pairs), vec![0.0; pairs]);
+        let start = Col::from_iter(normal_vector(n, seed + 10));
+        let parameters = PartialEigenParams::default();
+        let mut memory = MemBuffer::new(partial_self_adjoint_eigen_scratch(&gram, pairs, Par::Seq, parameters));
+        let info = partial_self_adjoint_eigen(
+            vectors.as_mut(),
+            &mut found,
+            &gram,
+            start.as_ref(),
+            1e-12,
+            Par::Seq,
+            MemStack::new(&mut memory),
+            parameters,
+        );
+        assert_eq!(info.n_converged_eigen, pairs);
+        found.sort_by(|a, b| b.total_cmp(a));
+        let apply = |x: &[f64], out: &mut [f64]| {
+            let product = &gram * Col::from_iter(x.iter().copied());
+            out.iter_mut().zip(product.iter()).for_each(|(out, &x)| *out = x);
+        };
+        let ours = largest_eigenpairs(n, apply, &KrylovOptions { pairs, ..OPTIONS }, None).unwrap();
+        check(&ours, &found, found[0]);
+    }
 }
