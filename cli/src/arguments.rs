@@ -24,6 +24,8 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Run one instance beside the flow; write it as CSV, JSON and pictures
     Trace(TraceArguments),
+    /// Judge the log of a training run, of any framework and size, by the claims that a log decides
+    Audit(AuditArguments),
     /// Read a network: scale invariance node by node, exact identities, sharpness
     Inspect(InspectArguments),
     /// Run the study of an evidence folder again, and compare every number
@@ -97,6 +99,41 @@ pub struct VerifyArguments {
     /// Print neither progress nor table
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// The arithmetic of a logged run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    Float32,
+    Float64,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The log is a table with a row a step and these columns: step, lr, weight_decay, momentum, loss, w2 = ‖w‖², g2 = ‖∇L(w)‖²,\nwg = ⟨w, ∇L(w)⟩; where there is momentum wm = ⟨w, m⟩ and dw2 = ‖w₊ − w‖²; where it was measured lambda1; and w2_NAME, g2_NAME of groups.\nAn empty momentum says that the optimizer is another one.\n\nExamples:\n  sharpflow audit run.csv\n  sharpflow audit run.csv.gz --weight-decay 5e-4 --momentum 0.9 --verbose\n\nExit codes: 0 all that could be judged is confirmed, 1 something is refuted, 3 something is undecided, 2 bad input."
+)]
+pub struct AuditArguments {
+    /// The log, a table of numbers: CSV, separated by commas, semicolons or tabs; .gz is read
+    #[arg(value_name = "LOG")]
+    pub log: PathBuf,
+    /// The learning rate of all steps, whatever the log says
+    #[arg(long, allow_negative_numbers = true)]
+    pub lr: Option<f64>,
+    /// The weight decay of all steps, whatever the log says
+    #[arg(long, allow_negative_numbers = true)]
+    pub weight_decay: Option<f64>,
+    /// The momentum of all steps, whatever the log says
+    #[arg(long, allow_negative_numbers = true)]
+    pub momentum: Option<f64>,
+    /// The arithmetic of the run [default: found from the digits of the log]
+    #[arg(long)]
+    pub precision: Option<Precision>,
+    /// Print the audit as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print every statement and every wrong twin
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 #[derive(Debug, Args)]

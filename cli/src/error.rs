@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rayon::ThreadPoolBuildError;
+use sharpflow::data::LogError;
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use sharpflow_report::ReportError;
@@ -44,6 +45,10 @@ pub enum CliError {
     Study(#[from] StudyError),
     #[error(transparent)]
     Trace(#[from] TraceError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("--{name} {value} is not {what}")]
+    Setting { name: &'static str, value: f64, what: &'static str },
     #[error(transparent)]
     Files(#[from] TraceFilesError),
     #[error(transparent)]

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{check, cite, claims, inspect, report, trace, verify};
+use commands::{audit, check, cite, claims, inspect, report, trace, verify};
 use error::BAD_INPUT;
 
 fn main() -> ExitCode {
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::CheckEvidence(arguments) => check::check(&arguments),
         Command::Report(arguments) => report::report(&arguments),

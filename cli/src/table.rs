@@ -30,13 +30,13 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
         judged + left_out
     );
     for claim in &evidence.claims {
-        let (colour, mark) = match claim.verdict {
-            Verdict::Confirmed => ("\x1b[1;32m", '✓'),
-            Verdict::Refuted => ("\x1b[1;31m", '✗'),
-            Verdict::NotJudged => ("\x1b[1m", '–'),
-            _ => ("\x1b[1;33m", '?'),
+        let colour = match claim.verdict {
+            Verdict::Confirmed => "\x1b[1;32m",
+            Verdict::Refuted => "\x1b[1;31m",
+            Verdict::NotJudged => "\x1b[1m",
+            _ => "\x1b[1;33m",
         };
-        let verdict = format!("{mark} {:<17}", claim.verdict.to_string());
+        let verdict = format!("{} {:<17}", mark(claim.verdict), claim.verdict.to_string());
         let verdict = if colours { format!("{colour}{verdict}\x1b[0m") } else { verdict };
         let (held, tried, _) = claim.counts();
         let says = if claim.reason.is_empty() { claim.headline() } else { "see below".into() };
@@ -86,6 +86,16 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
         text += "\nThe option --verbose and `sharpflow report` show all measurements.";
     }
     text
+}
+
+/// The sign of a verdict.
+pub fn mark(verdict: Verdict) -> char {
+    match verdict {
+        Verdict::Confirmed => '✓',
+        Verdict::Refuted => '✗',
+        Verdict::NotJudged => '–',
+        _ => '?',
+    }
 }
 
 /// Why claims are not confirmed, each reason once, with its verdict and its claims.

@@ -21,6 +21,7 @@ mod digits;
 mod header;
 mod principal_components;
 mod table;
+mod training_log;
 
 use std::io;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use arrays::{Array, ArrayError, MOST_NUMBERS};
 pub use digits::{Digits, DigitsSplit};
 pub use principal_components::{PrincipalComponents, RankError};
 pub use table::{Header, TableOptions, TableReading};
+pub use training_log::{LogArithmetic, LogError, LogOptions, LogRow, TrainingLog};
 
 use crate::arithmetic::{Quad, Real};
 

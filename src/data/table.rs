@@ -157,7 +157,7 @@ fn records(text: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
 }
 
 /// The delimiter that cuts the first lines into equally many fields, most of them numbers; the comma where none does.
-fn plain_delimiter(text: &[u8]) -> u8 {
+pub(super) fn plain_delimiter(text: &[u8]) -> u8 {
     const LINES: usize = 20;
     let fits = |delimiter: u8| -> Option<usize> {
         let lines: Vec<StringRecord> = records(text, delimiter).records().take(LINES).collect::<Result<_, _>>().ok()?;

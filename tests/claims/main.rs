@@ -1,5 +1,6 @@
 //! The claims on random instances, their hypotheses, and what refutes them.
 
+mod audits;
 mod bounds;
 mod effective_learning_rate;
 mod energy_law;

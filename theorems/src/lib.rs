@@ -8,6 +8,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod assumption;
+pub mod audit;
 mod checks;
 mod claims;
 pub mod evidence;
