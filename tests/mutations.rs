@@ -14,9 +14,9 @@ type Mutant = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
 const MUTANTS: &[Mutant] = &[
-    ("scale_invariance", "src/identities.rs", "variant(\"∇L(cw) = c⁻¹∇L(w)\", &[-1])", "variant(\"∇L(cw) = c⁻¹∇L(w)\", &[-2])"),
-    ("scale_invariance", "src/identities.rs", "variant(\"∇²L(w)w = −∇L(w)\", &[-1])", "variant(\"∇²L(w)w = −∇L(w)\", &[-3])"),
-    ("scale_invariance", "src/identities.rs", "variant(\"∇³L(w)[w, v] = −2∇²L(w)v\", &[-2])", "variant(\"∇³L(w)[w, v] = −2∇²L(w)v\", &[-4])"),
+    ("scale_invariance", "src/identities/mod.rs", "variant(\"∇L(cw) = c⁻¹∇L(w)\", &[-1])", "variant(\"∇L(cw) = c⁻¹∇L(w)\", &[-2])"),
+    ("scale_invariance", "src/identities/mod.rs", "variant(\"∇²L(w)w = −∇L(w)\", &[-1])", "variant(\"∇²L(w)w = −∇L(w)\", &[-3])"),
+    ("scale_invariance", "src/identities/mod.rs", "variant(\"∇³L(w)[w, v] = −2∇²L(w)v\", &[-2])", "variant(\"∇³L(w)[w, v] = −2∇²L(w)v\", &[-4])"),
     ("sharpness_scaling", "theorems/src/claims/sharpness_scaling.rs", "ordinary(\"ordinary λ₁ ∝ c⁻²\", -2)", "ordinary(\"ordinary λ₁ ∝ c⁻²\", -1)"),
     ("sharpness_scaling", "theorems/src/claims/sharpness_scaling.rs", "spherical(\"spherical λ₁ ∝ c⁰\", 0)", "spherical(\"spherical λ₁ ∝ c⁰\", -1)"),
     ("projected_gradient_descent", "theorems/src/claims/projected_gradient_descent.rs", "with_power(\"direction after a step\", -1)", "with_power(\"direction after a step\", -3)"),
