@@ -36,7 +36,7 @@ pub use arrays::{Array, ArrayError, MOST_NUMBERS};
 pub use digits::{Digits, DigitsSplit};
 pub use principal_components::{PrincipalComponents, RankError};
 pub use table::{Header, TableOptions, TableReading};
-pub use training_log::{LogArithmetic, LogError, LogOptions, LogRow, TrainingLog};
+pub use training_log::{LogArithmetic, LogError, LogOptions, LogRow, Measured, TrainingLog};
 
 use crate::arithmetic::{Quad, Real};
 

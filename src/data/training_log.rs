@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::ops::{Add, Div, Mul, Sub};
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
@@ -22,7 +23,7 @@ use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
 use super::table::plain_delimiter;
-use crate::arithmetic::{Enclosure, Real};
+use crate::arithmetic::Real;
 use crate::text::shown;
 
 /// Rows that are read ahead to see how numbers are written.
@@ -78,6 +79,67 @@ impl LogArithmetic {
     }
 }
 
+/// A number that is known up to an error, and what is computed of such numbers. The rounding of the computation itself is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    pub value: f64,
+    pub error: f64,
+}
+
+impl Measured {
+    /// A number without error.
+    pub const fn exactly(value: f64) -> Self {
+        Self { value, error: 0.0 }
+    }
+
+    /// The largest size that it may have.
+    pub fn size(self) -> f64 {
+        self.value.abs() + self.error
+    }
+
+    /// Its square.
+    pub fn square(self) -> Self {
+        self * self
+    }
+}
+
+impl Add for Measured {
+    type Output = Self;
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        Self { value: self.value + other.value, error: self.error + other.error }
+    }
+}
+
+impl Sub for Measured {
+    type Output = Self;
+    #[inline]
+    fn sub(self, other: Self) -> Self {
+        Self { value: self.value - other.value, error: self.error + other.error }
+    }
+}
+
+impl Mul for Measured {
+    type Output = Self;
+    #[inline]
+    fn mul(self, other: Self) -> Self {
+        let error = self.error * other.size() + self.value.abs() * other.error;
+        Self { value: self.value * other.value, error }
+    }
+}
+
+impl Div for Measured {
+    type Output = Self;
+    /// The error is infinite where the divisor may be 0.
+    #[inline]
+    fn div(self, other: Self) -> Self {
+        let least = other.value.abs() - other.error;
+        let value = self.value / other.value;
+        let error = (self.error + value.abs() * other.error) / least;
+        Self { value, error: if least > 0.0 { error } else { f64::INFINITY } }
+    }
+}
+
 /// One row. Each number is known up to half of its last printed digit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogRow {
@@ -85,26 +147,26 @@ pub struct LogRow {
     pub line: u64,
     pub step: u64,
     /// η.
-    pub learning_rate: Option<Enclosure>,
+    pub learning_rate: Option<Measured>,
     /// λ.
-    pub weight_decay: Option<Enclosure>,
+    pub weight_decay: Option<Measured>,
     /// μ; `None` where the optimizer is another one.
-    pub momentum: Option<Enclosure>,
-    pub loss: Option<Enclosure>,
+    pub momentum: Option<Measured>,
+    pub loss: Option<Measured>,
     /// ‖w‖².
-    pub norm_square: Option<Enclosure>,
+    pub norm_square: Option<Measured>,
     /// ‖∇L(w)‖².
-    pub gradient_square: Option<Enclosure>,
+    pub gradient_square: Option<Measured>,
     /// ⟨w, ∇L(w)⟩.
-    pub radial: Option<Enclosure>,
+    pub radial: Option<Measured>,
     /// ⟨w, m⟩.
-    pub momentum_along: Option<Enclosure>,
+    pub momentum_along: Option<Measured>,
     /// ‖w₊ − w‖².
-    pub displacement_square: Option<Enclosure>,
+    pub displacement_square: Option<Measured>,
     /// λ₁ of ∇²L(w).
-    pub sharpness: Option<Enclosure>,
+    pub sharpness: Option<Measured>,
     /// ‖w‖² and ‖∇L(w)‖² of each group, in the order of [`TrainingLog::groups`].
-    pub groups: Vec<[Option<Enclosure>; 2]>,
+    pub groups: Vec<[Option<Measured>; 2]>,
     /// The column with a number that is not finite.
     pub not_finite: Option<usize>,
 }
@@ -120,6 +182,7 @@ pub struct TrainingLog {
     options: LogOptions,
     written: Written,
     arithmetic: LogArithmetic,
+    record: StringRecord,
 }
 
 /// Where each quantity stands.
@@ -196,7 +259,8 @@ impl TrainingLog {
         }
         let written = columns.written(&ahead);
         let arithmetic = columns.arithmetic(&ahead, written);
-        Ok(Self { path: path.into(), reader, ahead, names, columns, groups, options, written, arithmetic })
+        let record = StringRecord::new();
+        Ok(Self { path: path.into(), reader, ahead, names, columns, groups, options, written, arithmetic, record })
     }
 
     /// The names of the groups of weights.
@@ -219,13 +283,12 @@ impl TrainingLog {
     /// # Errors
     /// A line with too few or too many fields, or a field that is no number, by line and column.
     pub fn next(&mut self, row: &mut LogRow) -> Result<bool, LogError> {
-        let mut record = StringRecord::new();
-        if let Some(read) = self.ahead.pop_front() {
-            record = read;
-        } else if !self.reader.read_record(&mut record).map_err(|error| text(&self.path, &error))? {
+        if let Some(ahead) = self.ahead.pop_front() {
+            self.record = ahead;
+        } else if !self.reader.read_record(&mut self.record).map_err(|error| text(&self.path, &error))? {
             return Ok(false);
         }
-        self.read(&record, row)?;
+        self.read(&self.record, row)?;
         Ok(true)
     }
 
@@ -239,7 +302,7 @@ impl TrainingLog {
             what,
         };
         let mut not_finite = None;
-        let mut number = |column: usize| -> Result<Option<Enclosure>, LogError> {
+        let mut number = |column: usize| -> Result<Option<Measured>, LogError> {
             let field = &record[column];
             if field.is_empty() {
                 return Ok(None);
@@ -248,12 +311,11 @@ impl TrainingLog {
             if !value.is_finite() {
                 not_finite = not_finite.or(Some(column));
             }
-            let error = self.written.error(value);
-            Ok(Some(Enclosure::new(value - error, value + error)))
+            Ok(Some(Measured { value, error: self.written.error(value) }))
         };
         let columns = &self.columns;
         let mut given = |column: Option<usize>, given: Option<f64>| match (given, column) {
-            (Some(given), _) => Ok(Some(Enclosure { lower: given, upper: given })),
+            (Some(given), _) => Ok(Some(Measured::exactly(given))),
             (None, Some(column)) => number(column),
             (None, None) => Ok(None),
         };

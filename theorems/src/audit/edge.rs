@@ -45,25 +45,23 @@ impl Edge {
     }
 
     pub fn step(&mut self, row: &LogRow, next: &LogRow, step: &Step) {
-        let [rate, decay, momentum] = [step.rate, step.decay, step.momentum].map(|x| x.middle());
-        if let Some(sharpness) = row.sharpness.map(|x| x.middle()) {
+        let [rate, decay, momentum] = [step.rate, step.decay, step.momentum].map(|x| x.value);
+        if let Some(sharpness) = row.sharpness.map(|x| x.value) {
             let edge = 2.0 * (1.0 + momentum);
             let product = rate * sharpness / if momentum == 0.0 { 1.0 - rate * decay } else { 1.0 };
             self.readings.push(Reading { tau: self.tau, product, edge, root: (rate * decay).sqrt(), sharpness });
         }
         self.tau += rate * decay / (1.0 - momentum);
         self.steps += 1;
-        let gradient = step.gradient.middle();
-        let plain =
-            rate * rate * (gradient + decay * decay * step.before.middle() + 2.0 * decay * step.radial.middle());
-        let moved =
-            step.remembered.map_or(if momentum == 0.0 { plain } else { f64::NAN }, |known| known.moved.middle());
-        self.turned += moved / step.before.middle();
+        let gradient = step.gradient.value;
+        let plain = rate * rate * (gradient + decay * decay * step.before.value + 2.0 * decay * step.radial.value);
+        let moved = step.remembered.map_or(if momentum == 0.0 { plain } else { f64::NAN }, |known| known.moved.value);
+        self.turned += moved / step.before.value;
         self.decayed += 2.0 * rate * decay / (1.0 + momentum);
         if let (Some(before), Some(after)) = (row.loss, next.loss) {
             // |ΔL| ≤ ‖∇L‖‖Δw‖ + ½λ‖Δw‖², with a curvature along the step of up to twice the edge.
             let bound = (gradient * moved).sqrt() + 2.0 * (1.0 + momentum) / rate * moved;
-            let change = (after.middle() - before.middle()).abs() - after.radius() - before.radius();
+            let change = (after.value - before.value).abs() - after.error - before.error;
             self.too_far += u64::from(!(change <= bound));
         }
     }

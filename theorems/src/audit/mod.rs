@@ -10,8 +10,7 @@ mod tally;
 use std::path::Path;
 
 use serde::Serialize;
-use sharpflow::arithmetic::Enclosure;
-use sharpflow::data::{LogArithmetic, LogError, LogOptions, LogRow, TrainingLog};
+use sharpflow::data::{LogArithmetic, LogError, LogOptions, LogRow, Measured, TrainingLog};
 
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, InstanceEvidence, Measurement, Name, PROVENANCE, Provenance, Verdict};
@@ -101,10 +100,11 @@ impl Tried {
     }
 
     fn add(&mut self, logged: Logged, step: &Step, line: u64, unit_roundoff: f64) {
+        let claim = (self.rules[0].predict)(step);
         for (rule, (tally, apart)) in self.rules.iter().zip(&mut self.of_logged[logged as usize]) {
-            if let Some(ratio) = step.residual(rule, unit_roundoff) {
-                tally.add(ratio, line);
-                *apart = step.apart(rule, &self.rules[0], unit_roundoff).map_or(*apart, |found| apart.max(found));
+            if let Some((residual, from_claim)) = step.compare(rule, claim, unit_roundoff) {
+                tally.add(residual, line);
+                *apart = apart.max(from_claim);
             }
         }
     }
@@ -149,13 +149,13 @@ struct Invariance {
 }
 
 impl Invariance {
-    fn add(&mut self, row: &LogRow, radial: Enclosure, unit_roundoff: f64) {
+    fn add(&mut self, row: &LogRow, radial: Measured, unit_roundoff: f64) {
         let (Some(norm), Some(gradient), Some(loss)) = (row.norm_square, row.gradient_square, row.loss) else { return };
-        let scale = (norm.upper * gradient.upper).sqrt();
-        let tolerance = radial.radius() + ROUNDINGS * unit_roundoff * scale;
-        self.claim.add(radial.middle().abs() / tolerance, row.line);
+        let scale = (norm.size() * gradient.size()).sqrt();
+        let tolerance = radial.error + ROUNDINGS * unit_roundoff * scale;
+        self.claim.add(radial.value.abs() / tolerance, row.line);
         for (twin, degree) in self.twins.iter_mut().zip([1.0, -1.0]) {
-            twin.add((radial.middle() - degree * loss.middle()).abs() / (tolerance + loss.radius()), row.line);
+            twin.add((radial.value - degree * loss.value).abs() / (tolerance + loss.error), row.line);
         }
     }
 }
@@ -167,8 +167,8 @@ struct Auditor {
     gradient_descent: Tried,
     effective_learning_rate: Tried,
     heavy_ball: Tried,
-    /// The norm recursion of each group of weights.
-    groups: Vec<Tried>,
+    /// The recursion of each group of weights, with both meanings of a row.
+    groups: Vec<[Tally; 2]>,
     edge: Edge,
     has_momentum: bool,
     knows_momentum: bool,
@@ -268,7 +268,7 @@ impl Auditor {
             gradient_descent: Tried::new(&GRADIENT_DESCENT),
             effective_learning_rate: Tried::new(&EFFECTIVE_LEARNING_RATE),
             heavy_ball: Tried::new(&HEAVY_BALL),
-            groups: (0..groups).map(|_| Tried::new(&EFFECTIVE_LEARNING_RATE)).collect(),
+            groups: (0..groups).map(|_| [Tally::new(), Tally::new()]).collect(),
             edge: Edge::default(),
             has_momentum: false,
             knows_momentum: true,
@@ -285,7 +285,7 @@ impl Auditor {
             return;
         }
         self.knows_momentum &= row.momentum.is_some();
-        self.has_momentum |= row.momentum.is_some_and(|momentum| momentum.upper > 0.0);
+        self.has_momentum |= row.momentum.is_some_and(|momentum| momentum.value > 0.0);
         if let (Some(radial), Some(rate), Some(gradient)) = (row.radial, row.learning_rate, row.gradient_square) {
             self.invariance[0].add(row, radial, self.unit_roundoff);
             self.invariance[1].add(row, radial + rate * gradient, self.unit_roundoff);
@@ -320,7 +320,9 @@ impl Auditor {
                     [previous, row, of].map(|row| (row.groups[k][0], row.groups[k][1]))
                 {
                     let step = Step { before, after, gradient, radial: number(0.0), remembered: None, ..step };
-                    group.add(logged, &step, row.line, self.unit_roundoff);
+                    if let Some((residual, _)) = step.compare(&EFFECTIVE_LEARNING_RATE[0], None, self.unit_roundoff) {
+                        group[logged as usize].add(residual, row.line);
+                    }
                 }
             }
             if logged == Logged::BeforeTheStep {
@@ -389,7 +391,8 @@ impl Auditor {
             judged(EFFECTIVE, self.effective_learning_rate.measurement(logged, name, invariant(), &mut notes))
         });
         findings.push(if !self.has_momentum {
-            not_judged(MOMENTUM, "the log names no momentum".into())
+            let why = if self.knows_momentum { "the run has no momentum" } else { "the log names no momentum" };
+            not_judged(MOMENTUM, why.into())
         } else if self.heavy_ball.claim(Logged::BeforeTheStep).trials() == 0 {
             not_judged(MOMENTUM, "it takes the columns wm, ⟨w, m⟩, and dw2, ‖w₊ − w‖²".into())
         } else if logged == Logged::AfterTheStep {
@@ -400,8 +403,8 @@ impl Auditor {
         findings.extend(self.edge.findings(name));
         let mut readings = self.edge.readings();
         if is_plain {
-            for (group, tried) in log.groups().iter().zip(&self.groups) {
-                let tally = tried.claim(logged);
+            for (group, tallies) in log.groups().iter().zip(&self.groups) {
+                let tally = &tallies[logged as usize];
                 if tally.trials() > 0 {
                     readings.push((
                         format!("norm recursion of the group {group}: median residual over its tolerance"),

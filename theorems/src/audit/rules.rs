@@ -1,21 +1,21 @@
 //! How ‖w‖² and ⟨w, m⟩ change in a step, by the rule of the step. All of it is exact; derived in `proofs-notes/audit.md`.
 
-use sharpflow::arithmetic::Enclosure;
+use sharpflow::data::Measured;
 
 /// What a log says of one step, as intervals of half a printed digit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     /// η, λ, μ.
-    pub rate: Enclosure,
-    pub decay: Enclosure,
-    pub momentum: Enclosure,
+    pub rate: Measured,
+    pub decay: Measured,
+    pub momentum: Measured,
     /// ‖w‖² before and after the step.
-    pub before: Enclosure,
-    pub after: Enclosure,
+    pub before: Measured,
+    pub after: Measured,
     /// ‖∇L(w)‖².
-    pub gradient: Enclosure,
+    pub gradient: Measured,
     /// ⟨w, ∇L(w)⟩; 0 where it is not logged.
-    pub radial: Enclosure,
+    pub radial: Measured,
     /// What momentum adds, where it is logged.
     pub remembered: Option<Remembered>,
 }
@@ -23,9 +23,9 @@ pub(super) struct Step {
 /// ⟨w, m⟩ before and after the step, and ‖w₊ − w‖².
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Remembered {
-    pub before: Enclosure,
-    pub after: Enclosure,
-    pub moved: Enclosure,
+    pub before: Measured,
+    pub after: Measured,
+    pub moved: Measured,
 }
 
 /// A rule of steps, by what it makes of a step: ‖w₊‖², and ⟨w₊, m₊⟩ where it says something of it.
@@ -36,23 +36,19 @@ pub(super) struct Rule {
     pub predict: fn(&Step) -> Option<Prediction>,
 }
 
-pub(super) type Prediction = (Enclosure, Option<Enclosure>);
+pub(super) type Prediction = (Measured, Option<Measured>);
 
-pub(super) fn number(x: f64) -> Enclosure {
-    Enclosure { lower: x, upper: x }
-}
-
-fn square(x: Enclosure) -> Enclosure {
-    x * x
+pub(super) const fn number(x: f64) -> Measured {
+    Measured::exactly(x)
 }
 
 /// ‖kept·w − rate·∇L‖².
-fn plain(step: &Step, kept: Enclosure, rate: Enclosure) -> Option<Prediction> {
-    let grown = square(rate) * step.gradient;
-    Some((square(kept) * step.before - number(2.0) * rate * kept * step.radial + grown, None))
+fn plain(step: &Step, kept: Measured, rate: Measured) -> Option<Prediction> {
+    let grown = rate.square() * step.gradient;
+    Some((kept.square() * step.before - number(2.0) * rate * kept * step.radial + grown, None))
 }
 
-fn kept(step: &Step) -> Enclosure {
+fn kept(step: &Step) -> Measured {
     number(1.0) - step.rate * step.decay
 }
 
@@ -111,7 +107,7 @@ pub(super) const EFFECTIVE_LEARNING_RATE: [Rule; 4] = [
 /// ‖w₊‖² = (1−ηλ)^kept ‖w‖² (1 + part·x), x = η̃²‖∇L(θ)‖² = η²‖∇L(w)‖²/((1−ηλ)^of_rate ‖w‖²).
 fn effective(step: &Step, [kept_power, of_rate]: [u32; 2], part: f64) -> Option<Prediction> {
     let power = |exponent: u32| (0..exponent).fold(number(1.0), |power, _| power * kept(step));
-    let turn = square(step.rate) * step.gradient / (power(of_rate) * step.before);
+    let turn = step.rate.square() * step.gradient / (power(of_rate) * step.before);
     Some((power(kept_power) * step.before * (number(1.0) + number(part) * turn), None))
 }
 
@@ -149,7 +145,7 @@ pub(super) const HEAVY_BALL: [Rule; 8] = [
             let along = step.momentum * before + step.radial;
             let (rate, decay) = (step.rate, step.decay);
             // ‖w₊ − w‖² = η²‖λw + m₊‖².
-            let square_of_momentum = moved / square(rate) - square(decay) * step.before - number(2.0) * decay * along;
+            let square_of_momentum = moved / rate.square() - decay.square() * step.before - number(2.0) * decay * along;
             let next = step.before - number(2.0) * rate * (along + decay * step.before) + moved;
             Some((next, Some(kept(step) * along - rate * square_of_momentum)))
         },
@@ -164,68 +160,59 @@ pub(super) const HEAVY_BALL: [Rule; 8] = [
     Rule { what: "no decay", of_decay: true, predict: |step| heavy_ball(step, step.momentum, 0.0) },
 ];
 
-fn heavy_ball(step: &Step, momentum: Enclosure, of_decay: f64) -> Option<Prediction> {
+fn heavy_ball(step: &Step, momentum: Measured, of_decay: f64) -> Option<Prediction> {
     let remembered = step.remembered?;
     let along = momentum * remembered.before + step.radial + number(of_decay) * step.decay * step.before;
     Some(moved(step, remembered, along))
 }
 
 /// w₊ = w − ηm₊ where ⟨w, m₊⟩ is `along`: ‖w₊‖² = ‖w‖² − 2η⟨w, m₊⟩ + ‖w₊ − w‖², ⟨w₊, m₊⟩ = ⟨w, m₊⟩ − ‖w₊ − w‖²/η.
-fn moved(step: &Step, remembered: Remembered, along: Enclosure) -> Prediction {
+fn moved(step: &Step, remembered: Remembered, along: Measured) -> Prediction {
     let next = step.before - number(2.0) * step.rate * along + remembered.moved;
     (next, Some(along - remembered.moved / step.rate))
 }
 
 impl Step {
-    /// The residual of a rule over what the printed digits and the rounding of the run explain: `None` where the log lacks what it takes.
-    pub fn residual(&self, rule: &Rule, unit_roundoff: f64) -> Option<f64> {
+    /// The residual of a rule over what the printed digits and the rounding of the run explain, and how far its prediction is from another rule's,
+    /// over the same; `None` where the log lacks what it takes.
+    pub fn compare(&self, rule: &Rule, other: Option<Prediction>, unit_roundoff: f64) -> Option<(f64, f64)> {
         let (next, along) = (rule.predict)(self)?;
-        let of_norm = over(next, self.after, self.rounding(unit_roundoff));
-        let of_momentum = match (along, self.remembered) {
-            (Some(along), Some(remembered)) => {
-                over(along, remembered.after, self.rounding_along(unit_roundoff, remembered))
+        let rounding = self.rounding(unit_roundoff);
+        let (mut residual, mut apart) = (over(next, self.after, rounding), 0f64);
+        if let Some((of_other, _)) = other {
+            apart = over(next, of_other, rounding);
+        }
+        if let (Some(along), Some(remembered)) = (along, self.remembered) {
+            let rounding = self.rounding_along(unit_roundoff, remembered);
+            let of_momentum = over(along, remembered.after, rounding);
+            // NaN stays.
+            residual = if of_momentum <= residual { residual } else { of_momentum };
+            if let Some((_, Some(of_other))) = other {
+                apart = apart.max(over(along, of_other, rounding));
             }
-            _ => 0.0,
-        };
-        Some(if of_norm.is_nan() { of_norm } else { of_norm.max(of_momentum) })
-    }
-
-    /// How far two rules' predictions are apart, over the same.
-    pub fn apart(&self, rule: &Rule, other: &Rule, unit_roundoff: f64) -> Option<f64> {
-        let ((next, along), (of_other, along_of_other)) = ((rule.predict)(self)?, (other.predict)(self)?);
-        let of_norm = over(next, of_other, self.rounding(unit_roundoff));
-        let of_momentum = match (along, along_of_other, self.remembered) {
-            (Some(along), Some(of_other), Some(remembered)) => {
-                over(along, of_other, self.rounding_along(unit_roundoff, remembered))
-            }
-            _ => 0.0,
-        };
-        Some(of_norm.max(of_momentum))
+        }
+        Some((residual, apart))
     }
 
     /// What rounding makes of ‖w₊‖² (`proofs-notes/audit.md`).
     fn rounding(&self, unit_roundoff: f64) -> f64 {
-        let pulled = 2.0 * self.rate.upper * size(self.radial);
-        let moved = self.remembered.map_or(0.0, |remembered| remembered.moved.upper);
-        let grown = self.rate.upper * self.rate.upper * self.gradient.upper;
-        ROUNDINGS * unit_roundoff * (self.before.upper + self.after.upper + grown + pulled + moved)
+        let rate = self.rate.size();
+        let moved = self.remembered.map_or(0.0, |remembered| remembered.moved.size());
+        let grown = rate * rate * self.gradient.size() + 2.0 * rate * self.radial.size();
+        ROUNDINGS * unit_roundoff * (self.before.size() + self.after.size() + grown + moved)
     }
 
     /// What rounding makes of ⟨w₊, m₊⟩: that of ‖w₊‖‖m₊‖.
     fn rounding_along(&self, unit_roundoff: f64, remembered: Remembered) -> f64 {
-        let length = (self.after.upper.max(self.before.upper) * remembered.moved.upper).sqrt() / self.rate.lower;
-        ROUNDINGS * unit_roundoff * (length + size(remembered.before) + size(remembered.after))
+        let length = (self.after.size().max(self.before.size()) * remembered.moved.size()).sqrt() / self.rate.value;
+        ROUNDINGS * unit_roundoff * (length + remembered.before.size() + remembered.after.size())
     }
 }
 
 /// How many roundings of a sum of squares its error is: derived in `proofs-notes/audit.md`.
 pub(super) const ROUNDINGS: f64 = 64.0;
 
-fn size(x: Enclosure) -> f64 {
-    x.lower.abs().max(x.upper.abs())
-}
-
-/// The distance of two middles over the intervals' radii and rounding.
-fn over(predicted: Enclosure, found: Enclosure, rounding: f64) -> f64 {
-    (predicted.middle() - found.middle()).abs() / (predicted.radius() + found.radius() + rounding)
+/// The distance of two numbers over their errors and rounding.
+fn over(predicted: Measured, found: Measured, rounding: f64) -> f64 {
+    (predicted.value - found.value).abs() / (predicted.error + found.error + rounding)
 }

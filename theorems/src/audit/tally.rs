@@ -2,10 +2,18 @@
 
 use crate::evidence::{Check, Statement};
 
-/// Bins of an octave of the median's histogram.
-const BINS: f64 = 16.0;
+/// Bins of an octave of the median's histogram, as many as the first four bits of a mantissa tell apart.
+const BINS: usize = 16;
 /// Ratios are told apart between 2^−`REACH` and 2^`REACH`.
-const REACH: f64 = 64.0;
+const REACH: i32 = 64;
+
+/// The bin of a ratio, by its exponent and the first bits of its mantissa; the last one for NaN.
+fn bin(ratio: f64) -> usize {
+    let last = 2 * REACH as usize * BINS - 1;
+    let bits = ratio.to_bits() >> 48;
+    let first = ((1023 - REACH) as u64) << 4;
+    if ratio.is_nan() { last } else { (bits.saturating_sub(first) as usize).min(last) }
+}
 
 /// How often a residual was compared with its tolerance, and what came of it.
 #[derive(Clone, Debug)]
@@ -18,7 +26,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub fn new() -> Self {
-        Self { trials: 0, largest: 0.0, line: 0, bins: vec![0; (2.0 * REACH * BINS) as usize] }
+        Self { trials: 0, largest: 0.0, line: 0, bins: vec![0; 2 * REACH as usize * BINS] }
     }
 
     /// Adds the ratio of a residual to its tolerance, found at a line.
@@ -28,9 +36,7 @@ impl Tally {
         if !(ratio <= self.largest) && !self.largest.is_nan() {
             (self.largest, self.line) = (ratio, line);
         }
-        let place = (ratio.log2().clamp(-REACH, REACH) + REACH) * BINS;
-        let last = self.bins.len() - 1;
-        self.bins[if place.is_nan() { last } else { (place as usize).min(last) }] += 1;
+        self.bins[bin(ratio)] += 1;
     }
 
     pub fn trials(&self) -> usize {
@@ -46,14 +52,17 @@ impl Tally {
         self.line
     }
 
-    /// The median, up to a sixteenth of an octave; infinite where there is nothing.
+    /// The median, up to a sixteenth; infinite where there is nothing.
     pub fn median(&self) -> f64 {
         let mut below = 0;
         let middle = self.bins.iter().position(|&count| {
             below += count as usize;
             2 * below > self.trials
         });
-        middle.map_or(f64::INFINITY, |bin| ((bin as f64 + 0.5) / BINS - REACH).exp2())
+        middle.map_or(f64::INFINITY, |bin| {
+            let (octave, part) = (bin / BINS, bin % BINS);
+            (1.0 + (part as f64 + 0.5) / BINS as f64) * f64::from(octave as i32 - REACH).exp2()
+        })
     }
 
     /// What must hold at every step.
@@ -75,7 +84,7 @@ mod tests {
         for k in 1..=101u32 {
             tally.add(f64::from(k), u64::from(k) + 10);
         }
-        assert!((tally.median() / 51.0).log2().abs() <= 1.0 / BINS, "{}", tally.median());
+        assert!((tally.median() / 51.0 - 1.0).abs() <= 1.0 / BINS as f64, "{}", tally.median());
         assert!(tally.largest == 101.0 && tally.line == 111);
         tally.add(f64::NAN, 7);
         tally.add(1e9, 8);
