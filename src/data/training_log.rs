@@ -183,6 +183,8 @@ pub struct TrainingLog {
     written: Written,
     arithmetic: LogArithmetic,
     record: StringRecord,
+    /// What is wrong with the line after those that were read ahead.
+    broken: Option<LogError>,
 }
 
 /// Where each quantity stands.
@@ -250,17 +252,35 @@ impl TrainingLog {
             return Err(LogError::Empty { path: path.into() });
         }
         let (columns, groups) = Columns::of(path, &names, &options)?;
-        let mut ahead = VecDeque::new();
+        let (mut ahead, mut broken) = (VecDeque::new(), None);
         for record in reader.records().take(AHEAD) {
-            ahead.push_back(record.map_err(|error| text(path, &error))?);
+            match record {
+                Ok(record) => ahead.push_back(record),
+                Err(error) => {
+                    broken = Some(text(path, &error));
+                    break;
+                }
+            }
         }
         if ahead.is_empty() {
-            return Err(LogError::Empty { path: path.into() });
+            return Err(broken.unwrap_or(LogError::Empty { path: path.into() }));
         }
         let written = columns.written(&ahead);
         let arithmetic = columns.arithmetic(&ahead, written);
         let record = StringRecord::new();
-        Ok(Self { path: path.into(), reader, ahead, names, columns, groups, options, written, arithmetic, record })
+        Ok(Self {
+            path: path.into(),
+            reader,
+            ahead,
+            names,
+            columns,
+            groups,
+            options,
+            written,
+            arithmetic,
+            record,
+            broken,
+        })
     }
 
     /// The names of the groups of weights.
@@ -285,6 +305,8 @@ impl TrainingLog {
     pub fn next(&mut self, row: &mut LogRow) -> Result<bool, LogError> {
         if let Some(ahead) = self.ahead.pop_front() {
             self.record = ahead;
+        } else if let Some(error) = self.broken.take() {
+            return Err(error);
         } else if !self.reader.read_record(&mut self.record).map_err(|error| text(&self.path, &error))? {
             return Ok(false);
         }

@@ -173,6 +173,15 @@ fn rules_are_told_apart() {
         let (id, own) = if momentum == 0.0 { ("gradient_descent", Plain) } else { ("heavy_ball", HeavyBall) };
         let expected = if rule == own { Verdict::Confirmed } else { Verdict::Refuted };
         assert_eq!(verdict(&found, id), expected, "{rule:?}: {:?}", found.findings);
+        let finding = found.findings.iter().find(|finding| finding.id == id).unwrap();
+        let named = match rule {
+            DecayAfter => "every step is that of the decay after the step",
+            Nesterov => "every step is that of Nesterov's momentum",
+            Dampened => "every step is that of a dampened gradient",
+            Decoupled => "every step is that of decay apart from the momentum",
+            Plain | HeavyBall => "",
+        };
+        assert!(finding.reason.contains(named), "{rule:?}: {}", finding.reason);
         assert_eq!(verdict(&found, "scale_invariance"), Verdict::Confirmed);
         assert!(found.readings.iter().all(|(_, value)| value.is_finite()));
     }
@@ -261,13 +270,21 @@ fn bad_logs_are_refused() {
         refused("decay", &text.replacen(",weight_decay,", ",decay,", 1)).contains("no column is named weight_decay")
     );
     assert!(refused("twice", &text.replacen(",wg,", ",w2,", 1)).contains("two columns are named w2"));
+    // What is wrong further down ends the audit, and the rows before it are judged.
+    let ended = |name: &str, text: &str, rows: u64| {
+        let found = of_text(name, text, LogOptions::default()).unwrap();
+        assert_eq!((found.rows, verdict(&found, "scale_invariance")), (rows, Verdict::Confirmed), "{name}");
+        found.ended_by.unwrap()
+    };
     let word = text.replacen("\n7,", "\nseven,", 1);
-    assert!(refused("word", &word).contains("line 9, column step: \"seven\" is not the number of a step"));
+    assert!(ended("word", &word, 7).contains("line 9, column step: \"seven\" is not the number of a step"));
     let fields: Vec<&str> = text.lines().nth(3).unwrap().split(',').collect();
     let spoilt = text.replacen(fields[5], "4.1.2", 1);
-    assert!(refused("number", &spoilt).contains("line 4, column w2: \"4.1.2\" is not a number"));
+    assert!(ended("number", &spoilt, 2).contains("line 4, column w2: \"4.1.2\" is not a number"));
     let short = text.replacen(&format!(",{}\n", fields[9]), "\n", 1);
-    assert!(refused("ragged", &short).contains("line 4 has 9 fields, the header 10"));
+    assert!(ended("ragged", &short, 2).contains("line 4 has 9 fields, the header 10"));
+    let first = text.replacen("\n0,", "\nzero,", 1);
+    assert!(refused("first", &first).contains("line 2, column step"));
     assert!(matches!(audited(Path::new("no such file"), LogOptions::default()), Err(LogError::Unreadable { .. })));
     // Of the numbers of one step nothing can be said.
     let one = of_text("one", &log(PLAIN, 1), LogOptions::default()).unwrap();

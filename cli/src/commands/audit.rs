@@ -7,7 +7,7 @@ use sharpflow_theorems::audit::{Audit, Finding, Logged, audit};
 use sharpflow_theorems::evidence::Verdict;
 
 use crate::arguments::{AuditArguments, Precision};
-use crate::error::{CliError, INTERRUPTED, REFUTED, UNDECIDED};
+use crate::error::{BAD_INPUT, CliError, INTERRUPTED, REFUTED, UNDECIDED};
 use crate::table::mark;
 use crate::terminal::{print, say, stopped_by_interrupt};
 
@@ -27,6 +27,10 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, CliError> {
     if found.interrupted {
         say(&format!("interrupted: the first {} rows were judged", found.rows));
         return Ok(INTERRUPTED);
+    }
+    if let Some(error) = &found.ended_by {
+        say(&format!("error: {error}; the {} rows before were judged", found.rows));
+        return Ok(BAD_INPUT);
     }
     Ok(match found.verdict() {
         Verdict::Refuted => REFUTED,

@@ -2,8 +2,9 @@
 
 use sharpflow::data::LogRow;
 
+use super::Finding;
 use super::rules::Step;
-use super::{Finding, judged, not_judged};
+use super::tried::{judged, not_judged};
 use crate::evidence::{Check, Measurement, Statement, Verdict};
 
 const EDGE: (&str, &str) = ("edge_of_stability", "η̃λ₁ stays at the edge of stability");
