@@ -1,5 +1,6 @@
 //! The command line as a user meets it, and what it writes.
 
+mod audits;
 mod commands;
 mod evidence;
 mod folder;
