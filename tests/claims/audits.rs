@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use rand::Rng as _;
 use sharpflow::arithmetic::dot;
-use sharpflow::data::{LogArithmetic, LogError, LogOptions};
+use sharpflow::data::{LogArithmetic, LogError, LogOptions, Stream, generator};
 use sharpflow_theorems::audit::{Audit, Logged, audit};
 use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::progress::Progress;
@@ -289,4 +290,32 @@ fn bad_logs_are_refused() {
     // Of the numbers of one step nothing can be said.
     let one = of_text("one", &log(PLAIN, 1), LogOptions::default()).unwrap();
     assert_ne!(one.verdict(), Verdict::Confirmed, "{:?}", one.findings);
+}
+
+/// Whatever bytes stand in a log, there is an audit or an error of one line.
+#[test]
+fn spoilt_logs_never_panic() {
+    const BYTES: &[u8] = b",.;\n\"-e0919\0\xffnaif";
+    let text = log(PLAIN, 12).into_bytes();
+    let mut random = generator(5, Stream::Test);
+    let path = written("spoilt", "");
+    for _ in 0..3000 {
+        let mut bytes = text.clone();
+        for _ in 0..1 + random.next_u32() % 3 {
+            let at = random.next_u32() as usize % bytes.len();
+            let byte = BYTES[random.next_u32() as usize % BYTES.len()];
+            match random.next_u32() % 4 {
+                0 => bytes.truncate(at.max(1)),
+                1 => bytes.insert(at, byte),
+                2 => drop(bytes.remove(at)),
+                _ => bytes[at] = byte,
+            }
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        match audited(&path, LogOptions::default()) {
+            Ok(found) => assert!(found.rows <= 14 && found.ended_by.is_none_or(|error| !error.contains('\n'))),
+            Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+        }
+    }
+    std::fs::remove_file(path).unwrap();
 }
