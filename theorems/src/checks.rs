@@ -6,12 +6,10 @@ use sharpflow::loss::Loss;
 use sharpflow::measure::{LadderPoint, missed_peak, worst};
 
 use crate::evidence::{Check, Constant, Rungs, Statement, Values};
-use crate::experiments::{DYNAMICS_READINGS, DynamicsRecord, LadderRecord, OtherRun, Run, ShortRun, SwingRecord};
+use crate::experiments::{
+    DYNAMICS_READINGS, DynamicsRecord, LadderRecord, ORDER, OtherRun, Run, ShortRun, SwingRecord,
+};
 use crate::instance::{FLOW_TOLERANCE, Instance, READINGS};
-
-/// The order of what vanishes at the edge of stability: the oscillation itself is of the order √(ηλ), and the leading term that the
-/// law neglects is as large.
-pub(crate) const ORDER: f64 = 0.5;
 
 /// Errors, one for each run, the largest of which must fall with order ½. `floor` is the size of an error that comes from rounding alone.
 pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {

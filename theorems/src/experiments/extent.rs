@@ -8,10 +8,12 @@ use sharpflow::minimizers::EnergyLaw;
 use super::dynamics::DYNAMICS_READINGS;
 use super::growth::{Energy, late};
 use super::optimizers::InstanceOptimizer;
-use crate::checks::ORDER;
 use crate::instance::{Instance, LARGEST_ENERGY, Place, START_ENERGY, integral};
 use crate::verdict::LEAST_ORDER;
 
+/// The order of what vanishes at the edge of stability: the oscillation itself is of the order √(ηλ), and the leading term that the
+/// law neglects is as large.
+pub(crate) const ORDER: f64 = 0.5;
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;

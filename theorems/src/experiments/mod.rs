@@ -37,6 +37,7 @@ pub use starts::{Descents, Starts};
 pub use swings::{DEEP, ENERGIES, READINGS as SWING_READINGS, SwingRecord, Swings};
 
 pub(crate) use dynamics::of_dynamics;
+pub(crate) use extent::ORDER;
 pub(crate) use growth::of_growth;
 pub(crate) use identities::of_identities;
 pub(crate) use ladder::{of_ladder, of_regression};
