@@ -124,7 +124,7 @@ fn log(run: Run, steps: usize) -> String {
 }
 
 #[test]
-fn logs_of_pytorch_are_judged() {
+fn logs_of_pytorch_and_jax_are_judged() {
     let of = |name: &str| audited(&fixture(name), LogOptions::default()).unwrap();
     use Verdict::{Confirmed, HypothesisFailed, NotJudged, Refuted};
     for (name, logged, expected) in [
@@ -132,6 +132,13 @@ fn logs_of_pytorch_are_judged() {
         ("sgd_logged_after_step.csv.gz", Logged::AfterTheStep, [Confirmed, Confirmed, Confirmed, NotJudged]),
         ("sgd_momentum.csv.gz", Logged::BeforeTheStep, [Confirmed, NotJudged, NotJudged, Confirmed]),
         ("adamw.csv.gz", Logged::BeforeTheStep, [Confirmed, NotJudged, NotJudged, NotJudged]),
+        ("jax_minibatch_schedule_float32.csv.gz", Logged::BeforeTheStep, [Confirmed, Confirmed, Confirmed, NotJudged]),
+        ("jax_minibatch_momentum_float32.csv.gz", Logged::BeforeTheStep, [Confirmed, NotJudged, NotJudged, Confirmed]),
+        ("jax_full_batch_restart.csv.gz", Logged::BeforeTheStep, [Confirmed, Confirmed, Confirmed, NotJudged]),
+        ("jax_decoupled_momentum.csv.gz", Logged::BeforeTheStep, [Confirmed, NotJudged, NotJudged, Refuted]),
+        ("jax_adamw_float32.csv.gz", Logged::BeforeTheStep, [Confirmed, NotJudged, NotJudged, NotJudged]),
+        // An ε of 10⁻⁴ in the variances.
+        ("jax_epsilon_float32.csv.gz", Logged::BeforeTheStep, [Refuted, Confirmed, HypothesisFailed, NotJudged]),
         // The general recursion holds, so that it is the loss and not the optimizer.
         ("not_scale_invariant.csv.gz", Logged::BeforeTheStep, [Refuted, Confirmed, HypothesisFailed, NotJudged]),
     ] {
@@ -140,6 +147,16 @@ fn logs_of_pytorch_are_judged() {
             .map(|claim| verdict(&found, claim));
         assert_eq!((found.logged, verdicts), (logged, expected), "{name}: {:?}", found.findings);
     }
+}
+
+/// Lines are counted as an editor counts them: Python's writer ends them by \r\n, and blank ones count.
+#[test]
+fn lines_are_those_of_an_editor() {
+    let found = audited(&fixture("jax_full_batch_restart.csv.gz"), LogOptions::default()).unwrap();
+    assert_eq!(found.notes, ["line 122: step 100 follows step 119, a restart"]);
+    let text = log(PLAIN, 30).replace('\n', "\r\n\r\n").replacen("\n7,", "\n\"seven\",", 1);
+    let error = of_text("blank", &text, LogOptions::default()).unwrap().ended_by.unwrap();
+    assert!(error.contains("line 17, column step: \"seven\""), "{error}");
 }
 
 /// What is said of a run and is not so is refuted.
@@ -156,6 +173,10 @@ fn a_wrong_guess_is_refuted() {
         ("sgd_momentum.csv.gz", LogOptions { momentum: Some(0.89), ..none }, "heavy_ball"),
         ("sgd_momentum.csv.gz", LogOptions { weight_decay: Some(0.0051), ..none }, "heavy_ball"),
         ("sgd_full_6digits.csv.gz", LogOptions { weight_decay: Some(0.0052), ..none }, "gradient_descent"),
+        ("jax_decoupled_momentum.csv.gz", none, "heavy_ball"),
+        ("jax_minibatch_momentum_float32.csv.gz", LogOptions { weight_decay: Some(0.006), ..none }, "heavy_ball"),
+        ("jax_minibatch_schedule_float32.csv.gz", LogOptions { learning_rate: Some(0.05), ..none }, "gradient_descent"),
+        ("jax_adamw_float32.csv.gz", LogOptions { momentum: Some(0.0), ..none }, "gradient_descent"),
         ("sgd_full_6digits.csv.gz", LogOptions { learning_rate: Some(0.2001), ..none }, "effective_learning_rate"),
     ];
     for (name, options, id) in guesses {

@@ -12,19 +12,22 @@
 //! | `wm`, `dw2` | ⟨w, m⟩ of the momentum before the step, ‖w₊ − w‖² |
 //! | `lambda1` | λ₁ of ∇²L(w), where it was measured |
 
+mod lines;
+mod measured;
+
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::ops::{Add, Div, Mul, Sub};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
 use super::table::plain_delimiter;
 use crate::arithmetic::Real;
 use crate::text::shown;
+use lines::{Lines, Record};
+pub use measured::Measured;
 
 /// Rows that are read ahead to see how numbers are written.
 const AHEAD: usize = 1024;
@@ -47,11 +50,11 @@ pub enum LogError {
     #[error("{}: two columns are named {name}", path.display())]
     Twice { path: PathBuf, name: String },
     #[error("{}: line {line} has {found} fields, the header {expected}", path.display())]
-    Ragged { path: PathBuf, line: u64, expected: u64, found: u64 },
+    Ragged { path: PathBuf, line: u64, expected: usize, found: usize },
     #[error("{}: line {line}, column {column}: {text:?} is not {what}", path.display())]
     NotANumber { path: PathBuf, line: u64, column: String, text: String, what: &'static str },
-    #[error("{}: {problem}", path.display())]
-    Text { path: PathBuf, problem: String },
+    #[error("{}: line {line} is not text", path.display())]
+    NotText { path: PathBuf, line: u64 },
 }
 
 /// Values that stand for columns which a log lacks.
@@ -76,67 +79,6 @@ impl LogArithmetic {
     /// u of the arithmetic.
     pub fn unit_roundoff(self) -> f64 {
         if self == Self::Double { f64::UNIT_ROUNDOFF } else { f32::UNIT_ROUNDOFF }
-    }
-}
-
-/// A number that is known up to an error, and what is computed of such numbers. The rounding of the computation itself is not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Measured {
-    pub value: f64,
-    pub error: f64,
-}
-
-impl Measured {
-    /// A number without error.
-    pub const fn exactly(value: f64) -> Self {
-        Self { value, error: 0.0 }
-    }
-
-    /// The largest size that it may have.
-    pub fn size(self) -> f64 {
-        self.value.abs() + self.error
-    }
-
-    /// Its square.
-    pub fn square(self) -> Self {
-        self * self
-    }
-}
-
-impl Add for Measured {
-    type Output = Self;
-    #[inline]
-    fn add(self, other: Self) -> Self {
-        Self { value: self.value + other.value, error: self.error + other.error }
-    }
-}
-
-impl Sub for Measured {
-    type Output = Self;
-    #[inline]
-    fn sub(self, other: Self) -> Self {
-        Self { value: self.value - other.value, error: self.error + other.error }
-    }
-}
-
-impl Mul for Measured {
-    type Output = Self;
-    #[inline]
-    fn mul(self, other: Self) -> Self {
-        let error = self.error * other.size() + self.value.abs() * other.error;
-        Self { value: self.value * other.value, error }
-    }
-}
-
-impl Div for Measured {
-    type Output = Self;
-    /// The error is infinite where the divisor may be 0.
-    #[inline]
-    fn div(self, other: Self) -> Self {
-        let least = other.value.abs() - other.error;
-        let value = self.value / other.value;
-        let error = (self.error + value.abs() * other.error) / least;
-        Self { value, error: if least > 0.0 { error } else { f64::INFINITY } }
     }
 }
 
@@ -174,15 +116,15 @@ pub struct LogRow {
 /// A log that is being read.
 pub struct TrainingLog {
     path: PathBuf,
-    reader: Reader<Box<dyn Read>>,
-    ahead: VecDeque<StringRecord>,
+    lines: Lines,
+    ahead: VecDeque<Record>,
     names: Vec<String>,
     columns: Columns,
     groups: Vec<String>,
     options: LogOptions,
     written: Written,
     arithmetic: LogArithmetic,
-    record: StringRecord,
+    record: Record,
     /// What is wrong with the line after those that were read ahead.
     broken: Option<LogError>,
 }
@@ -232,32 +174,33 @@ impl TrainingLog {
     /// The file cannot be read, it is empty, or a column is missing or there twice.
     pub fn open(path: &Path, options: LogOptions) -> Result<Self, LogError> {
         let unreadable = |source| LogError::Unreadable { path: path.into(), source };
-        let open = || -> io::Result<Box<dyn Read>> {
+        let open = || -> io::Result<Box<dyn BufRead>> {
             let mut magic = [0; 2];
             let is_compressed = File::open(path)?.read(&mut magic)? == 2 && magic == [0x1f, 0x8b];
             let file = BufReader::new(File::open(path)?);
-            Ok(if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+            Ok(if is_compressed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
         };
         let mut head = Vec::new();
         open().and_then(|source| source.take(HEAD).read_to_end(&mut head)).map_err(unreadable)?;
         // A line that is cut off has fewer fields than the others.
         let whole = head.iter().rposition(|&byte| byte == b'\n').map_or(head.len(), |end| end + 1);
         let delimiter = plain_delimiter(&head[..whole]);
-        let source = open().map_err(unreadable)?;
-        let mut reader = ReaderBuilder::new().delimiter(delimiter).trim(Trim::All).from_reader(source);
-        let header = reader.headers().map_err(|error| text(path, &error))?;
-        let names: Vec<String> =
-            header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-        if names.iter().all(String::is_empty) {
+        let mut lines = Lines::new(path, open().map_err(unreadable)?, delimiter);
+        let mut record = Record::default();
+        if !lines.next(&mut record)? {
             return Err(LogError::Empty { path: path.into() });
         }
+        let names: Vec<String> = (0..record.len())
+            .map(|column| record[column].trim_start_matches('\u{feff}').trim_matches('"').trim().to_owned())
+            .collect();
         let (columns, groups) = Columns::of(path, &names, &options)?;
         let (mut ahead, mut broken) = (VecDeque::new(), None);
-        for record in reader.records().take(AHEAD) {
-            match record {
-                Ok(record) => ahead.push_back(record),
+        while ahead.len() < AHEAD {
+            match lines.next_of(names.len(), &mut record) {
+                Ok(true) => ahead.push_back(std::mem::take(&mut record)),
+                Ok(false) => break,
                 Err(error) => {
-                    broken = Some(text(path, &error));
+                    broken = Some(error);
                     break;
                 }
             }
@@ -267,20 +210,8 @@ impl TrainingLog {
         }
         let written = columns.written(&ahead);
         let arithmetic = columns.arithmetic(&ahead, written);
-        let record = StringRecord::new();
-        Ok(Self {
-            path: path.into(),
-            reader,
-            ahead,
-            names,
-            columns,
-            groups,
-            options,
-            written,
-            arithmetic,
-            record,
-            broken,
-        })
+        let path = path.into();
+        Ok(Self { path, lines, ahead, names, columns, groups, options, written, arithmetic, record, broken })
     }
 
     /// The names of the groups of weights.
@@ -307,15 +238,15 @@ impl TrainingLog {
             self.record = ahead;
         } else if let Some(error) = self.broken.take() {
             return Err(error);
-        } else if !self.reader.read_record(&mut self.record).map_err(|error| text(&self.path, &error))? {
+        } else if !self.lines.next_of(self.names.len(), &mut self.record)? {
             return Ok(false);
         }
         self.read(&self.record, row)?;
         Ok(true)
     }
 
-    fn read(&self, record: &StringRecord, row: &mut LogRow) -> Result<(), LogError> {
-        let line = record.position().map_or(0, csv::Position::line);
+    fn read(&self, record: &Record, row: &mut LogRow) -> Result<(), LogError> {
+        let line = record.line;
         let wrong = |column: usize, what| LogError::NotANumber {
             path: self.path.clone(),
             line,
@@ -413,7 +344,7 @@ impl Columns {
         [self.loss, self.norm_square, self.gradient_square]
     }
 
-    fn written(&self, rows: &VecDeque<StringRecord>) -> Written {
+    fn written(&self, rows: &VecDeque<Record>) -> Written {
         let fields = || rows.iter().flat_map(|row| self.computed().map(|column| &row[column]));
         let decimals = |field: &str| -> Option<usize> {
             let (_, after) = field.split_once('.')?;
@@ -433,7 +364,7 @@ impl Columns {
         }
     }
 
-    fn arithmetic(&self, rows: &VecDeque<StringRecord>, written: Written) -> LogArithmetic {
+    fn arithmetic(&self, rows: &VecDeque<Record>, written: Written) -> LogArithmetic {
         let values =
             || rows.iter().flat_map(|row| [self.norm_square, self.gradient_square].map(|k| row[k].parse::<f64>()));
         // As printed to so many digits, or as the shortest text that reads back as the number of single precision.
@@ -451,22 +382,5 @@ impl Columns {
             (true, true) if !finite.is_empty() => LogArithmetic::Single,
             _ => LogArithmetic::Unknown,
         }
-    }
-}
-
-fn text(path: &Path, error: &csv::Error) -> LogError {
-    match error.kind() {
-        ErrorKind::UnequalLengths { pos, expected_len, len } => LogError::Ragged {
-            path: path.into(),
-            line: pos.as_ref().map_or(0, csv::Position::line),
-            expected: *expected_len,
-            found: *len,
-        },
-        ErrorKind::Io(source) => LogError::Text { path: path.into(), problem: shown(&source.to_string()) },
-        ErrorKind::Utf8 { pos, .. } => LogError::Text {
-            path: path.into(),
-            problem: format!("line {} is not text", pos.as_ref().map_or(0, csv::Position::line)),
-        },
-        _ => LogError::Text { path: path.into(), problem: shown(&error.to_string()) },
     }
 }
