@@ -74,14 +74,19 @@ const PLAIN: Run = Run {
 
 const STEPS: usize = 200;
 
-/// The log of a run on L(w) = ⟨w, Aw⟩/(‖w‖² + ε), with A another diagonal on every other step, as batches are.
+/// The log of a run on batches.
 fn log(run: Run, steps: usize) -> String {
+    log_of(run, steps, |step| if step % 2 == 0 { 0.4 } else { 0.3 })
+}
+
+/// The log of a run on L(w) = ⟨w, Aw⟩/(‖w‖² + ε) with A the diagonal 1, 1 + s, 1 + 2s, …, s that of the step.
+fn log_of(run: Run, steps: usize, slope: impl Fn(usize) -> f64) -> String {
     let rounded = |x: f64| if run.single { f64::from(x as f32) } else { x };
     let mut text = String::from("step,lr,weight_decay,momentum,loss,w2,g2,wg,wm,dw2\n");
     let mut w: Vec<f64> = (0..6).map(|k| rounded(1.0 + 0.3 * f64::from(k))).collect();
     let mut m = vec![0.0; w.len()];
     for step in 0..steps {
-        let diagonal = |k: usize| 1.0 + (k as f64) * if step % 2 == 0 { 0.4 } else { 0.3 };
+        let diagonal = |k: usize| 1.0 + (k as f64) * slope(step);
         let size = dot(&w, &w) + run.epsilon;
         let loss = w.iter().enumerate().map(|(k, x)| diagonal(k) * x * x).sum::<f64>() / size;
         let gradient: Vec<f64> =
@@ -245,6 +250,18 @@ fn an_epsilon_in_a_norm_is_found() {
         assert_eq!(verdict(&found, "scale_invariance"), Verdict::Refuted, "{single}: {:?}", found.findings);
         assert_eq!(verdict(&found, "gradient_descent"), Verdict::Confirmed, "{single}: {:?}", found.findings);
     }
+}
+
+/// A gradient that vanishes keeps the rounding of its terms: a run that has converged is no breach of scale invariance.
+#[test]
+fn a_vanishing_gradient_refutes_nothing() {
+    let run = Run { rule: Rule::HeavyBall, rate: 0.05, momentum: 0.9, ..PLAIN };
+    // Always the same diagonal, so that w turns to its first axis and the gradient vanishes.
+    let text = log_of(run, 1000, |_| 0.4);
+    let last = text.lines().last().unwrap().split(',').nth(6).unwrap().parse::<f64>().unwrap();
+    assert!(last < 1e-20, "{last:e}");
+    let found = of_text("vanishing", &text, LogOptions::default()).unwrap();
+    assert_eq!(verdict(&found, "scale_invariance"), Verdict::Confirmed, "{:?}", found.findings);
 }
 
 /// Restarts, gaps, schedules and NaN are named by their lines, and their steps are left out.

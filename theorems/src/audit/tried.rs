@@ -84,11 +84,13 @@ impl Tried {
 pub(super) struct Invariance {
     pub claim: Tally,
     twins: [Tally; 2],
+    /// The largest ‖w‖‖∇L‖ so far: a gradient's rounding is that of the terms it is a sum of, and does not vanish with the gradient.
+    largest: f64,
 }
 
 impl Invariance {
     pub fn new() -> Self {
-        Self { claim: Tally::new(), twins: [Tally::new(), Tally::new()] }
+        Self { claim: Tally::new(), twins: [Tally::new(), Tally::new()], largest: 0.0 }
     }
 
     pub fn measurement(&self, name: &str) -> Measurement {
@@ -115,8 +117,8 @@ impl Invariance {
 
     pub fn add(&mut self, row: &LogRow, radial: Measured, unit_roundoff: f64) {
         let (Some(norm), Some(gradient), Some(loss)) = (row.norm_square, row.gradient_square, row.loss) else { return };
-        let scale = (norm.size() * gradient.size()).sqrt();
-        let tolerance = radial.error + ROUNDINGS * unit_roundoff * scale;
+        self.largest = self.largest.max((norm.size() * gradient.size()).sqrt());
+        let tolerance = radial.error + ROUNDINGS * unit_roundoff * self.largest;
         self.claim.add(radial.value.abs() / tolerance, row.line);
         for (twin, degree) in self.twins.iter_mut().zip([1.0, -1.0]) {
             twin.add((radial.value - degree * loss.value).abs() / (tolerance + loss.error), row.line);
