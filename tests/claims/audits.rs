@@ -154,6 +154,14 @@ fn logs_of_pytorch_and_jax_are_judged() {
     }
 }
 
+/// Of another optimizer's steps a log tells neither the length nor the edge.
+#[test]
+fn nothing_is_read_of_another_optimizers_steps() {
+    let found = audited(&fixture("adamw.csv.gz"), LogOptions::default()).unwrap();
+    assert!(found.full_batch.is_none() && found.readings.is_empty(), "{:?}", found.readings);
+    assert_eq!(verdict(&found, "edge_of_stability"), Verdict::NotJudged);
+}
+
 /// Lines are counted as an editor counts them: Python's writer ends them by \r\n, and blank ones count.
 #[test]
 fn lines_are_those_of_an_editor() {

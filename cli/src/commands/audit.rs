@@ -59,8 +59,8 @@ fn describe(found: &Audit, verbose: bool) -> String {
         Logged::AfterTheStep => "after",
     };
     let batch = match found.full_batch {
-        Some(true) => "every step saw the same data, as far as the loss shows",
-        Some(false) => "the steps saw different data",
+        Some(true) => "nothing in the loss shows that its steps saw different data",
+        Some(false) => "its steps saw different data",
         None => "the log does not tell whether every step saw the same data",
     };
     let mut text = format!(

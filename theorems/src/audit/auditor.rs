@@ -71,6 +71,7 @@ impl Auditor {
             Notes::tell(texts, not_finite, || {
                 format!("line {}: {} is not finite; its steps are left out", row.line, log.column(column))
             });
+            self.edge.lost();
             return;
         }
         self.knows_momentum &= row.momentum.is_some();

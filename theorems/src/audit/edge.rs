@@ -27,6 +27,8 @@ pub(super) struct Edge {
     turned: f64,
     decayed: f64,
     broken: bool,
+    /// Whether some step was another optimizer's, whose length and edge the log does not tell.
+    is_other: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -46,6 +48,7 @@ impl Edge {
     }
 
     pub fn step(&mut self, row: &LogRow, next: &LogRow, step: &Step) {
+        self.is_other |= row.momentum.is_none();
         let [rate, decay, momentum] = [step.rate, step.decay, step.momentum].map(|x| x.value);
         if let Some(sharpness) = row.sharpness.map(|x| x.value) {
             let edge = 2.0 * (1.0 + momentum);
@@ -67,9 +70,10 @@ impl Edge {
         }
     }
 
-    /// Whether every step saw the same data, by the changes of the loss; `None` where there are too few steps.
+    /// Whether the changes of the loss fit steps on the same data; `None` where there are too few steps, or their lengths are not known.
     pub fn is_full_batch(&self) -> Option<bool> {
-        (self.steps >= LEAST_STEPS && self.turned.is_finite()).then_some(self.too_far as f64 <= FEW * self.steps as f64)
+        (self.steps >= LEAST_STEPS && self.turned.is_finite() && !self.is_other)
+            .then_some(self.too_far as f64 <= FEW * self.steps as f64)
     }
 
     /// The readings from the first one on that comes to the edge from below: a run may also start above it.
@@ -83,6 +87,7 @@ impl Edge {
         let there = self.at_the_edge();
         let why_not = match self.is_full_batch() {
             _ if self.readings.is_empty() => Some("the log has no readings of λ₁ (a column lambda1)".to_owned()),
+            _ if self.is_other => Some("the log names no momentum, so that its edge is not known".to_owned()),
             None => Some("the log does not tell whether every step saw the same data".to_owned()),
             Some(false) => Some(format!(
                 "the steps saw different data: the loss changed by more than a step on the full batch can in {} of {} steps",
@@ -124,7 +129,7 @@ impl Edge {
     /// What is measured without a verdict.
     pub fn readings(&self) -> Vec<(String, f64)> {
         let mut found = Vec::new();
-        if self.steps > 0 && self.decayed > 0.0 && self.turned.is_finite() {
+        if self.steps > 0 && self.decayed > 0.0 && self.turned.is_finite() && !self.is_other {
             let turn = (self.turned / self.decayed).sqrt();
             found.push(("rotation per step over √(2ηλ/(1+μ)), root mean square of the run".to_owned(), turn));
         }

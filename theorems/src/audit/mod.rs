@@ -57,7 +57,7 @@ pub struct Audit {
     /// The arithmetic that the digits show.
     pub arithmetic: String,
     pub logged: Logged,
-    /// Whether all steps used the same data: `None` where the log cannot tell.
+    /// Whether the changes of the loss fit steps on the same data, which does not show that they were: `None` where the log cannot tell.
     pub full_batch: Option<bool>,
     /// How many rows have a number that is not finite.
     pub not_finite: usize,

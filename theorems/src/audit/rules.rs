@@ -31,8 +31,6 @@ pub(super) struct Remembered {
 /// A rule of steps, by what it makes of a step: ‖w₊‖², and ⟨w₊, m₊⟩ where it says something of it.
 pub(super) struct Rule {
     pub what: &'static str,
-    /// Whether the rule is another one only where there is weight decay.
-    pub of_decay: bool,
     pub predict: fn(&Step) -> Option<Prediction>,
 }
 
@@ -54,38 +52,30 @@ fn kept(step: &Step) -> Measured {
 
 /// Gradient descent with weight decay, and what it could be mistaken for.
 pub(super) const GRADIENT_DESCENT: [Rule; 8] = [
-    Rule {
-        what: "w₊ = (1 − ηλ)w − η∇L", of_decay: false, predict: |step| plain(step, kept(step), step.rate)
-    },
+    Rule { what: "w₊ = (1 − ηλ)w − η∇L", predict: |step| plain(step, kept(step), step.rate) },
     Rule {
         what: "the decay after the step, w₊ = (1 − ηλ)(w − η∇L)",
-        of_decay: true,
         predict: |step| plain(step, kept(step), kept(step) * step.rate),
     },
     Rule {
         what: "a decay without the learning rate, w₊ = (1 − λ)w − η∇L",
-        of_decay: true,
         predict: |step| plain(step, number(1.0) - step.decay, step.rate),
     },
     Rule {
         what: "the penalty λ‖w‖², w₊ = (1 − 2ηλ)w − η∇L",
-        of_decay: true,
         predict: |step| plain(step, kept(step) - step.rate * step.decay, step.rate),
     },
     Rule {
         what: "half of the decay, w₊ = (1 − ½ηλ)w − η∇L",
-        of_decay: true,
         predict: |step| plain(step, number(1.0) - number(0.5) * step.rate * step.decay, step.rate),
     },
-    Rule { what: "no decay, w₊ = w − η∇L", of_decay: true, predict: |step| plain(step, number(1.0), step.rate) },
+    Rule { what: "no decay, w₊ = w − η∇L", predict: |step| plain(step, number(1.0), step.rate) },
     Rule {
         what: "twice the learning rate, w₊ = (1 − ηλ)w − 2η∇L",
-        of_decay: false,
         predict: |step| plain(step, kept(step), number(2.0) * step.rate),
     },
     Rule {
         what: "half of the learning rate, w₊ = (1 − ηλ)w − ½η∇L",
-        of_decay: false,
         predict: |step| plain(step, kept(step), number(0.5) * step.rate),
     },
 ];
@@ -93,15 +83,15 @@ pub(super) const GRADIENT_DESCENT: [Rule; 8] = [
 /// The same of a scale-invariant loss, where ⟨w, ∇L⟩ = 0: η̃₊ = η̃(1−ηλ)⁻²(1 + η̃²‖∇L(θ)‖²)⁻¹, η̃ = η/((1−ηλ)‖w‖²), as a law of ‖w‖².
 pub(super) const EFFECTIVE_LEARNING_RATE: [Rule; 4] = [
     Rule {
-        what: "η̃₊ = η̃(1−ηλ)⁻²(1 + η̃²‖∇L(θ)‖²)⁻¹", of_decay: false, predict: |step| effective(step, [2, 2], 1.0)
+        what: "η̃₊ = η̃(1−ηλ)⁻²(1 + η̃²‖∇L(θ)‖²)⁻¹", predict: |step| effective(step, [2, 2], 1.0)
     },
     Rule {
-        what: "η̃₊ = η̃(1−ηλ)⁻¹(1 + η̃²‖∇L(θ)‖²)⁻¹", of_decay: true, predict: |step| effective(step, [1, 2], 1.0)
+        what: "η̃₊ = η̃(1−ηλ)⁻¹(1 + η̃²‖∇L(θ)‖²)⁻¹", predict: |step| effective(step, [1, 2], 1.0)
     },
     Rule {
-        what: "η̃₊ = η̃(1−ηλ)⁻²(1 + 2η̃²‖∇L(θ)‖²)⁻¹", of_decay: false, predict: |step| effective(step, [2, 2], 2.0)
+        what: "η̃₊ = η̃(1−ηλ)⁻²(1 + 2η̃²‖∇L(θ)‖²)⁻¹", predict: |step| effective(step, [2, 2], 2.0)
     },
-    Rule { what: "η̃₊ = η̃(1−ηλ)⁻²", of_decay: false, predict: |step| effective(step, [2, 2], 0.0) },
+    Rule { what: "η̃₊ = η̃(1−ηλ)⁻²", predict: |step| effective(step, [2, 2], 0.0) },
 ];
 
 /// ‖w₊‖² = (1−ηλ)^kept ‖w‖² (1 + part·x), x = η̃²‖∇L(θ)‖² = η²‖∇L(w)‖²/((1−ηλ)^of_rate ‖w‖²).
@@ -113,14 +103,9 @@ fn effective(step: &Step, [kept_power, of_rate]: [u32; 2], part: f64) -> Option<
 
 /// Heavy-ball momentum m₊ = μm + ∇L + λw, w₊ = w − ηm₊, and what it could be mistaken for.
 pub(super) const HEAVY_BALL: [Rule; 8] = [
-    Rule {
-        what: "m₊ = μm + ∇L + λw, w₊ = w − ηm₊",
-        of_decay: false,
-        predict: |step| heavy_ball(step, step.momentum, 1.0),
-    },
+    Rule { what: "m₊ = μm + ∇L + λw, w₊ = w − ηm₊", predict: |step| heavy_ball(step, step.momentum, 1.0) },
     Rule {
         what: "a dampened gradient, m₊ = μm + (1 − μ)(∇L + λw)",
-        of_decay: false,
         predict: |step| {
             let b = step.momentum * step.remembered?.before
                 + (number(1.0) - step.momentum) * (step.radial + step.decay * step.before);
@@ -129,7 +114,6 @@ pub(super) const HEAVY_BALL: [Rule; 8] = [
     },
     Rule {
         what: "Nesterov's momentum, w₊ = w − η(∇L + λw + μm₊)",
-        of_decay: false,
         predict: |step| {
             let Remembered { before, moved, .. } = step.remembered?;
             let gradient = step.radial + step.decay * step.before;
@@ -139,7 +123,6 @@ pub(super) const HEAVY_BALL: [Rule; 8] = [
     },
     Rule {
         what: "decay apart from the momentum, m₊ = μm + ∇L, w₊ = (1 − ηλ)w − ηm₊",
-        of_decay: true,
         predict: |step| {
             let Remembered { before, moved, .. } = step.remembered?;
             let along = step.momentum * before + step.radial;
@@ -150,14 +133,10 @@ pub(super) const HEAVY_BALL: [Rule; 8] = [
             Some((next, Some(kept(step) * along - rate * square_of_momentum)))
         },
     },
-    Rule {
-        what: "nine tenths of the momentum",
-        of_decay: false,
-        predict: |step| heavy_ball(step, number(0.9) * step.momentum, 1.0),
-    },
-    Rule { what: "no momentum", of_decay: false, predict: |step| heavy_ball(step, number(0.0), 1.0) },
-    Rule { what: "twice the decay", of_decay: true, predict: |step| heavy_ball(step, step.momentum, 2.0) },
-    Rule { what: "no decay", of_decay: true, predict: |step| heavy_ball(step, step.momentum, 0.0) },
+    Rule { what: "nine tenths of the momentum", predict: |step| heavy_ball(step, number(0.9) * step.momentum, 1.0) },
+    Rule { what: "no momentum", predict: |step| heavy_ball(step, number(0.0), 1.0) },
+    Rule { what: "twice the decay", predict: |step| heavy_ball(step, step.momentum, 2.0) },
+    Rule { what: "no decay", predict: |step| heavy_ball(step, step.momentum, 0.0) },
 ];
 
 fn heavy_ball(step: &Step, momentum: Measured, of_decay: f64) -> Option<Prediction> {

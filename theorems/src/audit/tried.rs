@@ -64,7 +64,7 @@ impl Tried {
         for (rule, (tally, apart)) in self.rules.iter().zip(tallies).skip(1) {
             if *apart > TELLS {
                 twins.push(tally.statement(rule.what));
-            } else if tally.trials() > 0 && !rule.of_decay {
+            } else if *apart > 0.0 {
                 notes.push(format!("the digits and the steps do not tell {} from {}", rule.what, self.rules[0].what));
             }
         }
