@@ -1,15 +1,15 @@
 //! The oscillation of period two along the top eigenvector.
 
-use sharpflow::measure::worst;
+use sharpflow::descent::EdgeConstants;
+use sharpflow::measure::{missed_peak, worst};
 
 use crate::assumption::OF_LADDERS;
 use crate::checks::falls;
-use crate::evidence::{Check, Measurement, Outcome, Statement, Strength};
+use crate::evidence::{Check, Measurement, Statement, Strength};
 use crate::experiment::{Judged, NotJudged, On};
-use crate::experiments::{Ladder, LadderRecord, Run, Swing, of_ladder};
-use crate::instance::{Answer, Instance, Place};
+use crate::experiments::{Ladder, LadderRecord, Largest, Run, Swing, decides, of_ladder};
+use crate::instance::{Instance, READINGS, START_ENERGY};
 use crate::theorem::{Concerns, PAPER, Theorem};
-use crate::verdict::{FAMILY_CONFIDENCE, outcome};
 
 pub(crate) static THEOREM: Theorem = Theorem {
     id: "period_two",
@@ -29,7 +29,7 @@ const FLOOR: f64 = 1e-8;
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
-    if !is_in_range(instance, record) {
+    if !is_in_range(instance) {
         let why = "normal directions answer so late that on this ladder the angle is not yet of the order √(ηλ)";
         return Err(NotJudged::Because(format!("{}: {why}", instance.name)));
     }
@@ -71,24 +71,16 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     })
 }
 
-/// Whether the angle is predicted to have its order on the ladder. Beside v₁, θ − p is the answer of the other normal directions to h². Along u_k
-/// it is ⟨T, u_k⟩h²/(2λ_k), T = ∇³L[v₁, v₁], if the answer is immediate. One that is λ₁/(2λ_k) steps late keeps 1/(1 + s) of its square, s =
-/// 2ηλ(λ₁/λ_k)² (`energy_law.md`). The order predicted so, fitted as the measured one is, must pass.
-fn is_in_range(instance: &Instance, record: &LadderRecord) -> bool {
-    let beside = |place: &Place, intrinsic_lr: f64| {
-        // v₁'s own answer lies along v₁.
-        let others = place.answers.iter().skip(1);
-        let square = |answer: &Answer| answer.part * answer.late / (1.0 + 2.0 * intrinsic_lr * answer.late.powi(2));
-        others.map(square).sum::<f64>().sqrt()
-    };
-    let predicted = |run: &Run| {
-        let largest = worst(instance.path.iter().map(|place| beside(place, run.intrinsic_lr)));
-        run.intrinsic_lr.sqrt() * largest
-    };
-    // A loss of one normal direction has nothing beside v₁ but what p and S add.
-    let has_answers = instance.path.iter().any(|place| beside(place, 0.0) > 0.0);
-    let statement = falls("", record, 0.0, predicted);
-    !has_answers || outcome(&statement.check, FAMILY_CONFIDENCE) == Outcome::Passes
+/// How much of the next term of |h| the angle may have.
+const PART_OF_NEXT: f64 = 0.5;
+
+/// Whether the angle is predicted to show its order on the ladder. A loss of one normal direction has nothing beside v₁ but what p and S add.
+fn is_in_range(instance: &Instance) -> bool {
+    let end = (instance.plan.horizon, START_ENERGY);
+    let largest = |&intrinsic_lr: &f64| Largest::of(&instance.path, EdgeConstants::GRADIENT_DESCENT, intrinsic_lr, end);
+    let rungs: Vec<Largest> = instance.plan.intrinsic_lrs.iter().map(largest).collect();
+    rungs.iter().all(|rung| rung.tangent == 0.0)
+        || decides(&rungs, missed_peak(READINGS), PART_OF_NEXT, |rung| rung.tangent)
 }
 
 /// Whether the signs of h follow a pattern. `negative` says at which steps the sign is not the first one. No failure is allowed.

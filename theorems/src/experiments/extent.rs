@@ -1,19 +1,15 @@
 //! How far and on which ladder an optimizer runs on an instance: planned from the predicted path alone.
 
-use sharpflow::descent::{EdgeConstants, EdgeStart};
+use sharpflow::descent::EdgeConstants;
 use sharpflow::flow::FlowConstants;
-use sharpflow::measure::{Interval, LadderPoint, fit_order, missed_peak, worst};
+use sharpflow::measure::missed_peak;
 use sharpflow::minimizers::EnergyLaw;
 
 use super::dynamics::DYNAMICS_READINGS;
-use super::growth::{Energy, late};
+use super::largest::{Largest, decides};
 use super::optimizers::InstanceOptimizer;
-use crate::instance::{Instance, LARGEST_ENERGY, Place, START_ENERGY, integral};
-use crate::verdict::LEAST_ORDER;
+use crate::instance::{Instance, LARGEST_ENERGY, START_ENERGY, integral};
 
-/// The order of what vanishes at the edge of stability: the oscillation itself is of the order √(ηλ), and the leading term that the
-/// law neglects is as large.
-pub(crate) const ORDER: f64 = 0.5;
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
@@ -83,7 +79,8 @@ fn small_swings(constants: EdgeConstants, instance: &Instance) -> (f64, f64) {
     (reach, most.min(LARGEST_ENERGY * (-growth).exp()))
 }
 
-/// Whether the largest errors of runs are predicted to show the order ½ with margin: bounds that hold it, and are narrow enough to exclude ¼.
+/// Whether the largest |h| and the largest |δ| of runs are predicted to show the order ½ with margin: bounds that hold it, and are narrow
+/// enough to exclude ¼.
 fn shows_the_order(
     instance: &Instance,
     constants: EdgeConstants,
@@ -91,44 +88,10 @@ fn shows_the_order(
     (horizon, energy): (f64, f64),
 ) -> bool {
     let end = part(constants) * horizon;
-    let point = |&parameter: &f64| LadderPoint {
-        start: 0,
-        parameter,
-        error: predicted_error(&instance.path, constants, parameter, (end, energy)),
-    };
-    let points: Vec<LadderPoint> = intrinsic_lrs.iter().map(point).collect();
-    fit_order(&points, missed_peak(DYNAMICS_READINGS), 0.0).is_ok_and(|fit| is_decisive(fit.order))
-}
-
-/// Whether planned bounds decide for the order ½ with a third of them to spare on each side.
-fn is_decisive(planned: Interval) -> bool {
-    const PART: f64 = 2.0 / 3.0;
-    (planned.value - ORDER).abs() <= PART * planned.half_width && planned.half_width <= PART * (ORDER - LEAST_ORDER)
-}
-
-/// The largest swing of a run that ends at a time, by the energy law with the late answers of normal directions, times what the next term may
-/// make of it: that term is as large a part of √ε as the centre q h² of δ is, may have either sign, and grows by its exponential.
-fn predicted_error(path: &[Place], constants: EdgeConstants, intrinsic_lr: f64, (end, energy): (f64, f64)) -> f64 {
-    let speed = |place: &Place| constants.speed(place.law.log_gradient_square);
-    let rate =
-        |place: &Place| (constants.energy_rate(&place.law) + late(constants, place, intrinsic_lr)) / speed(place);
-    let (mut time, mut grown, mut largest, mut next) = (0.0, 0.0, 0f64, 0f64);
-    for (k, place) in path.iter().enumerate() {
-        if let Some(before) = k.checked_sub(1).map(|k| &path[k]) {
-            let by = 0.5 * (place.tau - before.tau);
-            time += by * (1.0 / speed(before) + 1.0 / speed(place));
-            grown += by * (rate(before) + rate(place));
-        }
-        if time > end {
-            break;
-        }
-        let swing = constants.swing(intrinsic_lr, place.law.log_gradient_square);
-        let energy = Energy::of(energy).after(grown);
-        largest = worst([largest, swing * EdgeStart::at_energy(1.0, energy, 0.0).kick]);
-        let centre = place.law.quartic.abs() * swing * swing;
-        next = worst([next, centre / (constants.swing_factor() * intrinsic_lr.sqrt())]);
-    }
-    largest * next.exp()
+    let largest = |&intrinsic_lr: &f64| Largest::of(&instance.path, constants, intrinsic_lr, (end, energy));
+    let rungs: Vec<Largest> = intrinsic_lrs.iter().map(largest).collect();
+    let missed = missed_peak(DYNAMICS_READINGS);
+    decides(&rungs, missed, 1.0, |largest| largest.swing) && decides(&rungs, missed, 0.0, |largest| largest.offset)
 }
 
 /// Whether runs down to an intrinsic learning rate tell the law's flow from its twins.
@@ -150,27 +113,4 @@ fn tells(optimizer: &InstanceOptimizer, instance: &Instance, horizon: f64, fines
 /// path, and must not go further along the path than gradient descent.
 pub(super) fn part(constants: EdgeConstants) -> f64 {
     (0.5 * constants.decay).min(1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// As `proofs-notes/scalar_rmsprop.md` has it: up to which size of the next term on the instance's coarsest rung a ladder suffices.
-    #[test]
-    fn ladders_suffice_up_to_the_next_terms_of_the_note() {
-        let decides = |rungs: std::ops::Range<i32>, error: &dyn Fn(f64) -> f64| {
-            let parameters = rungs.map(|k| 10f64.powf(-0.5 * f64::from(k)));
-            let points: Vec<LadderPoint> =
-                parameters.map(|parameter| LadderPoint { start: 0, parameter, error: error(parameter) }).collect();
-            fit_order(&points, missed_peak(DYNAMICS_READINGS), 0.0).is_ok_and(|fit| is_decisive(fit.order))
-        };
-        for (rungs, most) in [(0..4, 0.5), (0..5, 1.0), (1..6, 1.8)] {
-            let decides = |next: f64| decides(rungs.clone(), &|x| x.sqrt() * (next * x.sqrt()).exp());
-            assert!(decides(most) && !decides(most + 0.1), "{rungs:?}");
-        }
-        // An error that goes on falling faster, as that of swings which grow less on every finer rung.
-        assert!(!decides(0..5, &|x| x.powf(0.58)));
-        assert!(!decides(0..5, &|_| f64::NAN));
-    }
 }
