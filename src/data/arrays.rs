@@ -40,6 +40,8 @@ pub enum ArrayError {
         path.display()
     )]
     UnknownKind { path: PathBuf },
+    #[error("`{}` is no .npz file, by the end of its name", path.display())]
+    NoArchive { path: PathBuf },
     #[error("`{}`: {what}", path.display())]
     Malformed { path: PathBuf, what: String },
     #[error("`{}` has no array `{array}`; there are: {available}", path.display())]
@@ -85,6 +87,20 @@ impl Array {
         }
     }
 
+    /// All arrays of a `.npz` file with their names, in the order of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no `.npz`, or is damaged.
+    pub fn read_archive(path: &Path) -> Result<Vec<(String, Self)>, ArrayError> {
+        let file = ArrayFile { path, rows: None };
+        let (name, bytes) = file.bytes()?;
+        if !name.ends_with(".npz") {
+            return Err(ArrayError::NoArchive { path: path.into() });
+        }
+        let (mut archive, names) = file.opened(&bytes)?;
+        names.into_iter().map(|name| Ok((name.clone(), file.entry(&mut archive, &name)?))).collect()
+    }
+
     /// The bytes of a `.npz` file in which each array has its name.
     ///
     /// # Errors
@@ -123,6 +139,8 @@ impl Array {
     }
 }
 
+type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+
 /// A file, and which of its rows are wanted.
 struct ArrayFile<'a> {
     path: &'a Path,
@@ -160,7 +178,8 @@ impl ArrayFile<'_> {
     /// The first row that is wanted, and the first that is not any more, of so many rows of so many numbers each.
     fn wanted(&self, rows: usize, each: usize) -> Result<(usize, usize), ArrayError> {
         let (first, end) = self.rows.unwrap_or((0, rows));
-        if !(first < end && end <= rows) {
+        // A file may hold an array without rows, but nobody asks for none.
+        if self.rows.is_some() && !(first < end && end <= rows) {
             return Err(ArrayError::Rows { path: self.path.into(), first, end, rows });
         }
         match (end - first).saturating_mul(each) {
@@ -228,12 +247,17 @@ impl ArrayFile<'_> {
         })
     }
 
-    fn archive(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
+    /// A `.npz` file, and the names of its arrays.
+    fn opened<'b>(&self, bytes: &'b [u8]) -> Result<(Archive<'b>, Vec<String>), ArrayError> {
         let malformed = |error: ZipError| self.malformed(error.to_string());
-        let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(malformed)?;
+        let archive = ZipArchive::new(Cursor::new(bytes)).map_err(malformed)?;
         let entries = archive.file_names().collect::<Result<Vec<_>, _>>().map_err(malformed)?;
-        let names: Vec<String> =
-            entries.iter().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
+        let names = entries.iter().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
+        Ok((archive, names))
+    }
+
+    fn archive(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
+        let (mut archive, names) = self.opened(bytes)?;
         let available = shown(&names.join(", "));
         let name = match (array, names.as_slice()) {
             (Some(array), _) => array,
@@ -243,7 +267,12 @@ impl ArrayFile<'_> {
         if !names.iter().any(|known| known == name) {
             return Err(ArrayError::NoSuchArray { path: self.path.into(), array: shown(name), available });
         }
-        let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
+        self.entry(&mut archive, name)
+    }
+
+    /// An array of a `.npz` file.
+    fn entry(&self, archive: &mut Archive<'_>, name: &str) -> Result<Array, ArrayError> {
+        let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| self.malformed(error.to_string()))?;
         let mut plain = Vec::new();
         entry.take(LARGEST + 1).read_to_end(&mut plain).map_err(|error| self.malformed(error.to_string()))?;
         if plain.len() as u64 > LARGEST { Err(self.too_long()) } else { self.numpy(&plain) }

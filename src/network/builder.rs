@@ -87,7 +87,13 @@ impl Builder {
     /// See [`Builder::add`]; this holds for every method below.
     pub fn weight(&mut self, name: &str, axes: &[usize]) -> Built {
         let shape = self.shape_at(name, axes)?;
-        self.add(name, Weight { shape }, &[])
+        self.add(name, Weight { shape, values: None }, &[])
+    }
+
+    /// A group of weights with numbers, row-major: the point that [`Network::given_weights`] then has.
+    pub fn weight_at(&mut self, name: &str, axes: &[usize], values: Vec<f64>) -> Built {
+        let shape = self.shape_at(name, axes)?;
+        self.add(name, Weight { shape, values: Some(values) }, &[])
     }
 
     /// Data, row-major.

@@ -115,6 +115,17 @@ impl Network {
         self.groups().map(|group| group.range.len()).sum()
     }
 
+    /// The point w that the network's groups of weights were given, of length D; `None` unless every group was.
+    pub fn given_weights(&self) -> Option<Vec<f64>> {
+        let mut weights = vec![];
+        for node in &self.nodes {
+            if let Op::Weight(weight) = &node.op {
+                weights.extend_from_slice(weight.values.as_deref()?);
+            }
+        }
+        Some(weights)
+    }
+
     /// Nodes where the loss has a kink.
     pub fn non_smooth(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| !node.op.is_smooth())
@@ -167,7 +178,8 @@ impl Network {
         self
     }
 
-    /// The same network with only these groups as weights. The others are frozen: constants, drawn standard normal from seeds that `seed` decides.
+    /// The same network with only these groups as weights. The others are frozen: constants, with the numbers that they were given, or drawn
+    /// standard normal from seeds that `seed` decides.
     ///
     /// # Errors
     /// A group that is not there.
@@ -175,9 +187,14 @@ impl Network {
         groups.iter().try_for_each(|group| self.has_group(group))?;
         let mut network = self.clone();
         for (place, node) in network.nodes.iter_mut().enumerate() {
-            if node.op.role() == ops::Role::Weights && !groups.contains(&node.name.as_str()) {
-                let drawn = seed.wrapping_add((place as u64) << 32) & i64::MAX as u64;
-                node.op = builder::normal(node.shape.clone(), drawn).into();
+            if let Op::Weight(weight) = &mut node.op
+                && !groups.contains(&node.name.as_str())
+            {
+                let (shape, drawn) = (node.shape.clone(), seed.wrapping_add((place as u64) << 32) & i64::MAX as u64);
+                node.op = match weight.values.take() {
+                    Some(values) => Constant { shape, values, origin: Origin::Given, standardized: false }.into(),
+                    None => builder::normal(shape, drawn).into(),
+                };
             }
         }
         Ok(network)

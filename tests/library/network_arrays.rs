@@ -118,10 +118,10 @@ fn what_is_wrong_with_a_file_is_said() {
         ("file = \"float64.npy\", one_hot = 2", "entry 0 is -7"),
         ("file = \"float64.npy\", rows = [\"n\", 3]", "no size is named `n`"),
         ("file = \"float64.npy\", values = [1.0]", "one of `values`, `normal` (a seed) and `file`"),
-        ("shape = [1], values = [1.0], rows = [0, 1]", "`rows` belongs to a constant with `file`"),
-        ("shape = [1], values = [1.0], array = \"x\"", "`array` belongs to a constant with `file`"),
-        ("shape = [1], normal = 1, one_hot = 2", "`one_hot` belongs to a constant with `values` or `file`"),
-        ("normal = 1", "needs `shape`"),
+        ("shape = [1], values = [1.0], rows = [0, 1]", "`rows` belongs to an entry with `file`"),
+        ("shape = [1], values = [1.0], array = \"x\"", "`array` belongs to an entry with `file`"),
+        ("shape = [1], normal = 1, one_hot = 2", "`one_hot` belongs to an entry with `values` or `file`"),
+        ("normal = 1", "need `shape`"),
     ] {
         let said = said(constant);
         assert!(said.contains(expected), "{constant}: {said}");
@@ -140,4 +140,61 @@ fn what_was_read_is_written_with_its_numbers() {
     let text = opened.network.to_toml();
     assert!(text.contains("-1.3416407864998738"), "{text}");
     assert_eq!(Network::from_toml(&text, &[]).unwrap().to_toml(), text);
+}
+
+/// A network whose weights are `entry`, with one input for each of them.
+fn with_weights(entry: &str) -> Result<sharpflow::network::file::Opened, FileError> {
+    let text = format!(
+        "[weights]\nw = {entry}\n[constants]\nx = {{ shape = [4, 3], normal = 1 }}\n\
+         [nodes]\nproduct = {{ op = \"multiply\", of = [\"w\", \"x\"] }}\nnorm = {{ op = \"rms_norm\", of = \"product\" }}\n\
+         loss = {{ op = \"mean_squared_error\", of = [\"norm\", \"x\"] }}\n"
+    );
+    Network::open(&text, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/arrays"), &[])
+}
+
+#[test]
+fn weights_are_given_by_files_and_by_numbers() {
+    let all: Vec<f64> = (0..12).map(number).collect();
+    let opened = with_weights("{ file = \"two.npz\", array = \"x\" }").unwrap();
+    assert_eq!(opened.network.given_weights(), Some(all.clone()));
+    assert!(opened.arrays[0].ends_with("two.npz"));
+    let flat = with_weights("{ file = \"two.npz\", array = \"x\", shape = [1, 4, 3] }").unwrap().network;
+    assert_eq!(flat.groups().next().unwrap().shape.axes(), [1, 4, 3]);
+    // What is written out needs no file, and is the same network.
+    let written = opened.network.to_toml();
+    assert_eq!(Network::from_toml(&written, &[]).unwrap(), opened.network);
+    let numbers = with_weights(&format!("{{ shape = [4, 3], values = {all:?} }}")).unwrap();
+    assert_eq!(numbers.network, opened.network);
+    assert_eq!(with_weights("[4, 3]").unwrap().network.given_weights(), None);
+    // Weights that are frozen keep their numbers.
+    let frozen = Network::from_toml(
+        &written
+            .replace("[weights]\n", "[weights]\nother = { shape = [3], values = [1.0, 2.0, 3.0] }\n")
+            .replace("of = [\"product\"]", "of = [\"scaled\"]")
+            .replace("[nodes]\n", "[nodes]\nscaled = { op = \"multiply\", of = [\"product\", \"other\"] }\n"),
+        &[],
+    )
+    .unwrap();
+    let frozen = frozen.with_only(&["other"], 0).unwrap();
+    assert_eq!(frozen.given_weights(), Some(vec![1.0, 2.0, 3.0]));
+    assert!(frozen.to_toml().contains(&format!("values = {all:?}")));
+}
+
+#[test]
+fn what_is_wrong_with_given_weights_is_said() {
+    for (entry, expected) in [
+        ("{ file = \"no.npz\", array = \"x\" }", "line 2: `w`: `"),
+        ("{ file = \"two.npz\", array = \"y\" }", "has no array `y`; there are: x, labels"),
+        ("{ shape = [4, 3] }", "line 2: `w`: weights that are given have one of `values` and `file`"),
+        ("{ values = [1.0] }", "line 2: `w`: numbers without `file` need `shape`"),
+        ("{ shape = [4, 3], values = [1.0] }", "line 2: "),
+        ("{ shape = [4, 3], values = [1.0], array = \"x\" }", "`array` belongs to an entry with `file`"),
+        ("{ file = \"nan.npy\" }", "line 2: "),
+        ("{ shape = [4, 3], normal = 1 }", "line 2: weights are a list of sizes, or { shape = […], values = […] }"),
+        ("7", "line 2: weights are a list of sizes"),
+        ("[4, 3]\nv = { shape = [1], values = [1.0] }", "the weights `v` have numbers and the weights `w` have none"),
+    ] {
+        let error = with_weights(entry).map(|opened| opened.network).unwrap_err().to_string();
+        assert!(error.contains(expected), "{entry}: {error}");
+    }
 }

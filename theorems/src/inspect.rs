@@ -48,6 +48,8 @@ pub struct Inspection {
     pub title: String,
     pub question: Question,
     pub weights: usize,
+    /// Whether the network was given its weights, so that they are looked at and not a random point.
+    pub is_given: bool,
     pub nodes: Vec<NodeReading>,
     pub invariance: Invariance,
     /// Each group by itself.
@@ -202,6 +204,7 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
         provenance: PROVENANCE,
         title: network.title().into(),
         weights: network.dimension(),
+        is_given: network.given_weights().is_some(),
         nodes,
         invariance: invariance(network, &homogeneity),
         groups: by_group.iter().map(|(name, h)| ((*name).into(), invariance(network, h))).collect(),

@@ -86,7 +86,10 @@ fn render(inspection: &Inspection, suggest: bool) -> String {
         }
         Err(reason) => text.push_str(&format!("  not tried: {reason}\n")),
     }
-    let _ = writeln!(text, "\nAt a random point θ of the sphere (seed {})", inspection.question.seed);
+    let _ = match inspection.is_given {
+        true => writeln!(text, "\nAt the weights that were given, as a point θ of the sphere"),
+        false => writeln!(text, "\nAt a random point θ of the sphere (seed {})", inspection.question.seed),
+    };
     match &inspection.point {
         Ok(point) => text.push_str(&at_point(point)),
         Err(reason) => text.push_str(&format!("  {reason}: the proof says nothing about this loss\n")),

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{ArrayError, ConstantEntry, DEEPEST, Document, FileError, MOST_NODES, NodeEntry, Size, names};
+use super::{ConstantEntry, DEEPEST, Document, FileError, MOST_NODES, NodeEntry, Size, WeightEntry, names};
+use crate::data::ArrayError;
 use crate::network::error::{NetworkError, shown};
 use crate::network::ops::ParameterError;
 
@@ -22,7 +23,7 @@ pub(super) struct Block {
     #[serde(default)]
     sizes: HashMap<String, usize>,
     #[serde(default)]
-    weights: HashMap<String, Spanned<Vec<Size>>>,
+    weights: HashMap<String, Spanned<WeightEntry>>,
     #[serde(default)]
     constants: HashMap<String, Spanned<ConstantEntry>>,
     #[serde(default)]
@@ -46,7 +47,7 @@ pub(super) struct Node<'a> {
 
 /// A file whose blocks are written out.
 pub(super) struct Flat<'a> {
-    pub weights: Vec<Entry<&'a [Size]>>,
+    pub weights: Vec<Entry<&'a WeightEntry>>,
     pub constants: Vec<Entry<&'a ConstantEntry>>,
     pub nodes: Vec<Entry<Node<'a>>>,
 }
@@ -95,7 +96,7 @@ impl<T> Entry<T> {
 
 /// The tables of a file or of a block.
 struct Tables<'a> {
-    weights: &'a HashMap<String, Spanned<Vec<Size>>>,
+    weights: &'a HashMap<String, Spanned<WeightEntry>>,
     constants: &'a HashMap<String, Spanned<ConstantEntry>>,
     nodes: &'a HashMap<String, Spanned<NodeEntry>>,
 }
@@ -143,8 +144,8 @@ impl<'a> Flat<'a> {
         fn entry<T>(lines: &Lines, scope: &Scope<'_>, name: &str, start: usize, value: T) -> Entry<T> {
             Entry { name: scope.name(name), line: lines.at(start), sizes: scope.sizes.clone(), value }
         }
-        for (name, axes) in by_place(tables.weights) {
-            self.weights.push(entry(lines, scope, name, axes.span().start, axes.as_ref().as_slice()));
+        for (name, weight) in by_place(tables.weights) {
+            self.weights.push(entry(lines, scope, name, weight.span().start, weight.as_ref()));
         }
         for (name, constant) in by_place(tables.constants) {
             self.constants.push(entry(lines, scope, name, constant.span().start, constant.as_ref()));

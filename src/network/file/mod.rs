@@ -1,24 +1,26 @@
 //! Networks as TOML files. The format, with every operation: `docs/architectures.md`.
 
 mod blocks;
+mod error;
 mod operation;
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use thiserror::Error;
 use toml::{Spanned, Value};
 
 use super::builder::Builder;
-use super::error::{NetworkError, shown};
-use super::ops::{Constant, Op, Origin, Parameters};
+use super::error::shown;
+use super::ops::{self, Constant, Op, Origin, Parameters};
 use super::{Network, NodeId};
-use crate::data::{Array, ArrayError};
+use crate::data::Array;
 use blocks::{Block, Entry, Flat, Lines, Node};
+pub use error::FileError;
+use error::plain;
 use operation::Operation;
 
 /// The number that stands for −∞ in a mask that is added before a softmax: its exponential is 0.
@@ -30,59 +32,6 @@ const DEEPEST: usize = 32;
 /// The largest network file that is read, in bytes: room for three million numbers.
 pub const LARGEST_FILE: u64 = 1 << 26;
 
-/// Why a file is no network, and on which line. Lines count from 1.
-#[derive(Debug, Error)]
-pub enum FileError {
-    #[error("cannot be read: {0}")]
-    Unreadable(#[from] io::Error),
-    #[error("has more than the {LARGEST_FILE} bytes of the largest network file")]
-    TooLong,
-    #[error("line {line}: {reason}")]
-    Syntax { line: usize, reason: String },
-    #[error("line {line}: {fault}")]
-    Network { line: usize, fault: NetworkError },
-    #[error("{0}")]
-    Whole(NetworkError),
-    #[error("line {line}: node `{node}`: no operation is named `{op}`; there are: {available}")]
-    NoSuchOperation { line: usize, node: String, op: String, available: String },
-    #[error("line {line}: node `{node}`: `{op}` needs `{parameter}`, {expected}")]
-    Parameter { line: usize, node: String, op: String, parameter: &'static str, expected: String },
-    #[error("line {line}: node `{node}`: `{op}` has no parameter `{parameter}`")]
-    UnknownParameter { line: usize, node: String, op: String, parameter: String },
-    #[error("line {line}: node `{node}`: its input `{input}` is neither a weight, a constant nor a node")]
-    NoSuchInput { line: usize, node: String, input: String },
-    #[error("line {line}: node `{node}` needs itself: {cycle}")]
-    Cycle { line: usize, node: String, cycle: String },
-    #[error("line {line}: `{node}`: no size is named `{size}`; there are: {available}")]
-    NoSuchSize { line: usize, node: String, size: String, available: String },
-    #[error("there is no size `{size}` to set; there are: {available}")]
-    NoSuchSetting { size: String, available: String },
-    #[error("line {line}: `{node}`: a constant has one of `values`, `normal` (a seed) and `file`")]
-    Source { line: usize, node: String },
-    #[error("line {line}: `{node}`: `{parameter}` belongs to a constant with `{of}`")]
-    OfOthers { line: usize, node: String, parameter: &'static str, of: &'static str },
-    #[error("line {line}: `{node}`: a constant without `file` needs `shape`")]
-    NoShape { line: usize, node: String },
-    #[error("line {line}: `{node}`: {source}")]
-    Array { line: usize, node: String, source: ArrayError },
-    #[error("line {line}: `{node}`: the block `{block}` takes {expected} inputs, not {found}")]
-    BlockInputs { line: usize, node: String, block: String, expected: usize, found: usize },
-    #[error("line {line}: `{node}`: the block `{block}` has no node `{output}` to be its output")]
-    BlockOutput { line: usize, node: String, block: String, output: String },
-    #[error("line {line}: `{node}`: the block `{block}` contains itself")]
-    BlockCycle { line: usize, node: String, block: String },
-    #[error("line {line}: `{node}`: the block `{block}` would stand within {DEEPEST} others, which is too deep")]
-    BlockDepth { line: usize, node: String, block: String },
-    #[error("the block `{block}` has the name of an operation")]
-    BlockName { block: String },
-    #[error("no nodes: nothing is computed")]
-    NoNodes,
-    #[error("{nodes} nodes are more than the {MOST_NODES} a file can have")]
-    TooManyNodes { nodes: usize },
-    #[error("the output `{node}` is not there")]
-    NoSuchOutput { node: String },
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -92,7 +41,7 @@ struct Document {
     #[serde(default)]
     sizes: HashMap<String, usize>,
     #[serde(default)]
-    weights: HashMap<String, Spanned<Vec<Size>>>,
+    weights: HashMap<String, Spanned<WeightEntry>>,
     #[serde(default)]
     constants: HashMap<String, Spanned<ConstantEntry>>,
     #[serde(default)]
@@ -107,6 +56,26 @@ struct Document {
 enum Size {
     Number(usize),
     Name(String),
+}
+
+/// A group of weights: its shape, or its numbers too.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "weights are a list of sizes, or { shape = […], values = […] }, or { file = \"…\" } with `array`"
+)]
+enum WeightEntry {
+    Drawn(Vec<Size>),
+    Given(GivenWeights),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenWeights {
+    shape: Option<Vec<Size>>,
+    values: Option<Vec<f64>>,
+    file: Option<String>,
+    array: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -216,8 +185,14 @@ impl Network {
     pub fn to_toml(&self) -> String {
         let mut text = format!("title = {}\n", quoted(self.title()));
         text.push_str("\n[weights]\n");
-        for group in self.groups() {
-            let _ = writeln!(text, "{} = {:?}", quoted(group.name), group.shape.axes());
+        for node in self.nodes() {
+            if let Op::Weight(ops::Weight { shape, values }) = &node.op {
+                let (name, shape) = (quoted(&node.name), shape.axes());
+                let _ = match values {
+                    Some(values) => writeln!(text, "{name} = {{ shape = {shape:?}, values = {values:?} }}"),
+                    None => writeln!(text, "{name} = {shape:?}"),
+                };
+            }
         }
         text.push_str("\n[constants]\n");
         for node in self.nodes() {
@@ -261,23 +236,6 @@ fn names(sizes: &HashMap<String, usize>) -> String {
     if names.is_empty() { "none".into() } else { shown(&names.join(", ")) }
 }
 
-/// A parser's message without the names of Rust's types.
-fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 10] = [
-        ("struct Block", "a block, { inputs = […], … }"),
-        ("struct NodeEntry", "a node, { op = \"…\", of = […] }"),
-        ("struct ConstantEntry", "a constant, { shape = […], … }"),
-        ("struct Document", "a network file"),
-        ("usize", "a whole number ≥ 0"),
-        ("u64", "a whole number ≥ 0"),
-        ("f64", "a number"),
-        ("a sequence", "a list"),
-        ("a map", "a table"),
-        ("floating point", "the number"),
-    ];
-    WORDS.into_iter().fold(message.into(), |message, (from, to)| message.replace(from, to))
-}
-
 fn block_names(file: &Document) -> Vec<String> {
     let mut names: Vec<String> = file.blocks.keys().cloned().collect();
     names.sort_unstable();
@@ -296,8 +254,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(mut self, flat: &Flat<'_>, output: Option<&str>) -> Result<Opened, FileError> {
         for entry in &flat.weights {
-            let axes = entry.resolve(entry.value)?;
-            self.builder.weight(&entry.name, &axes).map_err(|fault| entry.fault(fault))?;
+            self.weight(entry)?;
+        }
+        let is_drawn = |entry: &&Entry<&WeightEntry>| matches!(entry.value, WeightEntry::Drawn(_));
+        let (drawn, given): (Vec<_>, Vec<_>) = flat.weights.iter().partition(is_drawn);
+        if let (Some(drawn), Some(given)) = (drawn.first(), given.first()) {
+            return Err(FileError::PartlyGiven { given: shown(&given.name), drawn: shown(&drawn.name) });
         }
         for entry in &flat.constants {
             self.constant(entry)?;
@@ -313,6 +275,46 @@ impl Reader<'_> {
         let output = self.builder.find(output).ok_or_else(|| FileError::NoSuchOutput { node: shown(output) })?;
         let network = self.builder.finish(output).map_err(FileError::Whole)?;
         Ok(Opened { network, arrays: self.arrays })
+    }
+
+    fn weight(&mut self, entry: &Entry<&WeightEntry>) -> Result<(), FileError> {
+        let (name, line) = (entry.name.as_str(), entry.line);
+        let built = match entry.value {
+            WeightEntry::Drawn(axes) => self.builder.weight(name, &entry.resolve(axes)?),
+            WeightEntry::Given(GivenWeights { shape, values, file, array }) => {
+                let axes = shape.as_ref().map(|axes| entry.resolve(axes)).transpose()?;
+                let (found, values) = match (values, file) {
+                    (Some(_), None) if array.is_some() => {
+                        return Err(FileError::OfOthers { line, node: shown(name), parameter: "array", of: "file" });
+                    }
+                    (Some(values), None) => (None, values.clone()),
+                    (None, Some(file)) => {
+                        let read = self.array(entry, file, array.as_deref(), None)?;
+                        (Some(read.shape), read.values)
+                    }
+                    _ => return Err(FileError::WeightSource { line, node: shown(name) }),
+                };
+                let axes = axes.or(found).ok_or_else(|| FileError::NoShape { line, node: shown(name) })?;
+                self.builder.weight_at(name, &axes, values)
+            }
+        };
+        built.map(|_| ()).map_err(|fault| entry.fault(fault))
+    }
+
+    /// The numbers of a file, which is seen from the folder of the network's file.
+    fn array<T>(
+        &mut self,
+        entry: &Entry<T>,
+        file: &str,
+        array: Option<&str>,
+        rows: Option<(usize, usize)>,
+    ) -> Result<Array, FileError> {
+        let path = self.folder.join(file);
+        let read = Array::read(&path, array, rows).map_err(|source| entry.array(source))?;
+        if !self.arrays.contains(&path) {
+            self.arrays.push(path);
+        }
+        Ok(read)
     }
 
     fn constant(&mut self, entry: &Entry<&ConstantEntry>) -> Result<(), FileError> {
@@ -341,14 +343,11 @@ impl Reader<'_> {
                 return self.standardized(entry, id);
             }
             (None, None, Some(file)) => {
-                let path = self.folder.join(file);
                 let rows = match &value.rows {
                     Some((first, end)) => Some((entry.size(first)?, entry.size(end)?)),
                     None => None,
                 };
-                let array = Array::read(&path, value.array.as_deref(), rows).map_err(|source| entry.array(source))?;
-                self.arrays.push(path);
-                array
+                self.array(entry, file, value.array.as_deref(), rows)?
             }
             _ => return Err(FileError::Source { line, node: shown(name) }),
         };

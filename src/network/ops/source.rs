@@ -11,6 +11,8 @@ use crate::network::shape::Shape;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weight {
     pub shape: Shape,
+    /// The numbers that the group was given, in row-major order, as those of a training that went before; `None` where it is to be drawn.
+    pub values: Option<Vec<f64>>,
 }
 
 /// Where the numbers of a constant come from, so that a file need not list them.
@@ -32,15 +34,14 @@ pub struct Constant {
     pub standardized: bool,
 }
 
-impl Constant {
-    fn check(&self) -> Result<(), Fault> {
-        if self.values.len() != self.shape.count() {
-            return Err(Fault::Length { found: self.values.len(), shape: self.shape.clone() });
-        }
-        match self.values.iter().position(|value| !value.is_finite()) {
-            Some(entry) => Err(Fault::ConstantNotFinite { entry, value: self.values[entry] }),
-            None => Ok(()),
-        }
+/// Passes if numbers are finite and as many as a shape asks for.
+fn check(values: &[f64], shape: &Shape) -> Result<(), Fault> {
+    if values.len() != shape.count() {
+        return Err(Fault::Length { found: values.len(), shape: shape.clone() });
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(entry) => Err(Fault::ConstantNotFinite { entry, value: values[entry] }),
+        None => Ok(()),
     }
 }
 
@@ -100,7 +101,7 @@ source!(Constant, "constant", Data);
 
 impl Weight {
     fn own_shape(&self) -> Result<Shape, Fault> {
-        Ok(self.shape.clone())
+        self.values.as_ref().map_or(Ok(()), |values| check(values, &self.shape)).map(|()| self.shape.clone())
     }
 
     fn own_text(&self) -> &'static str {
@@ -110,7 +111,7 @@ impl Weight {
 
 impl Constant {
     fn own_shape(&self) -> Result<Shape, Fault> {
-        self.check().map(|()| self.shape.clone())
+        check(&self.values, &self.shape).map(|()| self.shape.clone())
     }
 
     fn own_text(&self) -> &'static str {

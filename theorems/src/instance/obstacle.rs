@@ -156,7 +156,7 @@ impl Rejected {
             Self::Data(_) | Self::Step(_) | Self::Network(_) | Self::File(_) | Self::NoSuchArchitecture { .. } => Input,
             Self::Minimizers(error) => of_minimizers(error),
             Self::NotScaleInvariant { .. } => NotScaleInvariant,
-            Self::Unfit(Unfit::NoNumber { .. }) => NoNumber,
+            Self::Unfit(Unfit::NoNumber { .. } | Unfit::NoNumberGiven { .. }) => NoNumber,
             Self::Unfit(Unfit::LocallyConstant { .. }) => LocallyConstant,
             Self::Memory { .. } | Self::Dense { .. } => Size,
             Self::SinglePoint => SinglePoint,

@@ -18,6 +18,8 @@ const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
 pub enum Unfit {
     #[error("the loss is no number at {POINTS} random points: at node `{node}` {fault}")]
     NoNumber { node: String, fault: PointFault },
+    #[error("the loss is no number at the weights that the network was given: at node `{node}` {fault}")]
+    NoNumberGiven { node: String, fault: PointFault },
     #[error(
         "the loss is locally constant, ∇L = 0 up to rounding at {POINTS} random points: there is nothing to test{}",
         because(nodes)
@@ -43,7 +45,8 @@ pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f6
     std::iter::repeat_with(draw).take(POINTS)
 }
 
-/// A random point at which a network has a number, where it changes with the weights.
+/// A point of the sphere at which a network has a number: the direction of the weights that it was given, or a random one where it was given
+/// none. That the network changes with its weights is seen at random points, because weights that were given may be a minimum.
 ///
 /// # Errors
 /// The inner result is [`Unfit`] if there is no such point.
@@ -52,6 +55,13 @@ pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>,
     let precise = NetworkLoss::<Quad>::new(network)?;
     let (mut evaluator, mut precise) = (Evaluator::<_, f64>::new(&loss), Evaluator::<_, Quad>::new(&precise));
     let (mut first, mut fault, mut moves) = (None, None, false);
+    let given = network.given_weights().map(|mut weights| {
+        project(&mut weights);
+        weights
+    });
+    if let Some((node, fault)) = given.as_ref().and_then(|theta| loss.fault(theta)) {
+        return Ok(Err(Unfit::NoNumberGiven { node: network.nodes()[node].name.clone(), fault }));
+    }
     for theta in random_points(loss.dimension(), seed) {
         if let Some(found) = loss.fault(&theta) {
             fault.get_or_insert(found);
@@ -72,7 +82,7 @@ pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>,
         }
     }
     Ok(match (first, fault) {
-        (Some(theta), _) if moves => Ok(theta),
+        (Some(theta), _) if moves => Ok(given.unwrap_or(theta)),
         (Some(_), _) => {
             Err(Unfit::LocallyConstant { nodes: network.sign_like().map(|node| node.name.clone()).collect() })
         }
