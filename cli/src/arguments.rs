@@ -28,6 +28,8 @@ pub enum Command {
     Audit(AuditArguments),
     /// Read a network: scale invariance node by node, exact identities, sharpness
     Inspect(InspectArguments),
+    /// Compare derivatives that a framework computed with exact ones, pattern by pattern
+    CheckDerivatives(DerivativesArguments),
     /// Run the study of an evidence folder again, and compare every number
     CheckEvidence(CheckArguments),
     /// Make a page, tables and figures of an evidence folder
@@ -134,6 +136,24 @@ pub struct AuditArguments {
     /// Print every statement and every wrong twin
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "docs/frameworks has the scripts that write both files for PyTorch and JAX: `export` writes the network, and `probe` the values.\n\nExamples:\n  sharpflow check-derivatives network.toml values.npz\n\nExit codes: 0 all derivatives are right, 1 some are wrong, 3 rounding leaves some undecided, 2 bad input."
+)]
+pub struct DerivativesArguments {
+    /// A network file, or the name of a built-in architecture
+    pub network: PathBuf,
+    /// The derivatives that the framework computed, as `probe` writes them
+    #[arg(value_name = "VALUES.npz")]
+    pub values: PathBuf,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub size: Vec<String>,
+    /// Print everything as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

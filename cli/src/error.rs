@@ -4,10 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use rayon::ThreadPoolBuildError;
-use sharpflow::data::LogError;
+use sharpflow::data::{ArrayError, LogError};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
 use sharpflow_report::ReportError;
+use sharpflow_theorems::derivatives::DerivativesError;
 use sharpflow_theorems::evidence::FolderError;
 use sharpflow_theorems::registry::{REGISTRY, find};
 use sharpflow_theorems::runner::StudyError;
@@ -47,6 +48,10 @@ pub enum CliError {
     Trace(#[from] TraceError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Values(#[from] ArrayError),
+    #[error("{}: {source}", path.display())]
+    Derivatives { path: PathBuf, source: DerivativesError },
     #[error("--{name} {value} is not {what}")]
     Setting { name: &'static str, value: f64, what: &'static str },
     #[error(transparent)]

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{audit, check, cite, claims, inspect, report, trace, verify};
+use commands::{audit, check, cite, claims, derivatives, inspect, report, trace, verify};
 use error::BAD_INPUT;
 
 fn main() -> ExitCode {
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::CheckDerivatives(arguments) => derivatives::run(&arguments),
         Command::CheckEvidence(arguments) => check::check(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Cite { evidence } => cite::cite(evidence.as_deref()),

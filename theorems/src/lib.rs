@@ -11,6 +11,7 @@ pub mod assumption;
 pub mod audit;
 mod checks;
 mod claims;
+pub mod derivatives;
 pub mod evidence;
 pub mod experiment;
 pub mod experiments;

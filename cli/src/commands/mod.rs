@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 pub mod cite;
 pub mod claims;
+pub mod derivatives;
 pub mod inspect;
 pub mod report;
 pub mod trace;

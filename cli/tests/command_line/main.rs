@@ -2,6 +2,7 @@
 
 mod audits;
 mod commands;
+mod derivatives;
 mod evidence;
 mod folder;
 mod inspect;
