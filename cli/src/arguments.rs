@@ -172,6 +172,9 @@ pub struct InspectArguments {
     /// Seed of the point and of exact arithmetic
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Measure sharpness and a minimum of a large network too, however long it takes
+    #[arg(long)]
+    pub thorough: bool,
     /// Say what would mend each node at which scale invariance is not proved
     #[arg(long)]
     pub suggest: bool,

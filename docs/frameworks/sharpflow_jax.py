@@ -24,6 +24,7 @@ import math
 import zipfile
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 from jax import grad, hessian, jacfwd, jacrev, jvp, vjp
@@ -646,3 +647,33 @@ def probe(apply, params, inputs, targets, loss, path, seed=0):
                 except (TypeError, NotImplementedError, ValueError):
                     arrays[f"{order} | {name}"] = w[:0]
         _write_npz(f"{path}.npz", arrays)
+
+
+# -------------------------------------------------------------------------------------------------------------- sharpness
+
+
+def sharpness(f, params, iterations=40, seed=0):
+    """λ₁, the largest eigenvalue of the Hessian of the loss `f(params)`, and the residual ‖Hx − λ₁x‖, for a log of `recorder.py`.
+
+    It is found by Lanczos iterations on products ∇²L x, in the precision of the parameters. The products are `jvp(grad)`: this pattern is right.
+    """
+    w, whole = jax.flatten_util.ravel_pytree(params)
+    flat = lambda x: jax.flatten_util.ravel_pytree(x)[0]
+    product = jax.jit(lambda x: flat(jvp(grad(f), (params,), (whole(x),))[1]))
+    start = np.random.default_rng(seed).normal(size=w.size)
+    basis, diagonal, beside = [jnp.asarray(start / np.linalg.norm(start), w.dtype)], [], []
+    for _ in range(min(iterations, w.size)):
+        image = product(basis[-1])
+        diagonal.append(float(basis[-1] @ image))
+        # Twice, because once leaves the rounding of what was taken off.
+        for _ in range(2):
+            for x in basis:
+                image = image - (x @ image) * x
+        length = float(jnp.linalg.norm(image))
+        values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
+        value, residual = float(values[-1]), length * abs(float(vectors[-1, -1]))
+        if residual <= 1e-12 * abs(value):
+            break
+        beside.append(length)
+        basis.append(image / length)
+    return value, residual

@@ -1112,3 +1112,54 @@ def _tried(pattern, f, w, v, kinds):
             return pattern(f, w, v).detach()
         except (RuntimeError, NotImplementedError):
             return w[:0]
+
+
+# -------------------------------------------------------------------------------------------------------------- sharpness
+
+
+def sharpness(module, inputs, targets, loss, iterations=40, seed=0):
+    """λ₁, the largest eigenvalue of the Hessian of `loss(module(inputs), targets)`, and the residual ‖Hx − λ₁x‖, for a log of `recorder.py`.
+
+    It is found by Lanczos iterations on products ∇²L x, in the module's own precision and on its device. The products are `torch.autograd.grad` twice with
+    all fused operations written out: this pattern is right. Normalizations are those of training, and running statistics stay as they are.
+    """
+    inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    weights = [p for p in module.parameters() if p.requires_grad]
+    with written_out(_FUSED), torch.enable_grad():
+        own = getattr(loss, "__name__", "")
+        of = getattr(F, own) if getattr(F, own, None) is loss else loss
+        gradients = torch.autograd.grad(of(module(*inputs), targets), weights, create_graph=True, materialize_grads=True)
+
+        def product(x):
+            along = sum((g * part).sum() for g, part in zip(gradients, x))
+            return [p.detach() for p in torch.autograd.grad(along, weights, retain_graph=True, materialize_grads=True)]
+
+        dot = lambda a, b: float(sum((x * y).sum() for x, y in zip(a, b)))
+        scaled = lambda a, factor: [factor * x for x in a]
+        generator = torch.Generator().manual_seed(seed)
+        start = [torch.randn(w.shape, generator=generator, dtype=w.dtype).to(w.device) for w in weights]
+        return _largest(product, dot, scaled, lambda a, b, factor: [x + factor * y for x, y in zip(a, b)], start, iterations)
+
+
+def _largest(product, dot, scaled, added, start, iterations):
+    """The largest eigenvalue of a symmetric operator and its residual, by Lanczos iterations with full orthogonalization."""
+    basis, diagonal, beside = [scaled(start, dot(start, start) ** -0.5)], [], []
+    for _ in range(iterations):
+        image = product(basis[-1])
+        diagonal.append(dot(basis[-1], image))
+        # Twice, because once leaves the rounding of what was taken off.
+        for _ in range(2):
+            for x in basis:
+                image = added(image, x, -dot(x, image))
+        length = dot(image, image) ** 0.5
+        matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+        if beside:
+            off = torch.tensor(beside, dtype=torch.float64)
+            matrix = matrix + torch.diag(off, 1) + torch.diag(off, -1)
+        values, vectors = torch.linalg.eigh(matrix)
+        value, residual = float(values[-1]), length * abs(float(vectors[-1, -1]))
+        if residual <= 1e-12 * abs(value):
+            break
+        beside.append(length)
+        basis.append(scaled(image, 1 / length))
+    return value, residual

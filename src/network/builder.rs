@@ -4,7 +4,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::error::{Fault, NetworkError, shown};
 use super::ops::{Activation, Constant, MatrixProduct, Op, Origin, Role, Weight};
-use super::shape::{MOST_NUMBERS, Shape};
+use super::shape::{MOST_IN_ALL, Shape};
 use super::{Network, Node, NodeId};
 use crate::data::{Stream, generator};
 
@@ -57,7 +57,7 @@ impl Builder {
         }
         let shape = op.shape(&shapes).map_err(at)?;
         self.numbers += shape.count();
-        if self.numbers > 2 * MOST_NUMBERS {
+        if self.numbers > MOST_IN_ALL {
             return Err(at(Fault::TooLarge));
         }
         let id = NodeId(self.nodes.len());
@@ -105,7 +105,7 @@ impl Builder {
     /// Standard normal data drawn from a seed.
     pub fn normal(&mut self, name: &str, axes: &[usize], seed: u64) -> Built {
         let shape = self.shape_at(name, axes)?;
-        if self.numbers + shape.count() > 2 * MOST_NUMBERS {
+        if self.numbers + shape.count() > MOST_IN_ALL {
             return Err(NetworkError::Node { node: shown(name), fault: Fault::TooLarge });
         }
         self.add(name, normal(shape, seed), &[])

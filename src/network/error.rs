@@ -107,7 +107,7 @@ pub enum Fault {
     #[error("column {column} is constant: it cannot be standardized")]
     ConstantColumn { column: usize },
     #[error(
-        "too large, too many axes or an empty one: an array has at most {MOST_NUMBERS} numbers and {MOST_AXES} axes, a network twice as many numbers"
+        "too large, too many axes or an empty one: an array has at most {MOST_NUMBERS} numbers and {MOST_AXES} axes, a network four times as many numbers"
     )]
     TooLarge,
     #[error("{op} asks for a sign, which this arithmetic has not everywhere")]

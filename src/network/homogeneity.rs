@@ -8,7 +8,7 @@ use std::fmt;
 use super::ops::{Role, axes_text};
 use super::reason::power;
 use super::shape::Shape;
-use super::witness::witness;
+use super::witness::Witnesses;
 use super::{Network, Node, NodeId};
 
 pub use super::reason::Reason;
@@ -68,20 +68,28 @@ impl Network {
     /// Reads the network for the weights of the names in `group`; of all weights where it is empty. Numbers that contradict
     /// invariance are looked for where the rules prove nothing, at draws from `seed`.
     pub fn homogeneity(&self, group: &[&str], seed: u64) -> Homogeneity {
+        self.homogeneity_with(group, &mut Witnesses::new(self, seed))
+    }
+
+    fn homogeneity_with(&self, group: &[&str], witnesses: &mut Witnesses<'_>) -> Homogeneity {
+        let mut answer = |breach| match witnesses.find(group) {
+            Some(witness) => Answer::Refuted { breach, witness },
+            None => Answer::NotProved(breach),
+        };
         let degrees = infer(self, group);
         let answer = match degrees.iter().find_map(breach) {
-            Some(breach) => self.answer(breach, group, seed),
+            Some(breach) => answer(breach),
             None => match &degrees[self.output().index()] {
                 Degree::Homogeneous(0.0) => Answer::Proved,
                 Degree::Homogeneous(degree) => {
                     let reason = Reason::UnnormalizedOutput { degree: *degree };
-                    self.answer(Breach { node: self.output(), reason }, group, seed)
+                    answer(Breach { node: self.output(), reason })
                 }
                 Degree::UpToShift { degree, .. } => {
                     let reason = Reason::Shift { degree: *degree };
-                    self.answer(Breach { node: self.output(), reason }, group, seed)
+                    answer(Breach { node: self.output(), reason })
                 }
-                Degree::Unknown(breach) => self.answer(*breach, group, seed),
+                Degree::Unknown(breach) => answer(*breach),
             },
         };
         Homogeneity { degrees, answer }
@@ -111,14 +119,8 @@ impl Network {
 
     /// The reading of every group by itself.
     pub fn homogeneity_by_group(&self, seed: u64) -> Vec<(&str, Homogeneity)> {
-        self.groups().map(|group| (group.name, self.homogeneity(&[group.name], seed))).collect()
-    }
-
-    fn answer(&self, breach: Breach, group: &[&str], seed: u64) -> Answer {
-        match witness(self, group, seed) {
-            Some(witness) => Answer::Refuted { breach, witness },
-            None => Answer::NotProved(breach),
-        }
+        let mut witnesses = Witnesses::new(self, seed);
+        self.groups().map(|group| (group.name, self.homogeneity_with(&[group.name], &mut witnesses))).collect()
     }
 }
 

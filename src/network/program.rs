@@ -170,6 +170,14 @@ impl<T: Base> NetworkLoss<T> {
         }
     }
 
+    /// L(w) alone, in a scratch that was prepared.
+    pub(super) fn value<S: Scalar<Base = T>>(&self, w: &[S], scratch: &mut [S]) -> S {
+        let (values, rest) = scratch.split_at_mut(self.values);
+        let (extras, fixed) = rest[self.values..].split_at_mut(self.extras);
+        self.forwards(w, values, extras, fixed, false);
+        values[self.output]
+    }
+
     /// Puts other numbers in place of a node that depends on no weight. Nodes that were computed from it keep the values they have.
     pub(crate) fn replace(&mut self, node: NodeId, values: &[T]) {
         if let Source::Fixed(range) = &self.sources[node.index()] {

@@ -6,8 +6,10 @@ pub struct Shape(Vec<usize>);
 
 /// The most axes an array can have.
 pub const MOST_AXES: usize = 6;
-// A whole network has at most twice as many numbers.
 pub use crate::data::MOST_NUMBERS;
+
+/// The most numbers that all arrays of a network may have together.
+pub const MOST_IN_ALL: usize = 4 * MOST_NUMBERS;
 
 impl Shape {
     /// Sizes within the limits: at most six axes, none of them empty, at most 2²⁴ numbers.

@@ -1,29 +1,109 @@
 //! Numbers that contradict scale invariance.
 
+use std::ops::Range;
+
 use rand_distr::{Distribution, StandardNormal};
 
 use super::homogeneity::Witness;
 use super::{Network, NetworkLoss};
-use crate::arithmetic::{Quad, Real, Scalar};
+use crate::arithmetic::{Base, Quad, Real, Scalar};
 use crate::data::{Stream, generator};
-use crate::loss::Evaluator;
+use crate::loss::Loss;
+
+/// The most work of an evaluation for which double-double is tried.
+const MOST_WORK: usize = 10_000_000;
+
+/// Looks for numbers that contradict invariance. What the loss is where nothing is multiplied is computed once for all groups.
+pub(super) struct Witnesses<'a> {
+    network: &'a Network,
+    seed: u64,
+    draw: Option<Draw>,
+}
+
+impl<'a> Witnesses<'a> {
+    pub fn new(network: &'a Network, seed: u64) -> Self {
+        Self { network, seed, draw: None }
+    }
+
+    /// Those for the weights of the names in `group`, for all weights where it is empty: in doubles, which show what is plain, and in double-double
+    /// where the network is small enough.
+    pub fn find(&mut self, group: &[&str]) -> Option<Witness> {
+        let (network, seed) = (self.network, self.seed);
+        let of_group = network.groups().filter(|g| group.is_empty() || group.contains(&g.name));
+        let ranges: Vec<Range<usize>> = of_group.map(|g| g.range).collect();
+        if self.draw.is_none() {
+            self.draw = Draw::new(network, seed);
+        }
+        let plain = self.draw.as_mut().and_then(|draw| draw.contradiction(&ranges));
+        plain.or_else(|| in_double_double(network, &ranges, seed))
+    }
+}
+
+/// A draw of weights, the same weights moved by parts in 2³⁰, and the loss at both, in doubles.
+struct Draw {
+    loss: NetworkLoss<f64>,
+    scratch: Vec<f64>,
+    weights: Vec<f64>,
+    moved: Vec<f64>,
+    before: [f64; 2],
+}
+
+impl Draw {
+    fn new(network: &Network, seed: u64) -> Option<Self> {
+        let loss = NetworkLoss::<f64>::new(network).ok()?;
+        let mut scratch = scratch_of(&loss);
+        let mut generator = generator(seed, Stream::Direction);
+        let mut draw =
+            || -> Vec<f64> { (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
+        let (weights, moves) = (draw(), draw());
+        let moved: Vec<f64> = weights.iter().zip(moves).map(|(w, by)| w * 2f64.powi(-30).mul_add(by, 1.0)).collect();
+        let before = [&weights, &moved].map(|w| loss.value(w, &mut scratch));
+        Some(Self { loss, scratch, weights, moved, before })
+    }
+
+    /// A factor of some weights by which the loss moves a million times as far as by parts in 2³⁰ of all weights, which move it farther than
+    /// rounding does.
+    fn contradiction(&mut self, ranges: &[Range<usize>]) -> Option<Witness> {
+        let (visible, clear) = (2f64.powi(-10), 2f64.powi(20));
+        [2.0, 0.5].into_iter().find_map(|factor| {
+            let [after, near] = [&self.weights, &self.moved].map(|w| {
+                let mut w = w.clone();
+                ranges.iter().flat_map(|range| range.clone()).for_each(|k| w[k] *= factor);
+                self.loss.value(&w, &mut self.scratch)
+            });
+            let [before, before_near] = self.before;
+            let (difference, noise) = ((after - before).abs(), (near - after).abs().max((before_near - before).abs()));
+            // A loss that does not move at all is nothing but rounding. NaN is no difference.
+            let is_clear =
+                difference > visible * (before.abs() + after.abs()) && noise > 0.0 && noise * clear < difference;
+            is_clear.then(|| Witness { factor, weights: self.weights.clone(), before, after })
+        })
+    }
+}
+
+fn scratch_of<T: Base>(loss: &NetworkLoss<T>) -> Vec<T> {
+    let mut scratch = vec![T::constant(0.0); loss.scratch()];
+    loss.prepare(&mut scratch);
+    scratch
+}
 
 /// Numbers that contradict invariance, in double-double.
 ///
 /// Changes of the weights by parts in 2⁸⁰ show the rounding of the loss. They show it even where the loss is constant; a loss
 /// that is not constant moves by less than the difference that is required. A difference must stand out clearly from these
 /// moves. Roundings are whole multiples of one quantum and may well be equal, so sixteen changes are tried.
-pub(super) fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Witness> {
+fn in_double_double(network: &Network, ranges: &[Range<usize>], seed: u64) -> Option<Witness> {
     const DRAWS: usize = 4;
     const NUDGES: usize = 16;
     // Small factors reveal a small ε; large factors reveal a term that is hidden behind a large one.
     let factors = [2.0, 0.5, 2.0_f64.powi(-20), 2.0_f64.powi(20)];
     let (visible, tiny, clear) = (2.0_f64.powi(-46), 2.0_f64.powi(-80), 2.0_f64.powi(20));
     let loss = NetworkLoss::<Quad>::new(network).ok()?;
-    let mut evaluator = Evaluator::<_, Quad>::new(&loss);
+    if loss.work() > MOST_WORK {
+        return None;
+    }
+    let mut scratch = scratch_of(&loss);
     let mut generator = generator(seed, Stream::Direction);
-    let ranges: Vec<_> =
-        network.groups().filter(|g| group.is_empty() || group.contains(&g.name)).map(|g| g.range).collect();
     for _ in 0..DRAWS {
         let mut draw =
             || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
@@ -34,10 +114,10 @@ pub(super) fn witness(network: &Network, group: &[&str], seed: u64) -> Option<Wi
                 let nudged = w.iter_mut().zip(nudge);
                 nudged.for_each(|(w, &nudge)| *w *= Quad::constant(1.0) + Quad::from_f64(tiny * nudge));
             }
-            for range in &ranges {
+            for range in ranges {
                 w[range.clone()].iter_mut().for_each(|w| *w *= Quad::constant(factor));
             }
-            evaluator.evaluate(&w).0.to_f64()
+            loss.value(&w, &mut scratch).to_f64()
         };
         let before = at(1.0, None);
         for factor in factors {

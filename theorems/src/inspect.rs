@@ -22,6 +22,11 @@ use crate::verdict::outcome;
 
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
+/// The most multiplications and additions of what is measured at a point, and of the descent to a minimum.
+const MOST_WORK: f64 = 2e10;
+/// Products ∇²L v of the sharpnesses at a point, and evaluations of a descent, about.
+const PRODUCTS: f64 = 500.0;
+const DESCENT: f64 = 20_000.0;
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -39,6 +44,8 @@ pub struct Question {
     /// The weights whose scale is meant; all of them where empty.
     pub group: Vec<String>,
     pub seed: u64,
+    /// Whether what takes long is measured too.
+    pub thorough: bool,
 }
 
 /// Everything said of a network.
@@ -184,7 +191,7 @@ pub struct SizeReading {
 /// # Errors
 /// A group that is not there.
 pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -> Result<Inspection, NetworkError> {
-    let Question { group, seed } = &question;
+    let Question { group, seed, thorough } = &question;
     group.iter().try_for_each(|name| network.has_group(name))?;
     let names: Vec<&str> = group.iter().map(String::as_str).collect();
     let homogeneity = network.homogeneity(&names, *seed);
@@ -200,6 +207,11 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
     let loss = NetworkLoss::<f64>::new(network)?;
     let theta = point_of(network, *seed)?.map_err(|unfit| unfit.to_string());
     let (small, replaced) = small.map_or((network, Vec::new()), |small| (small, replaced(network, small)));
+    // A network that is too large for something says so.
+    let fits = |evaluations: f64| match evaluations * loss.work() as f64 {
+        work if *thorough || work <= MOST_WORK => Ok(()),
+        work => Err(format!("not measured: it takes about {work:.0e} multiplications; --thorough measures it")),
+    };
     Ok(Inspection {
         provenance: PROVENANCE,
         title: network.title().into(),
@@ -224,9 +236,12 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
         replaced,
         minimum: match (&homogeneity.answer, &theta) {
             (Answer::Refuted { .. }, _) => Err("not looked for: the loss is not scale-invariant".into()),
-            (_, theta) => theta.as_ref().map_err(Clone::clone).and_then(|theta| minimum(network, &loss, theta)),
+            (_, theta) => theta
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|theta| fits(DESCENT).and_then(|()| minimum(network, &loss, theta))),
         },
-        point: theta.map(|theta| at_point(&loss, &theta, *seed)),
+        point: theta.map(|theta| at_point(&loss, &theta, *seed, fits(PRODUCTS))),
         question,
     })
 }
@@ -325,10 +340,14 @@ fn summary(trials: &Trials) -> Exact {
     }
 }
 
-fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64) -> PointReading {
+fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64, fits: Result<(), String>) -> PointReading {
     let mut derivatives = Derivatives::new(loss);
     let (value, gradient) = derivatives.gradient(theta);
     let (value, gradient_norm, radial) = (value, norm(gradient), dot(gradient, theta).abs() / norm(gradient));
+    if let Err(why) = fits {
+        let (sharpness, tangential, scaling) = (Err(why.clone()), Err(why), vec![]);
+        return PointReading { loss: value, gradient_norm, radial, sharpness, tangential, scaling };
+    }
     let options = KrylovOptions { pairs: theta.len().min(2), seed, ..KrylovOptions::default() };
     let mut of = |at: &[f64], kind| -> Sharpness {
         let found = largest_sharpnesses(&mut derivatives, at, kind, &options, None).map_err(|e| e.to_string())?;

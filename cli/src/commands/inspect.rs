@@ -20,7 +20,7 @@ pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
         let text = if arguments.toml { network.to_toml() } else { network.to_latex() };
         return print(&text).map(|()| 0);
     }
-    let question = Question { group: arguments.group.clone(), seed: arguments.seed };
+    let question = Question { group: arguments.group.clone(), seed: arguments.seed, thorough: arguments.thorough };
     let inspection = inspect(&network, small.as_ref(), question)?;
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?))?;

@@ -1,5 +1,7 @@
 //! Networks of which nothing can be measured: no number anywhere, or one that does not change with the weights.
 
+use std::cell::LazyCell;
+
 use rand_distr::{Distribution, StandardNormal};
 use sharpflow::arithmetic::{Quad, Real, norm};
 use sharpflow::data::{Stream, generator};
@@ -12,6 +14,9 @@ use thiserror::Error;
 const POINTS: usize = 16;
 /// A gradient that is nothing but rounding falls by at least this factor from doubles to double-double (the units' own ratio is 2⁻⁴⁹).
 const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
+
+/// The same from single precision to doubles (the units' own ratio is 2⁻²⁹).
+const SINGLE_ROUNDING_FALLS: f64 = 1.0 / (1u64 << 16) as f64;
 
 /// Why there is nothing to test.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -52,8 +57,10 @@ pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f6
 /// The inner result is [`Unfit`] if there is no such point.
 pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>, NetworkError> {
     let loss = NetworkLoss::<f64>::new(network)?;
-    let precise = NetworkLoss::<Quad>::new(network)?;
-    let (mut evaluator, mut precise) = (Evaluator::<_, f64>::new(&loss), Evaluator::<_, Quad>::new(&precise));
+    let (single, precise) = (NetworkLoss::<f32>::new(network)?, NetworkLoss::<Quad>::new(network)?);
+    let (mut evaluator, mut single) = (Evaluator::<_, f64>::new(&loss), Evaluator::<_, f32>::new(&single));
+    // Most networks never need it, and it is the largest.
+    let mut precise = LazyCell::new(|| Evaluator::<_, Quad>::new(&precise));
     let (mut first, mut fault, mut moves) = (None, None, false);
     let given = network.given_weights().map(|mut weights| {
         project(&mut weights);
@@ -74,8 +81,14 @@ pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>,
             continue;
         }
         let size = norm(gradient);
-        let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
-        moves |= size > 0.0 && norm(precise.evaluate(&wide).1).to_f64() > ROUNDING_FALLS * size;
+        // Single precision tells as well whether a gradient is more than rounding, where it has the range, and costs least.
+        let narrow: Vec<f32> = theta.iter().map(|&x| x as f32).collect();
+        let rough = f64::from(norm(single.evaluate(&narrow).1));
+        moves |= size > 0.0 && rough.is_finite() && size > SINGLE_ROUNDING_FALLS * rough;
+        if !moves {
+            let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
+            moves = size > 0.0 && norm(precise.evaluate(&wide).1).to_f64() > ROUNDING_FALLS * size;
+        }
         first.get_or_insert(theta);
         if moves {
             break;
