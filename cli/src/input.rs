@@ -20,8 +20,29 @@ pub struct NamedNetwork {
     /// The network that exact arithmetic tries in its place, where that is another: a built-in one at its small sizes, a user's with
     /// rational activations.
     pub small: Option<Network>,
-    /// The bytes of the file that it was read from; where that needs files of numbers, of one that needs none.
-    pub file: Option<Vec<u8>>,
+    file: NetworkFile,
+}
+
+/// What a network was read from.
+enum NetworkFile {
+    BuiltIn,
+    Text(String),
+    /// A file that needs files of numbers, with sizes as they were set.
+    WithArrays(Vec<(String, usize)>),
+}
+
+impl NamedNetwork {
+    /// The bytes of the file that it was read from; where that needs files of numbers, of one that needs none. Evidence keeps it.
+    ///
+    /// # Errors
+    /// All numbers together are more than a network file can hold.
+    fn copy(&self) -> Result<Option<Vec<u8>>, FileError> {
+        Ok(match &self.file {
+            NetworkFile::BuiltIn => None,
+            NetworkFile::Text(text) => Some(text.clone().into_bytes()),
+            NetworkFile::WithArrays(sizes) => Some(written_out(&self.network, sizes)?.into_bytes()),
+        })
+    }
 }
 
 /// Where a study's instances come from, read.
@@ -45,7 +66,8 @@ pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
     let (network, small, file) = match path.to_str().and_then(find) {
         // A file of an architecture's name hides it, a folder does not.
         Some(architecture) if !path.is_file() => {
-            (architecture.network(&sizes).map_err(named)?, architecture.exact().map_err(named)?, None)
+            let small = architecture.exact().map_err(named)?;
+            (architecture.network(&sizes).map_err(named)?, small, NetworkFile::BuiltIn)
         }
         None if !path.exists() => {
             let built_in = ZOO.map(|architecture| architecture.name).join(", ");
@@ -56,9 +78,9 @@ pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
             let Opened { network, arrays } =
                 Network::open(&text, path.parent().unwrap_or(Path::new("")), &sizes).map_err(named)?;
             let small = network.with_rational_activations();
-            // Evidence keeps what needs no other file: every number, and the sizes as they were set.
-            let text = if arrays.is_empty() { text } else { written_out(&network, &sizes).map_err(named)? };
-            (network, small, Some(text.into_bytes()))
+            let set = || sizes.iter().map(|&(name, size)| (name.to_owned(), size)).collect();
+            let file = if arrays.is_empty() { NetworkFile::Text(text) } else { NetworkFile::WithArrays(set()) };
+            (network, small, file)
         }
     };
     let is_other = small != network;
@@ -66,7 +88,7 @@ pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
 }
 
 /// A network file with every number in it, which can be read with the same settings of sizes.
-fn written_out(network: &Network, sizes: &[(&str, usize)]) -> Result<String, FileError> {
+fn written_out(network: &Network, sizes: &[(String, usize)]) -> Result<String, FileError> {
     let settings: String = sizes.iter().map(|(name, size)| format!("{name:?} = {size}\n")).collect();
     let text = format!("{}\n[sizes]\n{settings}", network.to_toml());
     if text.len() as u64 > LARGEST_FILE { Err(FileError::TooLong) } else { Ok(text) }
@@ -92,13 +114,15 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
         }
         Input::Network { network: file, sizes, groups, most_steps } => {
             let read = network(copy.unwrap_or(file), sizes)?;
+            let unkept = |source| CliError::Network { name: file.display().to_string(), source: Box::new(source) };
+            let bytes = read.copy().map_err(unkept)?;
             let trained = match groups.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                 [] => read.network,
                 groups => read.network.with_only(groups, FROZEN)?,
             };
             let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(trained));
             let (groups, most_steps) = (groups.clone(), *most_steps);
-            Read { source: Source::Network { file, sizes, groups, most_steps, network }, file: read.file, said: vec![] }
+            Read { source: Source::Network { file, sizes, groups, most_steps, network }, file: bytes, said: vec![] }
         }
     })
 }

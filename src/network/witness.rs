@@ -39,44 +39,50 @@ impl<'a> Witnesses<'a> {
     }
 }
 
-/// A draw of weights, the same weights moved by parts in 2³⁰, and the loss at both, in doubles.
+/// A draw of weights, the same weights moved by parts in 2⁴⁴, and the loss at both, in doubles.
 struct Draw {
     loss: NetworkLoss<f64>,
     scratch: Vec<f64>,
-    weights: Vec<f64>,
-    moved: Vec<f64>,
+    weights: [Vec<f64>; 2],
     before: [f64; 2],
 }
 
 impl Draw {
     fn new(network: &Network, seed: u64) -> Option<Self> {
         let loss = NetworkLoss::<f64>::new(network).ok()?;
-        let mut scratch = scratch_of(&loss);
         let mut generator = generator(seed, Stream::Direction);
         let mut draw =
-            || -> Vec<f64> { (0..loss.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
+            || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
         let (weights, moves) = (draw(), draw());
-        let moved: Vec<f64> = weights.iter().zip(moves).map(|(w, by)| w * 2f64.powi(-30).mul_add(by, 1.0)).collect();
-        let before = [&weights, &moved].map(|w| loss.value(w, &mut scratch));
-        Some(Self { loss, scratch, weights, moved, before })
+        let moved = weights.iter().zip(moves).map(|(w, by)| w * 2f64.powi(-44).mul_add(by, 1.0)).collect();
+        let scratch = scratch_of(&loss);
+        let mut new = Self { loss, scratch, weights: [weights, moved], before: [f64::NAN; 2] };
+        new.before = new.values(1.0, &[]);
+        Some(new)
     }
 
-    /// A factor of some weights by which the loss moves a million times as far as by parts in 2³⁰ of all weights, which move it farther than
-    /// rounding does.
+    /// The loss at both points with some weights multiplied.
+    fn values(&mut self, factor: f64, ranges: &[Range<usize>]) -> [f64; 2] {
+        let Self { loss, scratch, weights, .. } = self;
+        weights.each_ref().map(|w| {
+            let mut w = w.clone();
+            ranges.iter().flat_map(|range| range.clone()).for_each(|k| w[k] *= factor);
+            loss.value(&w, scratch)
+        })
+    }
+
+    /// A factor of some weights by which the loss moves some thousand times as far as by parts in 2⁴⁴ of all weights and by rounding.
     fn contradiction(&mut self, ranges: &[Range<usize>]) -> Option<Witness> {
-        let (visible, clear) = (2f64.powi(-10), 2f64.powi(20));
-        [2.0, 0.5].into_iter().find_map(|factor| {
-            let [after, near] = [&self.weights, &self.moved].map(|w| {
-                let mut w = w.clone();
-                ranges.iter().flat_map(|range| range.clone()).for_each(|k| w[k] *= factor);
-                self.loss.value(&w, &mut self.scratch)
-            });
-            let [before, before_near] = self.before;
-            let (difference, noise) = ((after - before).abs(), (near - after).abs().max((before_near - before).abs()));
+        let (visible, clear) = (2f64.powi(-26), 2f64.powi(12));
+        // A small factor reveals a small ε.
+        [2.0, 0.5, 2f64.powi(-10)].into_iter().find_map(|factor| {
+            let ([before, near_before], [after, near_after]) = (self.before, self.values(factor, ranges));
+            let (difference, noise) =
+                ((after - before).abs(), (near_after - after).abs().max((near_before - before).abs()));
             // A loss that does not move at all is nothing but rounding. NaN is no difference.
             let is_clear =
                 difference > visible * (before.abs() + after.abs()) && noise > 0.0 && noise * clear < difference;
-            is_clear.then(|| Witness { factor, weights: self.weights.clone(), before, after })
+            is_clear.then(|| Witness { factor, weights: self.weights[0].clone(), before, after })
         })
     }
 }

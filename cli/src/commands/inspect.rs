@@ -177,6 +177,9 @@ fn at_point(point: &PointReading) -> String {
     let mut text = format!("  loss {:.6}, gradient {:.6}\n", point.loss, point.gradient_norm);
     let _ = writeln!(text, "  largest eigenvalues of ∇²L(θ): {}", sharpness(&point.sharpness));
     let _ = writeln!(text, "  of its tangential part:        {}", sharpness(&point.tangential));
+    if point.scaling.is_empty() {
+        return text;
+    }
     let _ = writeln!(text, "  {:>6} {:>16} {:>16} {:>16}", "c", "ordinary λ₁(cθ)", "c²·ordinary", "spherical λ₁(θ)");
     for row in &point.scaling {
         let show = |value: Option<f64>| value.map_or("—".into(), shown);

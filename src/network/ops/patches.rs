@@ -8,7 +8,7 @@ use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, 
 use crate::network::complexity::{Fraction, Roots};
 use crate::network::error::Fault;
 use crate::network::homogeneity::{Degree, Operands, Reason};
-use crate::network::shape::{MOST_NUMBERS, Shape, table};
+use crate::network::shape::{MOST_NUMBERS, NOWHERE, Shape};
 
 /// The windows of a batch of signals (batch × length × channels) or images (batch × height × width × channels), padded with
 /// zeros: positions × places in the window × channels.
@@ -121,28 +121,25 @@ impl fmt::Display for Patches {
     }
 }
 
+/// Where every entry of the patches lies in the input: for each position and each place of the window a run of all channels.
 fn patch_table(input: &Shape, out: &Shape, patches: &Patches, places: &[usize]) -> Vec<u32> {
     let Patches { window, stride, padding, dilation } = patches;
-    let strides = input.strides();
-    let digits = |mut index: usize, sizes: &[usize]| -> Vec<usize> {
-        let mut digits = vec![0; sizes.len()];
-        for (digit, size) in digits.iter_mut().zip(sizes).rev() {
-            *digit = index % size;
-            index /= size;
-        }
-        digits
-    };
-    let count: usize = places.iter().product();
-    table(out, |at| {
-        let (position, within) = (digits(at[0] % count, places), digits(at[1], window));
-        let mut index = at[0] / count * strides[0] + at[2];
-        for (axis, (&position, &within)) in position.iter().zip(&within).enumerate() {
-            let along = (position * stride + within * dilation).checked_sub(*padding)?;
-            if along >= input.axes()[axis + 1] {
-                return None;
+    let (axes, strides) = (input.axes(), input.strides());
+    let channels = axes[axes.len() - 1];
+    let mut table = Vec::with_capacity(out.count());
+    for position in 0..out.axes()[0] {
+        for within in 0..out.axes()[1] {
+            let (mut position, mut within, mut start) = (position, within, Some(0));
+            for axis in (0..places.len()).rev() {
+                let along = position % places[axis] * stride + within % window[axis] * dilation;
+                (position, within) = (position / places[axis], within / window[axis]);
+                let along = along.checked_sub(*padding).filter(|&along| along < axes[axis + 1]);
+                start = start.zip(along).map(|(start, along)| start + along * strides[axis + 1]);
             }
-            index += along * strides[axis + 1];
+            // What is left of the position is the place in the batch.
+            let start = start.map(|start| start + position * strides[0]);
+            table.extend((0..channels).map(|channel| start.map_or(NOWHERE, |start| (start + channel) as u32)));
         }
-        Some(index)
-    })
+    }
+    table
 }

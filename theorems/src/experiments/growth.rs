@@ -36,11 +36,11 @@ const LATE: f64 = 0.01;
 const READINGS: usize = 12;
 /// The rungs of a ladder, and how many half decades its finest rung lies below the largest ε that is allowed.
 const RUNGS: i32 = 3;
-const DEPTH: i32 = 3;
+const DEPTH: i32 = 4;
 /// The number of quarter-decade shifts that are tried to bring a ladder within `LATE`; at the last shift its runs are too long.
 const LOWER: i32 = 16;
 /// The longest run, in steps: on a regression, on a network.
-const LONGEST: [f64; 2] = [8e5, 2e5];
+const LONGEST: [f64; 2] = [2e6, 5e5];
 
 /// Runs over which κ is predicted to move log e of a small oscillation by 3, or as much as the path allows.
 #[derive(Debug)]

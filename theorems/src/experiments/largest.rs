@@ -4,7 +4,7 @@ use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::measure::{LadderPoint, fit_order, worst};
 
 use super::growth::{Energy, late};
-use crate::instance::{Answer, Place};
+use crate::instance::Place;
 use crate::verdict::LEAST_ORDER;
 
 /// The order of what vanishes at the edge of stability: the oscillation itself is of the order √(ηλ), and the leading term that the
@@ -15,35 +15,25 @@ pub(crate) const ORDER: f64 = 0.5;
 const PARTS: i32 = 4;
 
 /// The largest errors that a run is predicted to show, to leading order.
-pub(crate) struct Largest {
+pub(super) struct Largest {
     intrinsic_lr: f64,
     /// |h|.
     pub swing: f64,
     /// |δ|, which is read on both sides of its centre: the centre is added.
     pub offset: f64,
-    /// The tangent of the angle between θ − p and v₁; 0 where no other direction is normal to Γ.
-    pub tangent: f64,
     /// The next term over √ε: it is as large a part of √ε as the centre q h² of δ is. It may have either sign.
     pub next: f64,
 }
 
 impl Largest {
     /// Those of a run that ends at a time, by the energy law with the late answers of normal directions. The energy is that of the start.
-    ///
-    /// Beside v₁, θ − p is the answer of the other normal directions to h². Along u_k it is ⟨T, u_k⟩h²/(2λ_k), T = ∇³L[v₁, v₁], if the answer
-    /// is immediate. One that is λ₁/(2λ_k) steps late keeps 1/(1 + s) of its square, s = 2ε(λ₁/λ_k)² (`energy_law.md`).
     pub fn of(path: &[Place], constants: EdgeConstants, intrinsic_lr: f64, (end, energy): (f64, f64)) -> Self {
         let speed = |place: &Place| constants.speed(place.law.log_gradient_square);
         let rate =
             |place: &Place| (constants.energy_rate(&place.law) + late(constants, place, intrinsic_lr)) / speed(place);
-        let beside = |place: &Place| {
-            let square = |answer: &Answer| answer.part * answer.late / (1.0 + 2.0 * intrinsic_lr * answer.late.powi(2));
-            // v₁'s own answer lies along v₁.
-            place.answers.iter().skip(1).map(square).sum::<f64>().sqrt()
-        };
         let root = constants.swing_factor() * intrinsic_lr.sqrt();
         let (mut time, mut grown) = (0.0, 0.0);
-        let mut largest = Self { intrinsic_lr, swing: 0.0, offset: 0.0, tangent: 0.0, next: 0.0 };
+        let mut largest = Self { intrinsic_lr, swing: 0.0, offset: 0.0, next: 0.0 };
         for (k, place) in path.iter().enumerate() {
             if let Some(before) = k.checked_sub(1).map(|k| &path[k]) {
                 let by = 0.5 * (place.tau - before.tau);
@@ -55,11 +45,10 @@ impl Largest {
             }
             let equilibrium = constants.swing(intrinsic_lr, place.law.log_gradient_square);
             let energy = Energy::of(energy).after(grown);
-            let swing = equilibrium * EdgeStart::at_energy(1.0, energy, 0.0).kick;
             let centre = place.law.quartic.abs() * equilibrium * equilibrium;
-            largest.swing = worst([largest.swing, swing]);
+            let kick = EdgeStart::at_energy(1.0, energy, 0.0).kick;
+            largest.swing = worst([largest.swing, equilibrium * kick]);
             largest.offset = worst([largest.offset, root * (8.0 * energy).sqrt() + centre]);
-            largest.tangent = worst([largest.tangent, swing * beside(place)]);
             largest.next = worst([largest.next, centre / root]);
         }
         largest
@@ -70,14 +59,15 @@ impl Largest {
 /// of it. Readings miss `missed` of the error at most.
 ///
 /// Parts between are looked at too: where another effect makes the order smaller, some part of the next term hides it from the bounds.
-pub(crate) fn decides(rungs: &[Largest], missed: f64, part: f64, error: impl Fn(&Largest) -> f64) -> bool {
+pub(super) fn decides(rungs: &[Largest], missed: f64, part: f64, error: impl Fn(&Largest) -> f64) -> bool {
+    let errors: Vec<f64> = rungs.iter().map(error).collect();
     let is_decisive_with = |part: f64| {
-        let point = |rung: &Largest| LadderPoint {
+        let point = |(rung, error): (&Largest, &f64)| LadderPoint {
             start: 0,
             parameter: rung.intrinsic_lr,
-            error: error(rung) * (part * rung.next).exp(),
+            error: error * (part * rung.next).exp(),
         };
-        is_decisive(&rungs.iter().map(point).collect::<Vec<_>>(), missed)
+        is_decisive(&rungs.iter().zip(&errors).map(point).collect::<Vec<_>>(), missed)
     };
     (-PARTS..=PARTS).all(|k| is_decisive_with(part * f64::from(k) / f64::from(PARTS)))
 }

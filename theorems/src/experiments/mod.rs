@@ -41,7 +41,7 @@ pub(crate) use dynamics::of_dynamics;
 pub(crate) use growth::of_growth;
 pub(crate) use identities::of_identities;
 pub(crate) use ladder::{of_ladder, of_regression};
-pub(crate) use largest::{Largest, ORDER, decides};
+pub(crate) use largest::ORDER;
 pub(crate) use laws::{LOST_PROOF, keeps_its_proof, of_laws};
 pub(crate) use points::of_points;
 pub(crate) use random_steps::of_steps;
