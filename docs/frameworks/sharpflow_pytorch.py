@@ -886,10 +886,14 @@ def _affine(x, weight, bias, axis):
 
 
 def _batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    if not training and running_mean is not None:
+        raise NotImplementedError("batch norm with running statistics")
     return _affine(_normal(input, [0, *range(2, input.dim())], eps), weight, bias, 1)
 
 
 def _instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+    if not use_input_stats:
+        raise NotImplementedError("instance norm with running statistics")
     return _affine(_normal(input, list(range(2, input.dim())), eps), weight, bias, 1)
 
 
