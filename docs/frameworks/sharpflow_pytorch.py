@@ -126,11 +126,8 @@ def export(module, inputs, targets, loss, path, title=None):
     arguments = [tensors[targets_of[node.name]] if node.name in targets_of else next(given) for node in placeholders]
     graph = torch.fx.GraphModule(program.graph_module, program.graph)
     values = _Values(graph)
-    buffers = copy.deepcopy({name: b for name, b in whole.named_buffers()})
     with torch.no_grad():
         values.run(*arguments)
-        for name, buffer in whole.named_buffers():
-            buffer.copy_(buffers[name])
     for node, tensor in zip(placeholders, arguments):
         if node.name in signature.inputs_to_parameters:
             parameter = tensors[signature.inputs_to_parameters[node.name]]
@@ -1121,6 +1118,18 @@ def _tried(pattern, f, w, v, kinds):
 # -------------------------------------------------------------------------------------------------------------- sharpness
 
 
+@contextlib.contextmanager
+def _buffers_kept(module):
+    """Puts the buffers of a module back, as the number of batches that a batch norm counts."""
+    kept = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in kept:
+                buffer.copy_(before)
+
+
 def sharpness(module, inputs, targets, loss, iterations=40, seed=0):
     """λ₁, the largest eigenvalue of the Hessian of `loss(module(inputs), targets)`, and the residual ‖Hx − λ₁x‖, for a log of `recorder.py`.
 
@@ -1129,7 +1138,7 @@ def sharpness(module, inputs, targets, loss, iterations=40, seed=0):
     """
     inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     weights = [p for p in module.parameters() if p.requires_grad]
-    with written_out(_FUSED), torch.enable_grad():
+    with _buffers_kept(module), written_out(_FUSED), torch.enable_grad():
         own = getattr(loss, "__name__", "")
         of = getattr(F, own) if getattr(F, own, None) is loss else loss
         gradients = torch.autograd.grad(of(module(*inputs), targets), weights, create_graph=True, materialize_grads=True)
