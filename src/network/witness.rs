@@ -10,32 +10,39 @@ use crate::arithmetic::{Base, Quad, Real, Scalar};
 use crate::data::{Stream, generator};
 use crate::loss::Loss;
 
-/// The most work of an evaluation for which double-double is tried.
-const MOST_WORK: usize = 10_000_000;
+/// The most work of an evaluation in double-double. Larger networks are evaluated in doubles.
+const MOST_WORK: usize = 1_000_000;
 
 /// Looks for numbers that contradict invariance. What the loss is where nothing is multiplied is computed once for all groups.
 pub(super) struct Witnesses<'a> {
     network: &'a Network,
     seed: u64,
     draw: Option<Draw>,
+    precise: Option<NetworkLoss<Quad>>,
 }
 
 impl<'a> Witnesses<'a> {
     pub fn new(network: &'a Network, seed: u64) -> Self {
-        Self { network, seed, draw: None }
+        Self { network, seed, draw: None, precise: None }
     }
 
-    /// Those for the weights of the names in `group`, for all weights where it is empty: in doubles, which show what is plain, and in double-double
-    /// where the network is small enough.
+    /// Those for the weights of the names in `group`, for all weights where it is empty: in double-double, or in doubles, which show what is
+    /// plain, where the network is large.
     pub fn find(&mut self, group: &[&str]) -> Option<Witness> {
         let (network, seed) = (self.network, self.seed);
         let of_group = network.groups().filter(|g| group.is_empty() || group.contains(&g.name));
         let ranges: Vec<Range<usize>> = of_group.map(|g| g.range).collect();
+        if self.precise.is_none() {
+            self.precise = Some(NetworkLoss::new(network).ok()?);
+        }
+        let loss = self.precise.as_ref()?;
+        if loss.work() <= MOST_WORK {
+            return in_double_double(network, loss, &ranges, seed);
+        }
         if self.draw.is_none() {
             self.draw = Draw::new(network, seed);
         }
-        let plain = self.draw.as_mut().and_then(|draw| draw.contradiction(&ranges));
-        plain.or_else(|| in_double_double(network, &ranges, seed))
+        self.draw.as_mut()?.contradiction(&ranges)
     }
 }
 
@@ -98,17 +105,18 @@ fn scratch_of<T: Base>(loss: &NetworkLoss<T>) -> Vec<T> {
 /// Changes of the weights by parts in 2⁸⁰ show the rounding of the loss. They show it even where the loss is constant; a loss
 /// that is not constant moves by less than the difference that is required. A difference must stand out clearly from these
 /// moves. Roundings are whole multiples of one quantum and may well be equal, so sixteen changes are tried.
-fn in_double_double(network: &Network, ranges: &[Range<usize>], seed: u64) -> Option<Witness> {
+fn in_double_double(
+    network: &Network,
+    loss: &NetworkLoss<Quad>,
+    ranges: &[Range<usize>],
+    seed: u64,
+) -> Option<Witness> {
     const DRAWS: usize = 4;
     const NUDGES: usize = 16;
     // Small factors reveal a small ε; large factors reveal a term that is hidden behind a large one.
     let factors = [2.0, 0.5, 2.0_f64.powi(-20), 2.0_f64.powi(20)];
     let (visible, tiny, clear) = (2.0_f64.powi(-46), 2.0_f64.powi(-80), 2.0_f64.powi(20));
-    let loss = NetworkLoss::<Quad>::new(network).ok()?;
-    if loss.work() > MOST_WORK {
-        return None;
-    }
-    let mut scratch = scratch_of(&loss);
+    let mut scratch = scratch_of(loss);
     let mut generator = generator(seed, Stream::Direction);
     for _ in 0..DRAWS {
         let mut draw =

@@ -158,8 +158,8 @@ fn weights_are_given_by_files_and_by_numbers() {
     let opened = with_weights("{ file = \"two.npz\", array = \"x\" }").unwrap();
     assert_eq!(opened.network.given_weights(), Some(all.clone()));
     assert!(opened.arrays[0].ends_with("two.npz"));
-    let flat = with_weights("{ file = \"two.npz\", array = \"x\", shape = [1, 4, 3] }").unwrap().network;
-    assert_eq!(flat.groups().next().unwrap().shape.axes(), [1, 4, 3]);
+    let column = with_weights("{ file = \"two.npz\", array = \"labels\", shape = [4, 1] }").unwrap().network;
+    assert_eq!(column.groups().next().unwrap().shape.axes(), [4, 1]);
     // What is written out needs no file, and is the same network.
     let written = opened.network.to_toml();
     assert_eq!(Network::from_toml(&written, &[]).unwrap(), opened.network);

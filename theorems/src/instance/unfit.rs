@@ -18,6 +18,9 @@ const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
 /// The same from single precision to doubles (the units' own ratio is 2⁻²⁹).
 const SINGLE_ROUNDING_FALLS: f64 = 1.0 / (1u64 << 16) as f64;
 
+/// The work of an evaluation beyond which a network is large.
+const LARGE: usize = 1_000_000;
+
 /// Why there is nothing to test.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Unfit {
@@ -58,8 +61,9 @@ pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f6
 pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>, NetworkError> {
     let loss = NetworkLoss::<f64>::new(network)?;
     let (single, precise) = (NetworkLoss::<f32>::new(network)?, NetworkLoss::<Quad>::new(network)?);
-    let (mut evaluator, mut single) = (Evaluator::<_, f64>::new(&loss), Evaluator::<_, f32>::new(&single));
-    // Most networks never need it, and it is the largest.
+    let mut evaluator = Evaluator::<_, f64>::new(&loss);
+    // Large networks seldom need double-double, and small ones never need single precision.
+    let mut single = LazyCell::new(|| Evaluator::<_, f32>::new(&single));
     let mut precise = LazyCell::new(|| Evaluator::<_, Quad>::new(&precise));
     let (mut first, mut fault, mut moves) = (None, None, false);
     let given = network.given_weights().map(|mut weights| {
@@ -81,10 +85,13 @@ pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>,
             continue;
         }
         let size = norm(gradient);
-        // Single precision tells as well whether a gradient is more than rounding, where it has the range, and costs least.
-        let narrow: Vec<f32> = theta.iter().map(|&x| x as f32).collect();
-        let rough = f64::from(norm(single.evaluate(&narrow).1));
-        moves |= size > 0.0 && rough.is_finite() && size > SINGLE_ROUNDING_FALLS * rough;
+        if loss.work() > LARGE {
+            // Single precision tells as well whether a gradient is more than rounding, where it has the range, and costs much less. A gradient
+            // that it has as 0 tells nothing.
+            let narrow: Vec<f32> = theta.iter().map(|&x| x as f32).collect();
+            let rough = f64::from(norm(single.evaluate(&narrow).1));
+            moves = rough > 0.0 && rough.is_finite() && size > SINGLE_ROUNDING_FALLS * rough;
+        }
         if !moves {
             let wide: Vec<Quad> = theta.iter().map(|&x| Quad::from_f64(x)).collect();
             moves = size > 0.0 && norm(precise.evaluate(&wide).1).to_f64() > ROUNDING_FALLS * size;
