@@ -9,6 +9,8 @@ use sharpflow_theorems::derivatives::{
     DerivativeAnswer, DerivativeCheck, DerivativesError, PatternReading, check_derivatives,
 };
 
+type Arrays = Vec<(String, Array)>;
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frameworks").join(name)
 }
@@ -17,7 +19,7 @@ fn network(name: &str) -> Network {
     Network::read(fixture(&format!("{name}.toml")), &[]).unwrap()
 }
 
-fn values(name: &str) -> Vec<(String, Array)> {
+fn values(name: &str) -> Arrays {
     Array::read_archive(&fixture(&format!("{name}_values.npz"))).unwrap()
 }
 
@@ -114,13 +116,13 @@ fn a_small_error_is_not_taken_for_rounding() {
 #[test]
 fn values_that_do_not_fit_are_refused() {
     let network = network("jax_batch_norm");
-    let with = |change: &dyn Fn(&mut Vec<(String, Array)>)| {
+    let with = |change: &dyn Fn(&mut Arrays)| {
         let mut arrays = values("jax_batch_norm");
         change(&mut arrays);
         check_derivatives(&network, &arrays).unwrap_err()
     };
     let of =
-        |arrays: &mut Vec<(String, Array)>, name: &str| arrays.iter().position(|(known, _)| known == name).unwrap();
+        |arrays: &mut Arrays, name: &str| arrays.iter().position(|(known, _)| known == name).unwrap();
     let error = with(&|arrays| arrays.retain(|(name, _)| name != "direction"));
     assert!(matches!(error, DerivativesError::Missing { name: "direction" }));
     let error = with(&|arrays| arrays.retain(|(name, _)| !name.contains(" | ")));
