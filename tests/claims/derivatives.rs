@@ -121,8 +121,7 @@ fn values_that_do_not_fit_are_refused() {
         change(&mut arrays);
         check_derivatives(&network, &arrays).unwrap_err()
     };
-    let of =
-        |arrays: &mut Arrays, name: &str| arrays.iter().position(|(known, _)| known == name).unwrap();
+    let of = |arrays: &mut Arrays, name: &str| arrays.iter().position(|(known, _)| known == name).unwrap();
     let error = with(&|arrays| arrays.retain(|(name, _)| name != "direction"));
     assert!(matches!(error, DerivativesError::Missing { name: "direction" }));
     let error = with(&|arrays| arrays.retain(|(name, _)| !name.contains(" | ")));
