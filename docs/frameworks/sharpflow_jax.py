@@ -392,7 +392,6 @@ class _Writer:
     def on_copy(self, of, result, **_):
         return _Value(result, self.name(of[0]), of[0].stored)
 
-    on_copy_p = on_reduce_precision = on_optimization_barrier = on_copy
 
     # Shapes.
 
