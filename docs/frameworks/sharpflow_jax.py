@@ -53,6 +53,8 @@ def _quoted(text):
 
 
 def _toml(value):
+    # NumPy's numbers become Python's own.
+    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
@@ -225,7 +227,9 @@ class _Writer:
             if depends and known is not None and len(inputs) == 1:
                 self.at = called
                 result = self.bound(eqn, inputs)
-                return [_Value(result[0], *known(inputs[0], inner))]
+                # A function of the user's own may have the name of one of JAX.
+                if np.array_equal(result[0], getattr(jax.nn, called)(inputs[0].array)):
+                    return [_Value(result[0], *known(inputs[0], inner))]
             consts = [_Value(jnp.asarray(c)) for c in getattr(inner, "consts", [])]
             return self.run(getattr(inner, "jaxpr", inner), consts, inputs, f"{scope}/{called}" if scope else str(called))
         self.at = primitive
@@ -387,6 +391,8 @@ class _Writer:
     def on_convert_element_type(self, of, result, **_):
         if not jnp.issubdtype(result.dtype, jnp.floating):
             self.refuse("a value of the weights that becomes a whole number.")
+        if result.dtype != jnp.float64:
+            self.refuse(f"a cast to {result.dtype}, which rounds. The loss is exported in double precision: leave the cast out.")
         return _Value(result, self.name(of[0]), of[0].stored)
 
     def on_copy(self, of, result, **_):

@@ -270,7 +270,7 @@ class _Writer:
             self.known[x] = self.constant(hint or x.name, self.data[x])
             self.data[x] = self.values[x]
             return self.known[x]
-        return self.constant(hint or f"{self.at.name}.number", torch.tensor(float(x)))
+        return self.constant(hint or f"{self.at.name}.number", torch.tensor(float(x), dtype=torch.float64))
 
     def number(self, x):
         """A number that depends on no weight, or None."""
@@ -415,9 +415,7 @@ class _Writer:
     def on_masked_fill(self, self_, mask, value):
         mask = self.array(mask).to(torch.float64)
         kept = self.constant(f"{self.at.name}.kept", 1.0 - mask)
-        filled = mask * (0.0 if self.number(value) == -math.inf else self.number(value))
-        if self.number(value) == -math.inf:
-            filled = torch.where(mask > 0, -1e30, 0.0)
+        filled = mask * max(self.number(value), -1e30)
         part = self.add("multiply", self.name(self_), kept, hint=f"{self.at.name}.part")
         return self.add("add", part, self.constant(f"{self.at.name}.filled", filled))
 
@@ -426,8 +424,7 @@ class _Writer:
         parts = []
         for x, mask in ((self_, chosen), (other, 1.0 - chosen)):
             if (number := self.number(x)) is not None:
-                number = -1e30 if number == -math.inf else number
-                parts.append(self.constant(f"{self.at.name}.filled", torch.where(mask > 0, number, 0.0).to(torch.float64)))
+                parts.append(self.constant(f"{self.at.name}.filled", mask * max(number, -1e30)))
             else:
                 mask = self.constant(f"{self.at.name}.mask", mask)
                 parts.append(self.add("multiply", self.name(x), mask, hint=f"{self.at.name}.part"))
@@ -440,6 +437,9 @@ class _Writer:
 
     on_alpha_dropout = on_feature_dropout = on_dropout
 
+    def on__assert_tensor_metadata(self, a, **_):
+        return self.name(a)
+
     def on_clone(self, self_, memory_format=None):
         return self.name(self_)
 
@@ -450,6 +450,9 @@ class _Writer:
         return self.name(self_)
 
     def on_to(self, **arguments):
+        kind = self.values[self.at].dtype
+        if kind != torch.float64:
+            self.refuse(f"a cast to {kind}, which rounds. The loss is exported in double precision: leave the cast out.")
         return self.name(arguments["self_"])
 
     on__to_copy = on_to
@@ -799,7 +802,7 @@ class _Writer:
             mask = torch.full((rows, columns), -1e30, dtype=torch.float64).triu(1)
         elif attn_mask is not None:
             mask = self.array(attn_mask)
-            mask = torch.where(mask, 0.0, -1e30).to(torch.float64) if mask.dtype == torch.bool else mask
+            mask = (~mask).to(torch.float64) * -1e30 if mask.dtype == torch.bool else mask
         if mask is not None:
             scores = self.add("add", scores, self.constant(f"{self.at.name}.mask", mask), hint=f"{self.at.name}.masked")
         weights = self.add("softmax", scores, hint=f"{self.at.name}.softmax", axis=rank - 1)
