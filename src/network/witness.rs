@@ -13,36 +13,47 @@ use crate::loss::Loss;
 /// The most work of an evaluation in double-double. Larger networks are evaluated in doubles.
 const MOST_WORK: usize = 1_000_000;
 
-/// Looks for numbers that contradict invariance. What the loss is where nothing is multiplied is computed once for all groups.
+/// Looks for numbers that contradict invariance. What all groups share is made once.
 pub(super) struct Witnesses<'a> {
     network: &'a Network,
     seed: u64,
-    draw: Option<Draw>,
-    precise: Option<NetworkLoss<Quad>>,
+    search: Option<Search>,
+}
+
+/// How numbers are looked for.
+enum Search {
+    Precise(NetworkLoss<Quad>),
+    /// In doubles, which show what is plain, where the network is large.
+    Plain(Draw),
+}
+
+impl Search {
+    fn new(network: &Network, seed: u64) -> Option<Self> {
+        let loss = NetworkLoss::<f64>::new(network).ok()?;
+        match loss.work() <= MOST_WORK {
+            true => NetworkLoss::new(network).ok().map(Self::Precise),
+            false => Some(Self::Plain(Draw::new(network, loss, seed))),
+        }
+    }
 }
 
 impl<'a> Witnesses<'a> {
     pub fn new(network: &'a Network, seed: u64) -> Self {
-        Self { network, seed, draw: None, precise: None }
+        Self { network, seed, search: None }
     }
 
-    /// Those for the weights of the names in `group`, for all weights where it is empty: in double-double, or in doubles, which show what is
-    /// plain, where the network is large.
+    /// Those for the weights of the names in `group`, for all weights where it is empty.
     pub fn find(&mut self, group: &[&str]) -> Option<Witness> {
         let (network, seed) = (self.network, self.seed);
         let of_group = network.groups().filter(|g| group.is_empty() || group.contains(&g.name));
         let ranges: Vec<Range<usize>> = of_group.map(|g| g.range).collect();
-        if self.precise.is_none() {
-            self.precise = Some(NetworkLoss::new(network).ok()?);
+        if self.search.is_none() {
+            self.search = Search::new(network, seed);
         }
-        let loss = self.precise.as_ref()?;
-        if loss.work() <= MOST_WORK {
-            return in_double_double(network, loss, &ranges, seed);
+        match self.search.as_mut()? {
+            Search::Precise(loss) => in_double_double(network, loss, &ranges, seed),
+            Search::Plain(draw) => draw.contradiction(&ranges),
         }
-        if self.draw.is_none() {
-            self.draw = Draw::new(network, seed);
-        }
-        self.draw.as_mut()?.contradiction(&ranges)
     }
 }
 
@@ -55,8 +66,7 @@ struct Draw {
 }
 
 impl Draw {
-    fn new(network: &Network, seed: u64) -> Option<Self> {
-        let loss = NetworkLoss::<f64>::new(network).ok()?;
+    fn new(network: &Network, loss: NetworkLoss<f64>, seed: u64) -> Self {
         let mut generator = generator(seed, Stream::Direction);
         let mut draw =
             || -> Vec<f64> { (0..network.dimension()).map(|_| StandardNormal.sample(&mut generator)).collect() };
@@ -65,7 +75,7 @@ impl Draw {
         let scratch = scratch_of(&loss);
         let mut new = Self { loss, scratch, weights: [weights, moved], before: [f64::NAN; 2] };
         new.before = new.values(1.0, &[]);
-        Some(new)
+        new
     }
 
     /// The loss at both points with some weights multiplied.

@@ -43,6 +43,36 @@ fn check(network: &Network, group: &[&str], seed: u64) -> Answer {
     homogeneity.answer
 }
 
+/// A network that is evaluated in doubles, because double-double would take long: two layers, of which the first has an ε.
+fn large(epsilon: f64) -> Network {
+    let text = format!(
+        "[weights]\nfirst = [200, 80]\nsecond = [10, 200]\n\
+         [constants]\nx = {{ shape = [80, 80], normal = 1 }}\ny = {{ shape = [80, 10], normal = 2 }}\n\
+         [nodes]\nhidden = {{ op = \"linear\", of = [\"x\", \"first\"] }}\nnorm = {{ op = \"layer_norm\", of = \"hidden\", epsilon = {epsilon:e} }}\n\
+         active = {{ op = \"tanh\", of = \"norm\" }}\noutput = {{ op = \"linear\", of = [\"active\", \"second\"] }}\n\
+         last = {{ op = \"layer_norm\", of = \"output\" }}\nrest = {{ op = \"subtract\", of = [\"output\", \"output\"] }}\n\
+         all = {{ op = \"add\", of = [\"last\", \"rest\"] }}\n\
+         loss = {{ op = \"mean_squared_error\", of = [\"all\", \"y\"] }}\n"
+    );
+    Network::from_toml(&text, &[]).unwrap()
+}
+
+/// A large network is refuted for an ε, down to the groups it concerns, and never for what is true and only not seen: x − x is 0.
+#[test]
+fn large_networks_are_refuted_for_what_is_plain() {
+    for epsilon in [1e-1, 1e-5] {
+        let network = large(epsilon);
+        assert!(matches!(network.homogeneity(&["first"], 0).answer, Answer::Refuted { .. }), "ε = {epsilon:e}");
+        let by_group = network.homogeneity_by_group(0);
+        assert!(matches!(by_group[0].1.answer, Answer::Refuted { .. }));
+        assert!(matches!(by_group[1].1.answer, Answer::NotProved(_)), "{:?}", by_group[1].1.answer);
+    }
+    for seed in 0..4 {
+        let answer = large(0.0).homogeneity(&[], seed).answer;
+        assert!(matches!(answer, Answer::NotProved(_)), "{answer:?}");
+    }
+}
+
 /// A network grown by the bytes of `program`, broken or not; samples × channels throughout.
 fn grow(program: &[u8]) -> Network {
     let (samples, width) = (4, 3);

@@ -33,7 +33,7 @@ pub enum DerivativesError {
         "the values were taken at other weights than the network has: weight {entry} is {found} there and {expected} here"
     )]
     OtherWeights { entry: usize, found: f64, expected: f64 },
-    #[error("the loss is no number at these weights")]
+    #[error("the loss, or one of its derivatives, is no number at these weights")]
     NoNumber,
     #[error("no array is named `ORDER | PATTERN` with an order from 0 to 3: there is nothing to compare")]
     NothingToCompare,

@@ -53,7 +53,7 @@ fn describe(found: &DerivativeCheck) -> String {
             .alone
             .iter()
             .filter_map(|(kind, alone)| match alone {
-                DerivativeAnswer::Wrong { error } => Some(format!("{kind} alone is off by {error:.2}")),
+                DerivativeAnswer::Wrong { error } => Some(format!("{kind} alone is off by {}", size(*error))),
                 DerivativeAnswer::NotFinite => Some(format!("{kind} alone gives no number")),
                 DerivativeAnswer::Refused => Some(format!("{kind} alone is refused")),
                 _ => None,
@@ -67,6 +67,11 @@ fn describe(found: &DerivativeCheck) -> String {
     text
 }
 
+/// A relative error with two digits.
+fn size(error: f64) -> String {
+    if error < 0.01 { format!("{error:.0e}") } else { format!("{error:.2}") }
+}
+
 fn said(answer: DerivativeAnswer) -> String {
     let digits = |error: f64| (-error.log10()).clamp(0.0, DIGITS);
     match answer {
@@ -74,7 +79,7 @@ fn said(answer: DerivativeAnswer) -> String {
         DerivativeAnswer::Undecided { error } => {
             format!("{:4.1}  undecided: more than rounding should take, less than what it can", digits(error))
         }
-        DerivativeAnswer::Wrong { error } => format!("{:4.1}  WRONG, off by {error:.2}", digits(error)),
+        DerivativeAnswer::Wrong { error } => format!("{:4.1}  WRONG, off by {}", digits(error), size(error)),
         DerivativeAnswer::NotFinite => "   –  WRONG, no number".into(),
         DerivativeAnswer::Refused => "   –  refused by the framework".into(),
     }

@@ -47,6 +47,18 @@ fn files_that_do_not_fit_are_refused_in_a_line() {
     assert_refused(&folder.run(&["check-derivatives", &network, &numbers]), &["there is no array `weights`"]);
 }
 
+/// What takes long is left out with a word, and the proof stands.
+#[test]
+fn a_large_network_is_inspected_without_its_sharpness() {
+    let folder = Folder::new("inspect-large");
+    let sizes = ["--size", "samples=80", "--size", "features=80", "--size", "width=8000"];
+    let output = folder.run(&[&["inspect", "batch_norm"][..], &sizes].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("all weights: proved") && said.contains("; --thorough measures it"), "{said}");
+    assert!(!said.contains("ordinary λ₁"), "{said}");
+}
+
 #[test]
 fn a_network_with_weights_is_looked_at_there() {
     let folder = Folder::new("given-weights");

@@ -58,21 +58,19 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     Ok(Measurement {
         instance: instance.name.clone(),
         hypotheses: of_ladder(instance, record),
-        statements: is_stated
-            .then(angle)
+        // What is said of every instance stands first, so that the k-th statement is the same everywhere.
+        statements: [signs("h changes sign at every step", instance, record, |step| step % 2 == 1)]
             .into_iter()
-            .chain([signs("h changes sign at every step", instance, record, |step| step % 2 == 1)])
+            .chain(is_stated.then(angle))
             .collect(),
-        twins: is_stated
-            .then(other_angles)
-            .into_iter()
-            .flatten()
-            .chain([
-                signs("h keeps its sign", instance, record, |_| false),
-                signs("h changes sign at every second step", instance, record, |step| step % 4 >= 2),
-                signs("h changes sign at every third step", instance, record, |step| (step / 3) % 2 == 1),
-            ])
-            .collect(),
+        twins: [
+            signs("h keeps its sign", instance, record, |_| false),
+            signs("h changes sign at every second step", instance, record, |step| step % 4 >= 2),
+            signs("h changes sign at every third step", instance, record, |step| (step / 3) % 2 == 1),
+        ]
+        .into_iter()
+        .chain(is_stated.then(other_angles).into_iter().flatten())
+        .collect(),
         constants: vec![],
         sensitivity: vec![],
     })

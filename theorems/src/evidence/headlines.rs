@@ -57,8 +57,20 @@ impl ClaimEvidence {
         checks.min_by(|a, b| margin(a).total_cmp(&margin(b)))
     }
 
-    /// The first constant, pooled and worst, or else the first check where it is shown worst.
+    /// The first constant, pooled and worst, or else the first check where it is shown worst; and orders that only some of the
+    /// instances have.
     pub fn headline(&self) -> String {
+        let of = self.held().count();
+        let having = |k: usize| self.held().filter(|instance| instance.statements.len() > k).count();
+        let parts = (1..).map(|k| (k, having(k))).take_while(|(_, count)| *count > 0).filter(|(_, count)| *count < of);
+        let part = |(k, count)| {
+            let worst = self.worst_check(k).filter(|worst| matches!(worst.check, Check::Order { .. }))?;
+            Some(format!("; on {count} of {of} {}, worst: {}", worst.what, worst.shows))
+        };
+        parts.filter_map(part).fold(self.headline_of_all(), |whole, part| whole + &part)
+    }
+
+    fn headline_of_all(&self) -> String {
         let constants = self.pooled();
         let constant = constants.iter().find_map(|pooled| Some((pooled, pooled.predicted()?)));
         match (constant, self.worst_check(0)) {

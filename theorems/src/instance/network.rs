@@ -202,8 +202,8 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Trains the network from random weights, or from those that it was given. Several draws are made together, and of the first that lead to a start within the theory the one
-    /// with the largest ηλ is taken, whose runs are the shortest. If no weights do, the first instance without runs is taken.
+    /// Trains the network from random weights, or from those that it was given. Several draws are made together, and of the first that lead to
+    /// a start within the theory the one with the largest ηλ is taken, whose runs are the shortest. If no weights do, the first instance without runs is taken.
     pub fn of(name: &str, network: &Network, seed: u64, (most_steps, stage): (Option<u64>, Stage)) -> Self {
         // Weights that are given are the same in every draw.
         let count = if network.given_weights().is_some() { 1 } else { DRAWS };

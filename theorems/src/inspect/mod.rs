@@ -1,24 +1,20 @@
 //! What can be said of a network before anything runs: its scale invariance node by node, the exact identities, its sharpness.
 
-use std::sync::Arc;
+mod measured;
 
 use serde::{Serialize, Serializer};
-use sharpflow::arithmetic::{Ball, Base, Quad, dot, norm};
 use sharpflow::identities::{Trials, try_in_both_fields};
-use sharpflow::krylov::{KrylovOptions, LargestEigenpairs};
-use sharpflow::loss::{Derivatives, Evaluator};
-use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers};
 use sharpflow::network::homogeneity::{Answer, Breach, Homogeneity, Reason};
-use sharpflow::network::{Network, NetworkError, NetworkLoss, SmallestSize};
-use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
-use sharpflow::sphere::{Space, project};
+use sharpflow::network::{Network, NetworkError, NetworkLoss};
 
 use crate::evidence::{Check, Measurement, Outcome, PROVENANCE, Provenance, Statement, Values};
 use crate::experiment::NotJudged;
 use crate::experiments::{LOST_PROOF, Laws, LawsRecord, keeps_its_proof};
-use crate::instance::{minimum as reached, point_of};
+use crate::instance::point_of;
 use crate::registry::REGISTRY;
 use crate::verdict::outcome;
+pub use measured::{MinimumReading, PointReading, Scaling, Sharpness, SizeReading};
+use measured::{at_point, minimum};
 
 /// Points of each prime field at which identities are tried.
 const POINTS: usize = 4;
@@ -27,8 +23,6 @@ const MOST_WORK: f64 = 2e10;
 /// Products ∇²L v of the sharpnesses at a point, and evaluations of a descent, about.
 const PRODUCTS: f64 = 500.0;
 const DESCENT: f64 = 20_000.0;
-/// Factors of the weights at which the ordinary sharpness is shown.
-const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 
 /// A result, or an object that says why there is none.
 fn known<T: Serialize, S: Serializer>(found: &Result<T, String>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -133,56 +127,6 @@ pub struct ExactLaws {
     pub twins: usize,
     pub twins_refuted: usize,
     pub log2_accident: f64,
-}
-
-/// Loss and sharpness at a random point of the sphere.
-#[derive(Clone, Debug, Serialize)]
-pub struct PointReading {
-    pub loss: f64,
-    pub gradient_norm: f64,
-    /// |⟨∇L(θ), θ⟩|/‖∇L(θ)‖: 0 up to rounding where the loss is scale-invariant.
-    pub radial: f64,
-    /// λ₁ and, if there is one, λ₂ of ∇²L(θ).
-    #[serde(serialize_with = "known")]
-    pub sharpness: Sharpness,
-    /// The same of P∇²L(θ)P.
-    #[serde(serialize_with = "known")]
-    pub tangential: Sharpness,
-    pub scaling: Vec<Scaling>,
-}
-
-/// The largest eigenvalues with their residuals, or why they are not known.
-pub type Sharpness = Result<Vec<(f64, f64)>, String>;
-
-/// The sharpness of cθ itself, and of its direction. Where the loss is scale-invariant the ordinary one is c⁻² times the other.
-#[derive(Clone, Debug, Serialize)]
-pub struct Scaling {
-    pub factor: f64,
-    pub ordinary: Option<f64>,
-    pub spherical: Option<f64>,
-}
-
-/// Γ where a descent from the random point meets it.
-#[derive(Clone, Debug, Serialize)]
-pub struct MinimumReading {
-    pub loss: f64,
-    /// How far rounding may move the loss there: a smaller loss is 0 for all that is known.
-    pub rounding: f64,
-    pub rank: usize,
-    pub manifold_dimension: usize,
-    /// The normalization that divides by least there.
-    pub smallest_size: Option<SizeReading>,
-    /// λ₁, λ₂ and ‖∇_Γ log λ₁‖; or why λ₁ has no gradient there.
-    #[serde(serialize_with = "known")]
-    pub geometry: Result<[f64; 3], String>,
-}
-
-/// A normalization, the smallest size that it divides by, and the largest.
-#[derive(Clone, Debug, Serialize)]
-pub struct SizeReading {
-    pub node: String,
-    pub smallest: f64,
-    pub largest: f64,
 }
 
 /// Looks at a network. `small` is the same architecture as exact arithmetic can try it, with rational functions and few roots;
@@ -338,67 +282,4 @@ fn summary(trials: &Trials) -> Exact {
             .map(|trial| trial.identity.variants()[0].formula.into())
             .collect(),
     }
-}
-
-fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64, fits: Result<(), String>) -> PointReading {
-    let mut derivatives = Derivatives::new(loss);
-    let (value, gradient) = derivatives.gradient(theta);
-    let (value, gradient_norm, radial) = (value, norm(gradient), dot(gradient, theta).abs() / norm(gradient));
-    if let Err(why) = fits {
-        let (sharpness, tangential, scaling) = (Err(why.clone()), Err(why), vec![]);
-        return PointReading { loss: value, gradient_norm, radial, sharpness, tangential, scaling };
-    }
-    let options = KrylovOptions { pairs: theta.len().min(2), seed, ..KrylovOptions::default() };
-    let mut of = |at: &[f64], kind| -> Sharpness {
-        let found = largest_sharpnesses(&mut derivatives, at, kind, &options, None).map_err(|e| e.to_string())?;
-        let LargestEigenpairs { pairs, converged, products } = found;
-        if !converged {
-            return Err(format!("not converged after {products} products"));
-        }
-        Ok(pairs.iter().map(|pair| (pair.value, pair.residual)).collect())
-    };
-    let mut scaling = Vec::new();
-    for factor in FACTORS {
-        let far: Vec<f64> = theta.iter().map(|t| factor * t).collect();
-        let mut direction = far.clone();
-        project(&mut direction);
-        let mut top = |at: &[f64]| of(at, HessianKind::Euclidean).ok().and_then(|pairs| pairs.first().map(|p| p.0));
-        let (ordinary, spherical) = (top(&far), top(&direction));
-        scaling.push(Scaling { factor, ordinary, spherical });
-    }
-    PointReading {
-        loss: value,
-        gradient_norm,
-        radial,
-        sharpness: of(theta, HessianKind::Euclidean),
-        tangential: of(theta, HessianKind::Tangential),
-        scaling,
-    }
-}
-
-fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64]) -> Result<MinimumReading, String> {
-    let said = |error: sharpflow::minimizers::MinimizersError| error.to_string();
-    let unread = |error: NetworkError| error.to_string();
-    let point = reached(network, loss, start).map_err(|rejected| rejected.to_string())?;
-    // Γ is that of the smooth piece on which the minimum lies.
-    let piece = network.piece_at(&point).map_err(unread)?;
-    let precise = Arc::new(NetworkLoss::<Quad>::new(&piece).map_err(unread)?);
-    let loss = NetworkLoss::<f64>::new(&piece).map_err(unread)?;
-    let value = Derivatives::new(&loss).gradient(&point).0;
-    let bounded = NetworkLoss::<Ball>::new(network).map_err(unread)?;
-    let balls: Vec<Ball> = point.iter().map(|&x| Ball::from_f64(x)).collect();
-    let rounding = Evaluator::<_, Ball>::new(&bounded).evaluate(&balls).0.radius;
-    let mut minimizers = NumericMinimizers::through_precisely(&loss, precise, Space::Sphere, &point).map_err(said)?;
-    let mut geometry = Geometry::new(point.len());
-    let geometry = minimizers
-        .geometry(&point, &mut geometry)
-        .map_err(said)
-        .map(|()| [geometry.sharpness, geometry.next_sharpness, geometry.log_gradient_square().sqrt()]);
-    let (rank, manifold_dimension) = (minimizers.rank(), minimizers.manifold_dimension());
-    let smallest_size = loss.smallest_size(&point).map(|SmallestSize { node, smallest, largest }| SizeReading {
-        node: network.nodes()[node].name.clone(),
-        smallest,
-        largest,
-    });
-    Ok(MinimumReading { loss: value, rounding, rank, manifold_dimension, smallest_size, geometry })
 }
