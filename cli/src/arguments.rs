@@ -1,9 +1,10 @@
 //! What the command line understands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use sharpflow::data::{Header, TableOptions};
+use sharpflow::network::file::{OnnxOptions, OutputLoss};
 use sharpflow_theorems::evidence::Input;
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
@@ -143,7 +144,7 @@ pub struct AuditArguments {
     after_help = "docs/frameworks has the scripts that write both files for PyTorch and JAX: `export` writes the network, and `probe` the values.\n\nExamples:\n  sharpflow check-derivatives network.toml values.npz\n\nExit codes: 0 all derivatives are right, 1 some are wrong, 3 rounding leaves some undecided, 2 bad input."
 )]
 pub struct DerivativesArguments {
-    /// A network file, or the name of a built-in architecture
+    /// A network file (.toml or .onnx), or the name of a built-in architecture
     pub network: PathBuf,
     /// The derivatives that the framework computed, as `probe` writes them
     #[arg(value_name = "VALUES.npz")]
@@ -151,6 +152,11 @@ pub struct DerivativesArguments {
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER")]
     pub size: Vec<String>,
+    #[command(flatten)]
+    pub onnx: OnnxArguments,
+    /// A .npz file with an array for each input of an ONNX file, and `targets` [default: both are drawn]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
     /// Print everything as JSON
     #[arg(long)]
     pub json: bool,
@@ -161,7 +167,7 @@ pub struct DerivativesArguments {
     after_help = "Examples:\n  sharpflow inspect batch_norm\n  sharpflow inspect mine.toml --size width=64 --group hidden\n  sharpflow inspect attention --toml > mine.toml\n\nExit codes: 0 scale invariance proved, 1 refuted, 3 not proved, 2 bad input."
 )]
 pub struct InspectArguments {
-    /// A network file, or the name of a built-in architecture
+    /// A network file (.toml or .onnx), or the name of a built-in architecture
     pub network: PathBuf,
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER")]
@@ -169,6 +175,11 @@ pub struct InspectArguments {
     /// The weights whose scale is meant; may be given again [default: all]
     #[arg(long, value_name = "WEIGHTS")]
     pub group: Vec<String>,
+    #[command(flatten)]
+    pub onnx: OnnxArguments,
+    /// A .npz file with an array for each input of an ONNX file, and `targets` [default: both are drawn]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
     /// Seed of the point and of exact arithmetic
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -227,11 +238,44 @@ pub struct ReportArguments {
     pub quiet: bool,
 }
 
+/// What an ONNX file leaves open, besides its data.
+#[derive(Debug, Args)]
+pub struct OnnxArguments {
+    /// The loss of an ONNX file that ends with its outputs [default: the mean squared error]
+    #[arg(long, value_enum, requires = "network")]
+    pub loss: Option<LossChoice>,
+    /// An initializer of an ONNX file that is not trained; may be given again
+    #[arg(long, value_name = "INITIALIZER", requires = "network")]
+    pub frozen: Vec<String>,
+}
+
+impl OnnxArguments {
+    /// The options, with a file of data.
+    pub fn options(&self, data: Option<&Path>) -> OnnxOptions {
+        let loss = self.loss.map(|loss| match loss {
+            LossChoice::Mse => OutputLoss::MeanSquaredError,
+            LossChoice::CrossEntropy => OutputLoss::CrossEntropy,
+        });
+        OnnxOptions { loss, data: data.map(Into::into), frozen: self.frozen.clone() }
+    }
+}
+
+/// The loss of outputs and targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LossChoice {
+    /// The mean of (outputs − targets)²
+    Mse,
+    /// Cross-entropy of logits, whose classes are along axis 1
+    #[value(name = "cross_entropy", alias = "cross-entropy")]
+    CrossEntropy,
+}
+
 /// An instance of the user's own.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("about").args(["network", "target"]).multiple(true)))]
 pub struct InstanceArguments {
-    /// A network file, or the name of a built-in architecture, as the only instance
-    #[arg(long, value_name = "NETWORK", conflicts_with = "data")]
+    /// A network file (.toml or .onnx), or the name of a built-in architecture, as the only instance
+    #[arg(long, value_name = "NETWORK", conflicts_with = "target")]
     pub network: Option<PathBuf>,
     /// Another value for one of the network's sizes; may be given again
     #[arg(long, value_name = "NAME=NUMBER", requires = "network")]
@@ -239,6 +283,8 @@ pub struct InstanceArguments {
     /// Weights of the network that are trained, the others being frozen at random numbers; may be given again [default: all are trained]
     #[arg(long, value_name = "WEIGHTS", requires = "network")]
     pub group: Vec<String>,
+    #[command(flatten)]
+    pub onnx: OnnxArguments,
     #[command(flatten)]
     pub data: DataArguments,
 }
@@ -249,7 +295,8 @@ impl InstanceArguments {
         match (&self.network, self.data.table()) {
             (Some(network), _) => {
                 let (sizes, groups) = (self.size.clone(), self.group.clone());
-                Input::Network { network: network.clone(), sizes, groups, most_steps }
+                let onnx = self.onnx.options(self.data.data.as_deref());
+                Input::Network { network: network.clone(), sizes, groups, most_steps, onnx }
             }
             (None, Some((file, target, options))) => Input::Data { file, target, options },
             (None, None) => Input::BuiltIn,
@@ -259,8 +306,9 @@ impl InstanceArguments {
 
 #[derive(Debug, Args)]
 pub struct DataArguments {
-    /// A table of numbers (CSV, separated by commas, semicolons or tabs; .gz is read) as the linear regression's data
-    #[arg(long, value_name = "FILE", requires = "target")]
+    /// A table of numbers (CSV, separated by commas, semicolons or tabs; .gz is read) as the linear regression's data; beside an ONNX
+    /// file, a .npz file with an array for each of its inputs, and `targets`
+    #[arg(long, value_name = "FILE", requires = "about")]
     pub data: Option<PathBuf>,
     /// The table's target column: its name or, where no column has that name, its place counted from 1
     #[arg(long, value_name = "COLUMN", requires = "data")]

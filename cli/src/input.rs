@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::network::Network;
-use sharpflow::network::file::{FileError, LARGEST_FILE, Opened};
+use sharpflow::network::file::{FileError, LARGEST_FILE, OnnxOptions, Opened};
 use sharpflow::network::zoo::{ZOO, find};
 use sharpflow_theorems::evidence::Input;
 use sharpflow_theorems::population::Source;
@@ -20,6 +20,8 @@ pub struct NamedNetwork {
     /// The network that exact arithmetic tries in its place, where that is another: a built-in one at its small sizes, a user's with
     /// rational activations.
     pub small: Option<Network>,
+    /// Lines that tell the user how it was read.
+    pub notes: Vec<String>,
     file: NetworkFile,
 }
 
@@ -55,7 +57,7 @@ pub struct Read {
 }
 
 /// Reads a network: a file, or a built-in architecture by its name.
-pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
+pub fn network(path: &Path, with: &[String], onnx: &OnnxOptions) -> Result<NamedNetwork, CliError> {
     let mut sizes = Vec::new();
     for text in with {
         let (name, size) = text.split_once('=').ok_or_else(|| CliError::Size { text: text.clone() })?;
@@ -63,28 +65,37 @@ pub fn network(path: &Path, with: &[String]) -> Result<NamedNetwork, CliError> {
     }
     let name = path.display().to_string();
     let named = |source| CliError::Network { name: name.clone(), source: Box::new(source) };
-    let (network, small, file) = match path.to_str().and_then(find) {
+    let is_onnx = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
+    if !is_onnx && *onnx != OnnxOptions::default() {
+        return Err(CliError::NotOnnx { name });
+    }
+    let (network, small, file, notes) = match path.to_str().and_then(find) {
         // A file of an architecture's name hides it, a folder does not.
         Some(architecture) if !path.is_file() => {
             let small = architecture.exact().map_err(named)?;
-            (architecture.network(&sizes).map_err(named)?, small, NetworkFile::BuiltIn)
+            (architecture.network(&sizes).map_err(named)?, small, NetworkFile::BuiltIn, vec![])
         }
         None if !path.exists() => {
             let built_in = ZOO.map(|architecture| architecture.name).join(", ");
             return Err(CliError::NoSuchNetwork { name, built_in });
         }
         _ => {
-            let text = Network::read_text(path).map_err(named)?;
-            let Opened { network, arrays } =
-                Network::open(&text, path.parent().unwrap_or(Path::new("")), &sizes).map_err(named)?;
-            let small = network.with_rational_activations();
             let set = || sizes.iter().map(|&(name, size)| (name.to_owned(), size)).collect();
-            let file = if arrays.is_empty() { NetworkFile::Text(text) } else { NetworkFile::WithArrays(set()) };
-            (network, small, file)
+            let (Opened { network, notes, .. }, file) = if is_onnx {
+                (Network::from_onnx(path, &sizes, onnx).map_err(named)?, NetworkFile::WithArrays(set()))
+            } else {
+                let text = Network::read_text(path).map_err(named)?;
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let opened = Network::open(&text, folder, &sizes).map_err(named)?;
+                let is_whole = opened.arrays.is_empty();
+                (opened, if is_whole { NetworkFile::Text(text) } else { NetworkFile::WithArrays(set()) })
+            };
+            (network.clone(), network.with_rational_activations(), file, notes)
         }
     };
     let is_other = small != network;
-    Ok(NamedNetwork { network, small: is_other.then_some(small), file })
+    let notes = notes.into_iter().map(|note| format!("{name}: {note}")).collect();
+    Ok(NamedNetwork { network, small: is_other.then_some(small), notes, file })
 }
 
 /// A network file with every number in it, which can be read with the same settings of sizes.
@@ -112,8 +123,12 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
             let (file, target, options) = (file.clone(), target.clone(), options.clone());
             Read { source: Source::Data { file, target, options, data: Box::new(data) }, file: Some(bytes), said }
         }
-        Input::Network { network: file, sizes, groups, most_steps } => {
-            let read = network(copy.unwrap_or(file), sizes)?;
+        Input::Network { network: file, sizes, groups, most_steps, onnx } => {
+            // The copy has every number.
+            let read = match copy {
+                Some(copy) => network(copy, sizes, &OnnxOptions::default())?,
+                None => network(file, sizes, onnx)?,
+            };
             let unkept = |source| CliError::Network { name: file.display().to_string(), source: Box::new(source) };
             let bytes = read.copy().map_err(unkept)?;
             let trained = match groups.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -121,8 +136,9 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
                 groups => read.network.with_only(groups, FROZEN)?,
             };
             let (file, sizes, network) = (file.clone(), sizes.clone(), Box::new(trained));
-            let (groups, most_steps) = (groups.clone(), *most_steps);
-            Read { source: Source::Network { file, sizes, groups, most_steps, network }, file: bytes, said: vec![] }
+            let (groups, most_steps, onnx) = (groups.clone(), *most_steps, onnx.clone());
+            let said = read.notes;
+            Read { source: Source::Network { file, sizes, groups, most_steps, onnx, network }, file: bytes, said }
         }
     })
 }

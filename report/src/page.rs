@@ -116,11 +116,15 @@ fn asked(summary: &Summary, kept: &Kept) -> Markup {
             )
         }
         Input::Data { file, target, .. } => format!("{}, target {target}", file.display()),
-        Input::Network { network, sizes, groups, most_steps } => {
+        Input::Network { network, sizes, groups, most_steps, onnx } => {
             let steps = most_steps.map(|steps| format!("runs of at most {steps} steps"));
             let groups = groups.iter().map(|group| format!("group {group}"));
-            let parts =
-                std::iter::once(network.display().to_string()).chain(sizes.iter().cloned()).chain(groups).chain(steps);
+            let data = onnx.data.iter().map(|path| format!("data {}", path.display()));
+            let parts = std::iter::once(network.display().to_string())
+                .chain(sizes.iter().cloned())
+                .chain(groups)
+                .chain(data)
+                .chain(steps);
             parts.collect::<Vec<_>>().join(", ")
         }
     };

@@ -1,4 +1,4 @@
-//! Arrays of numbers in files: NumPy's `.npy` and `.npz`, IDX (as MNIST has it), CIFAR-10's binary batches, and CSV.
+//! Arrays of numbers in files: NumPy's `.npy` and `.npz`, `.safetensors`, IDX (as MNIST has it), CIFAR-10's binary batches, and CSV.
 
 use std::fs;
 use std::io::{self, Cursor, Read};
@@ -11,6 +11,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{DateTime, ZipArchive, ZipWriter};
 
+use super::safetensors;
 use crate::text::shown;
 
 /// The most numbers that one array may have: 128 MiB.
@@ -36,11 +37,11 @@ pub enum ArrayError {
     #[error("`{}` is larger than the {LARGEST} bytes of the largest file of numbers", path.display())]
     TooLong { path: PathBuf },
     #[error(
-        "`{}` is no kind of file that is known by its name: .npy, .npz, .csv, .bin (CIFAR-10), -ubyte and .idx (each also as .gz)",
+        "`{}` is no kind of file that is known by its name: .npy, .npz, .safetensors, .csv, .bin (CIFAR-10), -ubyte and .idx (each also as .gz)",
         path.display()
     )]
     UnknownKind { path: PathBuf },
-    #[error("`{}` is no .npz file, by the end of its name", path.display())]
+    #[error("`{}` is neither a .npz nor a .safetensors file, by the end of its name", path.display())]
     NoArchive { path: PathBuf },
     #[error("`{}`: {what}", path.display())]
     Malformed { path: PathBuf, what: String },
@@ -70,6 +71,9 @@ impl Array {
         if ends(".npz") {
             return file.archive(&bytes, array);
         }
+        if ends(".safetensors") {
+            return file.safetensors(&bytes, array);
+        }
         if ends(".bin") {
             return file.cifar(&bytes, array);
         }
@@ -87,13 +91,17 @@ impl Array {
         }
     }
 
-    /// All arrays of a `.npz` file with their names, in the order of the file.
+    /// All arrays of a `.npz` or `.safetensors` file with their names, in the order of the file or of the names.
     ///
     /// # Errors
-    /// The file cannot be read, is no `.npz`, or is damaged.
+    /// The file cannot be read, is neither, or is damaged.
     pub fn read_archive(path: &Path) -> Result<Vec<(String, Self)>, ArrayError> {
         let file = ArrayFile { path, rows: None };
         let (name, bytes) = file.bytes()?;
+        if name.ends_with(".safetensors") {
+            let arrays = safetensors::read(&bytes, |_| true).map_err(|what| file.malformed(what))?;
+            return Ok(arrays.into_iter().map(|(name, shape, values)| (name, Self { shape, values })).collect());
+        }
         if !name.ends_with(".npz") {
             return Err(ArrayError::NoArchive { path: path.into() });
         }
@@ -256,17 +264,31 @@ impl ArrayFile<'_> {
         Ok((archive, names))
     }
 
+    fn safetensors(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
+        let all = safetensors::read(bytes, |_| false).map_err(|what| self.malformed(what))?;
+        let names: Vec<&str> = all.iter().map(|(name, ..)| name.as_str()).collect();
+        let name = self.one_of(&names, array)?;
+        let read = safetensors::read(bytes, |other| other == name).map_err(|what| self.malformed(what))?;
+        let found = read.into_iter().find(|(other, ..)| other == name);
+        let (_, shape, values) = found.ok_or_else(|| self.malformed("it has no arrays"))?;
+        self.of_numpy(&shape, false, |k| values[k], values.len())
+    }
+
+    /// The array of several that was asked for, or the only one.
+    fn one_of<'b>(&self, names: &[&'b str], array: Option<&'b str>) -> Result<&'b str, ArrayError> {
+        let available = shown(&names.join(", "));
+        match (array, names) {
+            (Some(array), _) if names.contains(&array) => Ok(array),
+            (Some(array), _) => Err(ArrayError::NoSuchArray { path: self.path.into(), array: shown(array), available }),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(ArrayError::WhichArray { path: self.path.into(), available }),
+        }
+    }
+
     fn archive(&self, bytes: &[u8], array: Option<&str>) -> Result<Array, ArrayError> {
         let (mut archive, names) = self.opened(bytes)?;
-        let available = shown(&names.join(", "));
-        let name = match (array, names.as_slice()) {
-            (Some(array), _) => array,
-            (None, [only]) => only,
-            (None, _) => return Err(ArrayError::WhichArray { path: self.path.into(), available }),
-        };
-        if !names.iter().any(|known| known == name) {
-            return Err(ArrayError::NoSuchArray { path: self.path.into(), array: shown(name), available });
-        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let name = self.one_of(&names, array)?;
         self.entry(&mut archive, name)
     }
 

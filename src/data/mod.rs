@@ -19,7 +19,9 @@ mod columns;
 mod decimal;
 mod digits;
 mod header;
+mod number_type;
 mod principal_components;
+mod safetensors;
 mod table;
 mod training_log;
 
@@ -34,6 +36,7 @@ use thiserror::Error;
 
 pub use arrays::{Array, ArrayError, MOST_NUMBERS};
 pub use digits::{Digits, DigitsSplit};
+pub(crate) use number_type::NumberType;
 pub use principal_components::{PrincipalComponents, RankError};
 pub use table::{Header, TableOptions, TableReading};
 pub use training_log::{LogArithmetic, LogError, LogOptions, LogRow, Measured, TrainingLog};

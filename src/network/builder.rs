@@ -44,7 +44,7 @@ impl Builder {
     pub fn add(&mut self, name: &str, operation: impl Into<Op>, inputs: &[NodeId]) -> Built {
         let op = operation.into();
         let at = |fault| NetworkError::Node { node: shown(name), fault };
-        let sign = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        let sign = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);
         if !(1..=LONGEST_NAME).contains(&name.len()) || !name.chars().all(sign) {
             return Err(at(Fault::Name));
         }

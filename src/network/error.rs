@@ -50,7 +50,7 @@ pub enum PointFault {
 pub enum Fault {
     #[error("a node of this name is there already")]
     Duplicate,
-    #[error("a name is made of 1 to 128 letters, digits and the signs _ . -")]
+    #[error("a name is made of 1 to 128 letters, digits and the signs _ . - / :")]
     Name,
     #[error("{op} takes {expected} inputs, not {found}")]
     Arity { op: &'static str, expected: usize, found: usize },

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use sharpflow::data::{Dataset, TableOptions};
 use sharpflow::network::Network;
+use sharpflow::network::file::OnnxOptions;
 
 use crate::evidence::Input;
 
@@ -33,6 +34,8 @@ pub enum Source {
         groups: Vec<String>,
         /// The most steps that a run may take; by default, what a step costs decides.
         most_steps: Option<u64>,
+        /// What an ONNX file leaves open.
+        onnx: OnnxOptions,
         network: Box<Network>,
     },
 }
@@ -70,11 +73,12 @@ impl Source {
             Self::Data { file, target, options, .. } => {
                 Input::Data { file: file.clone(), target: target.clone(), options: options.clone() }
             }
-            Self::Network { file, sizes, groups, most_steps, .. } => Input::Network {
+            Self::Network { file, sizes, groups, most_steps, onnx, .. } => Input::Network {
                 network: file.clone(),
                 sizes: sizes.clone(),
                 groups: groups.clone(),
                 most_steps: *most_steps,
+                onnx: onnx.clone(),
             },
         }
     }

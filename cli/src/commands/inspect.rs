@@ -10,10 +10,12 @@ use sharpflow_theorems::inspect::{
 use crate::arguments::InspectArguments;
 use crate::error::{CliError, REFUTED, UNDECIDED};
 use crate::input::{self, NamedNetwork};
-use crate::terminal::print;
+use crate::terminal::{print, say};
 
 pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
-    let NamedNetwork { network, small, .. } = input::network(&arguments.network, &arguments.size)?;
+    let onnx = arguments.onnx.options(arguments.data.as_deref());
+    let NamedNetwork { network, small, notes, .. } = input::network(&arguments.network, &arguments.size, &onnx)?;
+    notes.iter().for_each(|note| say(note));
     arguments.group.iter().try_for_each(|name| network.has_group(name))?;
     if arguments.toml || arguments.latex {
         let network = if arguments.values { network.with_data_given() } else { network };

@@ -37,7 +37,10 @@ fn files_that_do_not_fit_are_refused_in_a_line() {
     let network = fixture("torch_batch_norm.toml");
     assert_refused(&folder.run(&["check-derivatives", &network, "none.npz"]), &["none.npz", "cannot be read"]);
     folder.file("values.csv", "1,2\n");
-    assert_refused(&folder.run(&["check-derivatives", &network, "values.csv"]), &["values.csv", "is no .npz file"]);
+    assert_refused(
+        &folder.run(&["check-derivatives", &network, "values.csv"]),
+        &["values.csv", "is neither a .npz nor a .safetensors file"],
+    );
     folder.file("empty.npz", "");
     assert_refused(&folder.run(&["check-derivatives", &network, "empty.npz"]), &["empty.npz"]);
     let other = fixture("jax_weight_norm_values.npz");

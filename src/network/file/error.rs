@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::onnx::OnnxError;
 use super::{DEEPEST, LARGEST_FILE, MOST_NODES};
 use crate::data::ArrayError;
 use crate::network::error::NetworkError;
@@ -61,6 +62,8 @@ pub enum FileError {
     NoNodes,
     #[error("{nodes} nodes are more than the {MOST_NODES} a file can have")]
     TooManyNodes { nodes: usize },
+    #[error("{0}")]
+    Onnx(#[from] OnnxError),
     #[error("the output `{node}` is not there")]
     NoSuchOutput { node: String },
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod error;
+mod onnx;
 mod operation;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use crate::data::Array;
 use blocks::{Block, Entry, Flat, Lines, Node};
 pub use error::FileError;
 use error::plain;
+pub use onnx::{OnnxError, OnnxOptions, OutputLoss};
 use operation::Operation;
 
 /// The number that stands for −∞ in a mask that is added before a softmax: its exponential is 0.
@@ -128,6 +130,8 @@ impl OneOrMany {
 pub struct Opened {
     pub network: Network,
     pub arrays: Vec<PathBuf>,
+    /// What the user should know of how it was read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Network {
@@ -274,7 +278,7 @@ impl Reader<'_> {
         };
         let output = self.builder.find(output).ok_or_else(|| FileError::NoSuchOutput { node: shown(output) })?;
         let network = self.builder.finish(output).map_err(FileError::Whole)?;
-        Ok(Opened { network, arrays: self.arrays })
+        Ok(Opened { network, arrays: self.arrays, notes: vec![] })
     }
 
     fn weight(&mut self, entry: &Entry<&WeightEntry>) -> Result<(), FileError> {

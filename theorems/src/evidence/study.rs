@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sharpflow::data::TableOptions;
+use sharpflow::network::file::OnnxOptions;
 
 use super::{ClaimEvidence, Name, Verdict};
 use crate::instance::{Obstacle, Plan, Rejected};
@@ -114,6 +115,9 @@ pub enum Input {
         /// The most steps that a run may take, where it was said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         most_steps: Option<u64>,
+        /// What an ONNX file leaves open.
+        #[serde(flatten)]
+        onnx: OnnxOptions,
     },
 }
 

@@ -1,0 +1,422 @@
+//! Operations of every entry.
+
+use crate::network::NodeId;
+use crate::network::error::shown;
+use crate::network::ops::{Activation, Add, Divide, Multiply, Op, Power, Scale, Softmax, SquareRoot, Subtract};
+
+use super::super::facts::{Fact, Size, Stage};
+use super::super::importer::{Call, Importer, Input, Outcome, Value, decimal};
+use super::super::tensor::{Tensor, broadcast};
+use super::shapes::product;
+
+/// The number that every entry of a known input is, where they are the same and the shape of the other input stays.
+fn number(importer: &Importer, of: &Input, other: &Input) -> Option<f64> {
+    let Value::Known(tensor) = &of.value else { return None };
+    let axes = importer.axes_of(other);
+    let stays = broadcast(&tensor.shape, &axes).is_some_and(|shape| shape == axes);
+    tensor.constant().filter(|_| stays)
+}
+
+pub fn arithmetic(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
+    let op = call.node.op_type.as_str();
+    let (first, rest) = call.inputs.split_first().ok_or("it has no inputs")?;
+    let mut at = first.clone().ok_or("its first input is missing")?;
+    for (k, next) in rest.iter().enumerate() {
+        let next = next.as_ref().ok_or("an input is missing")?;
+        let id = match op {
+            "Sub" => difference(importer, &at, next)?,
+            "Mul" => times(importer, &at, next)?,
+            "Div" => over(importer, &at, next)?,
+            _ => sum(importer, &at, next)?,
+        };
+        at = Input { name: format!("{}.{k}", at.name), value: Value::Node(id) };
+    }
+    let id = importer.node(&at)?;
+    if op == "Mean" { scaled(importer, id, 1.0 / call.inputs.len() as f64) } else { Ok(id) }
+}
+
+fn sum(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
+    for (a, b) in [(a, b), (b, a)] {
+        let Some(shift) = number(importer, b, a) else { continue };
+        let x = importer.node(a)?;
+        if shift == 0.0 {
+            return Ok(x);
+        }
+        let id = importer.node(b)?;
+        let sum = importer.add("", Add, &[x, id])?;
+        // ε under the root of a normalization, which a file may have in single precision.
+        if let Some(Size { of, mut normalization }) = size(importer, x)
+            && shift > 0.0
+        {
+            let single = shift as f32;
+            normalization.epsilon += if f64::from(single) == shift { decimal(single) } else { shift };
+            importer.note_fact(sum, Fact::Size { size: Size { of, normalization }, stage: Stage::Square });
+        }
+        return Ok(sum);
+    }
+    let (a, b) = (importer.node(a)?, importer.node(b)?);
+    importer.add("", Add, &[a, b])
+}
+
+fn difference(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
+    if number(importer, b, a) == Some(0.0) {
+        return importer.node(a);
+    }
+    let (a, b) = (importer.node(a)?, importer.node(b)?);
+    let id = importer.add("", Subtract, &[a, b])?;
+    let fact = match (importer.fact(a).cloned(), importer.fact(b).cloned()) {
+        (_, Some(Fact::Moment { of, axes, is_square: false, factor })) if of == a => {
+            let count: usize = axes.iter().map(|&axis| importer.axes(of)[axis]).product();
+            Size::new(of, &axes, factor, count, true)
+                .filter(|size| size.normalization.averaged && count > 1)
+                .map(|size| Fact::Centred { of, axes: size.normalization.axes })
+        }
+        // The mean of the squares less the square of the mean.
+        (Some(Fact::Moment { of, axes, is_square: true, factor }), Some(Fact::Square { of: mean })) => {
+            let count: usize = axes.iter().map(|&axis| importer.axes(of)[axis]).product();
+            let is_mean = matches!(importer.fact(mean), Some(Fact::Moment { of: other, axes: along, is_square: false, factor: part })
+                if *other == of && *along == axes && (part / factor - 1.0).abs() < 1e-6);
+            Size::new(of, &axes, factor, count, true)
+                .filter(|size| is_mean && size.normalization.averaged)
+                .map(|size| Fact::Size { size, stage: Stage::Square })
+        }
+        _ => None,
+    };
+    if let Some(fact) = fact {
+        importer.note_fact(id, fact);
+    }
+    Ok(id)
+}
+
+fn times(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
+    for (a, b) in [(a, b), (b, a)] {
+        if let Some(factor) = number(importer, b, a) {
+            let x = importer.node(a)?;
+            return scaled(importer, x, factor);
+        }
+    }
+    let (a, b) = (importer.node(a)?, importer.node(b)?);
+    if a == b {
+        return square(importer, a);
+    }
+    for (a, b) in [(a, b), (b, a)] {
+        if let Some(Fact::Size { stage: Stage::Inverse { .. }, .. }) = importer.fact(b)
+            && let Some(normal) = importer.quotient(a, b)?
+        {
+            return Ok(normal);
+        }
+    }
+    let id = importer.add("", Multiply, &[a, b])?;
+    for (a, b) in [(a, b), (b, a)] {
+        if let Some(Fact::Size { size, stage: Stage::Inverse { gain: None } }) = importer.fact(b).cloned() {
+            importer.note_fact(id, Fact::Size { size, stage: Stage::Inverse { gain: Some(a) } });
+        }
+    }
+    Ok(id)
+}
+
+pub fn square(importer: &mut Importer, x: NodeId) -> Outcome<NodeId> {
+    let id = importer.add("", Multiply, &[x, x])?;
+    importer.note_fact(id, Fact::Square { of: x });
+    Ok(id)
+}
+
+pub fn scaled(importer: &mut Importer, x: NodeId, factor: f64) -> Outcome<NodeId> {
+    if factor == 1.0 {
+        return Ok(x);
+    }
+    let id = importer.add("", Scale { factor }, &[x])?;
+    if let Some(Fact::Moment { of, axes, is_square, factor: before }) = importer.fact(x).cloned() {
+        importer.note_fact(id, Fact::Moment { of, axes, is_square, factor: before * factor });
+    }
+    Ok(id)
+}
+
+fn over(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
+    if let Some(divisor) = number(importer, b, a) {
+        let x = importer.node(a)?;
+        return scaled(importer, x, 1.0 / divisor);
+    }
+    if let Some(factor) = number(importer, a, b) {
+        let inverse = {
+            let x = importer.node(b)?;
+            inverse(importer, x)?
+        };
+        return scaled(importer, inverse, factor);
+    }
+    let (a, b) = (importer.node(a)?, importer.node(b)?);
+    if let Some(Fact::Size { stage: Stage::Root, .. }) = importer.fact(b)
+        && let Some(normal) = importer.quotient(a, b)?
+    {
+        return Ok(normal);
+    }
+    importer.add("", Divide, &[a, b])
+}
+
+fn inverse(importer: &mut Importer, x: NodeId) -> Outcome<NodeId> {
+    let id = importer.add("inverse", Power { exponent: -1.0 }, &[x])?;
+    if let Some(Fact::Size { size, stage: Stage::Root }) = importer.fact(x).cloned() {
+        importer.note_fact(id, Fact::Size { size, stage: Stage::Inverse { gain: None } });
+    }
+    Ok(id)
+}
+
+/// The square of a size that a node is: a sum of squares, or one with ε.
+fn size(importer: &Importer, x: NodeId) -> Option<Size> {
+    match importer.fact(x)? {
+        Fact::Size { size, stage: Stage::Square } => Some(size.clone()),
+        Fact::Moment { of, axes, is_square: true, factor } => {
+            let shape = importer.axes(*of);
+            let count = axes.iter().map(|&axis| shape[axis]).product();
+            match importer.fact(*of) {
+                Some(Fact::Centred { of: whole, axes: along }) if along == axes => {
+                    Size::new(*whole, axes, *factor, count, true)
+                }
+                _ => Size::new(*of, axes, *factor, count, false),
+            }
+        }
+        _ => None,
+    }
+}
+
+pub fn root(importer: &mut Importer, x: NodeId) -> Outcome<NodeId> {
+    let id = importer.add("", SquareRoot, &[x])?;
+    if let Some(size) = size(importer, x) {
+        importer.note_fact(id, Fact::Size { size, stage: Stage::Root });
+    }
+    Ok(id)
+}
+
+pub fn power(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
+    let exponent = call.known(1)?.and_then(|tensor| tensor.constant());
+    let exponent = exponent.ok_or("a power whose exponent is not one known number")?;
+    let x = importer.node(call.input(0)?)?;
+    if exponent == 2.0 {
+        return square(importer, x);
+    }
+    if exponent == 1.0 {
+        return Ok(x);
+    }
+    if exponent == 0.5 {
+        return root(importer, x);
+    }
+    let id = importer.add("", Power { exponent }, &[x])?;
+    if exponent == -0.5
+        && let Some(size) = size(importer, x)
+    {
+        importer.note_fact(id, Fact::Size { size, stage: Stage::Inverse { gain: None } });
+    }
+    Ok(id)
+}
+
+/// One array where a condition holds, which must be known, and another where it does not.
+pub fn choice(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
+    let condition = call.known(0)?.ok_or("its condition is missing")?;
+    let mut parts = Vec::new();
+    for (input, is_first) in [(call.input(1)?, true), (call.input(2)?, false)] {
+        let chosen = condition.map(|x| f64::from((x != 0.0) == is_first));
+        if chosen.constant() == Some(0.0) {
+            continue;
+        }
+        if let Value::Known(tensor) = &input.value {
+            // 0·∞ is no number, so that what is not chosen is left out before.
+            let filled = tensor.zip(&chosen, |x, chosen| if chosen == 1.0 { x } else { 0.0 });
+            parts.push(importer.constant("filled", &filled.ok_or("its inputs do not fit entry by entry")?)?);
+        } else {
+            let x = importer.node(input)?;
+            let mask = importer.constant("mask", &chosen)?;
+            parts.push(if chosen.constant() == Some(1.0) && chosen.shape.is_empty() {
+                x
+            } else {
+                importer.add("part", Multiply, &[x, mask])?
+            });
+        }
+    }
+    match parts[..] {
+        [one] => Ok(one),
+        [one, other] => importer.add("", Add, &[one, other]),
+        _ => Err("nothing is chosen".into()),
+    }
+}
+
+/// `Clip`, and `Max` or `Min` with a known number.
+pub fn bounded(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
+    let (x, low, high) = match call.node.op_type.as_str() {
+        "Clip" => {
+            let of = |k: usize, attribute: &str| match (call.attribute(attribute), call.known(k)?) {
+                (Some(_), _) => Ok(Some(call.float(attribute, 0.0))),
+                (None, Some(tensor)) if !tensor.values.is_empty() => Ok(tensor.constant()),
+                _ => Outcome::Ok(None),
+            };
+            (call.input(0)?.clone(), of(1, "min")?, of(2, "max")?)
+        }
+        op => {
+            let [Some(a), Some(b)] = &call.inputs[..] else {
+                return Err("a maximum or minimum of more than two arrays".into());
+            };
+            let (x, bound) = match (number(importer, b, a), number(importer, a, b)) {
+                (Some(bound), _) => (a, bound),
+                (None, Some(bound)) => (b, bound),
+                _ => return Err("a maximum or minimum of two arrays; one with a known number would do".into()),
+            };
+            (x.clone(), (op == "Max").then_some(bound), (op == "Min").then_some(bound))
+        }
+    };
+    let id = importer.node(&x)?;
+    match (low, high) {
+        (None, None) => Ok(id),
+        // A bound that keeps a size from 0 does nothing where the size is none.
+        (Some(low), None) if low > 0.0 && low < 1e-6 && matches!(importer.fact(id), Some(Fact::Size { .. })) => {
+            importer.notes.push(format!(
+                "the lower bound {low:e} of the size `{}` is left out: it acts only where the size is below it",
+                shown(&x.name)
+            ));
+            Ok(id)
+        }
+        (Some(0.0), None) => importer.add("", Activation::Relu, &[id]),
+        (low, high) => {
+            let name = importer.name("");
+            Ok(importer.builder.clip(&name, id, low.unwrap_or(-1e300), high.unwrap_or(1e300))?)
+        }
+    }
+}
+
+/// What changes no number.
+pub fn same(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    let input = call.input(0)?;
+    match call.node.op_type.as_str() {
+        "Dropout" => {
+            let ratio = call.known(1)?.and_then(|tensor| tensor.constant()).unwrap_or(call.float("ratio", 0.5));
+            // Before opset 12 an exporter writes it where the module trains alone.
+            let trains = call.opset < 12 || call.known(2)?.and_then(|tensor| tensor.constant()) == Some(1.0);
+            if trains && ratio > 0.0 {
+                return Err(format!(
+                    "dropout with p = {ratio} makes the loss random. The theory is of one loss: set p to 0"
+                )
+                .into());
+            }
+        }
+        "Cast" => {
+            const ROUNDING: [i64; 2] = [10, 16];
+            if ROUNDING.contains(&call.int("to", 1)) {
+                importer.notes.push(format!(
+                    "the cast `{}` to fewer digits is left out: what follows is the loss without its rounding",
+                    shown(&input.name)
+                ));
+            }
+        }
+        _ => {}
+    }
+    Ok(vec![input.value.clone()])
+}
+
+/// What is asked of numbers of the network, all of which must be finite.
+pub fn never(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    let shape = importer.axes_of(call.input(0)?);
+    let count = importer.shape(&shape)?.count();
+    Ok(vec![Tensor { shape, values: vec![0.0; count], is_whole: true }.into()])
+}
+
+pub fn softmax(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
+    let x = importer.node(call.input(0)?)?;
+    let shape = importer.axes(x);
+    let axis = call.axis("axis", if call.opset < 13 { 1 } else { -1 }, shape.len())?;
+    // Before opset 13 it is over all axes from this one on.
+    let is_flat = call.opset < 13 && axis + 1 < shape.len();
+    let (of, along) = match is_flat {
+        true => (importer.reshape("flat", x, &[product(&shape[..axis]), product(&shape[axis..])])?, 1),
+        false => (x, axis),
+    };
+    let is_log = call.node.op_type == "LogSoftmax";
+    let part = if is_log || is_flat { "softmax" } else { "" };
+    let mut id = importer.add(part, Softmax { axis: along, function: Activation::Exponential }, &[of])?;
+    if is_log {
+        id = importer.add(if is_flat { "log" } else { "" }, Activation::Logarithm, &[id])?;
+    }
+    importer.reshape("", id, &shape)
+}
+
+/// A function of one array.
+pub fn function(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
+    let op = call.node.op_type.as_str();
+    let plain: Option<Op> = match op {
+        "Exp" => Some(Activation::Exponential.into()),
+        "Log" => Some(Activation::Logarithm.into()),
+        "Sin" => Some(Activation::Sine.into()),
+        "Cos" => Some(Activation::Cosine.into()),
+        "Tanh" => Some(Activation::Tanh.into()),
+        "Sigmoid" => Some(Activation::Logistic.into()),
+        "Softplus" => Some(Activation::Softplus.into()),
+        "Relu" => Some(Activation::Relu.into()),
+        "Neg" => Some(Scale { factor: -1.0 }.into()),
+        _ => None,
+    };
+    let known = ["Sqrt", "Reciprocal", "Abs", "LeakyRelu", "Gelu", "Swish", "Softsign", "HardSwish", "HardSigmoid"];
+    if plain.is_none() && !known.contains(&op) {
+        return Err(unknown(op).into());
+    }
+    let x = importer.node(call.input(0)?)?;
+    if let Some(plain) = plain {
+        return importer.add("", plain, &[x]);
+    }
+    let name = importer.name("");
+    match op {
+        "Sqrt" => root(importer, x),
+        "Reciprocal" => inverse(importer, x),
+        "Abs" => Ok(importer.builder.absolute(&name, x)?),
+        "LeakyRelu" => {
+            let slope = call.float("alpha", 0.01);
+            let positive = importer.add("positive", Activation::Relu, &[x])?;
+            let turned = importer.add("turned", Scale { factor: -1.0 }, &[x])?;
+            let negative = importer.add("negative", Activation::Relu, &[turned])?;
+            let part = importer.add("slope", Scale { factor: slope }, &[negative])?;
+            importer.add("", Subtract, &[positive, part])
+        }
+        "Gelu" if call.text("approximate", "none") == "tanh" => importer.add("", Activation::Gelu, &[x]),
+        "Gelu" => Err(EXACT_GELU.into()),
+        "Swish" => {
+            let inner = scaled(importer, x, call.float("alpha", 1.0))?;
+            let gate = importer.add("gate", Activation::Logistic, &[inner])?;
+            importer.add("", Multiply, &[x, gate])
+        }
+        "Softsign" => {
+            let size = importer.builder.absolute(&format!("{name}.size"), x)?;
+            let one = importer.constant("one", &Tensor::number(1.0))?;
+            let above = importer.add("above", Add, &[size, one])?;
+            importer.add("", Divide, &[x, above])
+        }
+        _ => {
+            // min(max(x/6 + 1/2, 0), 1), and for HardSwish x times it.
+            let (slope, shift) = match op {
+                "HardSwish" => (1.0 / 6.0, 0.5),
+                _ => (call.float("alpha", 0.2), call.float("beta", 0.5)),
+            };
+            let along = importer.add("along", Scale { factor: slope }, &[x])?;
+            let shift = importer.constant("shift", &Tensor::number(shift))?;
+            let line = importer.add("line", Add, &[along, shift])?;
+            let part = if op == "HardSwish" { importer.name("gate") } else { name };
+            let gate = importer.builder.clip(&part, line, 0.0, 1.0)?;
+            if op == "HardSwish" { importer.add("", Multiply, &[x, gate]) } else { Ok(gate) }
+        }
+    }
+}
+
+const EXACT_GELU: &str = "the exact GELU needs the error function, which no operation of a network has. torch.nn.GELU(approximate=\"tanh\") would do";
+
+/// What is said of an operation that is not known.
+fn unknown(op: &str) -> String {
+    match op {
+        "Erf" => EXACT_GELU.into(),
+        "If" | "Loop" | "Scan" => {
+            "the graph branches on numbers. The theory is of one smooth loss: export it without a branch".into()
+        }
+        "RandomNormal" | "RandomNormalLike" | "RandomUniform" | "RandomUniformLike" | "Bernoulli" | "Multinomial" => {
+            "it draws numbers at random. The theory is of one loss: export it without noise".into()
+        }
+        "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" => {
+            "a quantized network has no derivatives. Export it before it is quantized".into()
+        }
+        "LSTM" | "GRU" | "RNN" => "a recurrent layer as one operation. Written out step by step it would do".into(),
+        _ => "this operation has no place in a network file. What would do stands in docs/onnx.md".into(),
+    }
+}
