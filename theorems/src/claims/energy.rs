@@ -109,7 +109,9 @@ fn fitted(run: &ShortRun, skewness: f64) -> [f64; 2] {
     ]
 }
 
-/// The largest change of E since the first upward crossing of δ, up to the next, in units of the energy that E has above its minimum.
+/// The range of E from the first upward crossing of δ to the next, in units of the energy that E has above its minimum.
+///
+/// Its largest change would be that above the first value on one rung and that below it on another, with a bend between them; their sum has none.
 fn variation(run: &ShortRun, skewness: f64, form: Form) -> f64 {
     let lr = run.intrinsic_lr;
     let energy = |reading: &Reading| {
@@ -118,8 +120,11 @@ fn variation(run: &ShortRun, skewness: f64, form: Form) -> f64 {
         form.of_offset * reading.edge_offset.powi(2) - 4.0 * form.of_log * lr * h.ln() + stiffness * h * h
     };
     let Some((first, between, last)) = run.over_period(energy) else { return f64::NAN };
-    let changes: Vec<f64> = between.into_iter().map(|energy| (energy - first).abs()).collect();
-    worst([peak(&changes), (last - first).abs()]) / (4.0 * lr * run.energy)
+    let side = |sign: f64| {
+        let changes: Vec<f64> = between.iter().map(|energy| sign * (energy - first)).collect();
+        worst([peak(&changes), sign * (last - first), 0.0])
+    };
+    (side(1.0) + side(-1.0)) / (4.0 * lr * run.energy)
 }
 
 /// |h + ½αh²|, the amplitude of the oscillation: h itself carries a part that is odd in h, as large as δ, and changes from step to step
@@ -130,7 +135,8 @@ fn amplitude(run: &ShortRun, reading: &Reading, skewness: f64) -> f64 {
     (h + 0.5 * skewness * h * h).abs()
 }
 
-/// The peak of a smooth curve between readings: that of the parabola through the logarithms of the largest one and its neighbours.
+/// The peak of a smooth curve between readings: that of the parabola through the logarithms of the largest one and its neighbours, or the largest
+/// one where a logarithm does not exist.
 fn peak(values: &[f64]) -> f64 {
     let largest = worst(values.iter().copied());
     let at = values.iter().position(|value| value.total_cmp(&largest).is_eq());

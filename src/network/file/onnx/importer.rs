@@ -109,9 +109,9 @@ impl Importer {
         self.values.get(name).cloned()
     }
 
-    /// A group of weights.
-    pub fn weight(&mut self, name: &str, tensor: Tensor) -> Result<(), NetworkError> {
-        let fresh = self.fresh(name);
+    /// The initializer `name` as a group of weights.
+    pub fn weight(&mut self, name: &str, group: &str, tensor: Tensor) -> Result<(), NetworkError> {
+        let fresh = self.fresh(group);
         let id = self.builder.weight_at(&fresh, &tensor.shape, tensor.values)?;
         self.set(name, Value::Node(id));
         Ok(())
@@ -282,8 +282,12 @@ impl Importer {
             return Ok(x);
         }
         let ones = Tensor { shape: axes.to_vec(), values: vec![1.0; self.shape(axes)?.count()], is_whole: false };
-        let ones = self.constant(&format!("{part}.ones"), &ones)?;
-        self.add(part, Multiply, &[x, ones])
+        let ones = self.constant(if part.is_empty() { "ones" } else { part }, &ones)?;
+        let id = self.add(part, Multiply, &[x, ones])?;
+        if let Some(fact @ Fact::Size { .. }) = self.fact(x).cloned() {
+            self.note_fact(id, fact);
+        }
+        Ok(id)
     }
 
     /// A normalization of `x`.
@@ -301,18 +305,16 @@ impl Importer {
             }
             _ => !size.normalization.centred && a == size.of,
         };
-        // The sizes must repeat along the axes that they were summed over.
-        let kept = kept(&self.axes(size.of), &size.normalization.axes);
+        // The sizes repeat along the axes that they were summed over; a gain may have more entries.
+        let whole = self.axes(size.of);
         let lies = |axes: &[usize]| axes.iter().copied().skip_while(|&size| size == 1).collect::<Vec<_>>();
+        let repeats = [lies(&kept(&whole, &size.normalization.axes)), lies(&whole)].contains(&lies(&self.axes(b)));
         Ok(match stage {
-            Stage::Root if is_of && lies(&kept) == lies(&self.axes(b)) => Some(self.normalize("", &size)?),
-            Stage::Inverse { gain: None } if is_of && lies(&kept) == lies(&self.axes(b)) => {
-                Some(self.normalize("", &size)?)
-            }
             Stage::Inverse { gain: Some(gain) } if is_of => {
                 let normal = self.normalize("normalized", &size)?;
                 Some(self.add("", Multiply, &[normal, gain])?)
             }
+            Stage::Root | Stage::Inverse { gain: None } if is_of && repeats => Some(self.normalize("", &size)?),
             _ => None,
         })
     }
@@ -393,8 +395,32 @@ impl Call<'_> {
 }
 
 /// The shortest decimal number that single precision rounds to this one.
-pub(super) fn decimal(x: f32) -> f64 {
+fn decimal(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
+}
+
+/// The number that was meant by one which may have been written in single precision: a short decimal, or n, √n or ⁴√n, or one over them, for
+/// a whole number n; else the number as it stands.
+pub(super) fn meant(x: f64) -> f64 {
+    const SHORT: usize = 7;
+    let single = x.abs() as f32;
+    if f64::from(single) != x.abs() || !single.is_normal() {
+        return x;
+    }
+    let text = format!("{single:e}");
+    let digits = text.split('e').next().unwrap_or_default().len();
+    if digits <= SHORT {
+        return decimal(single).copysign(x);
+    }
+    let is_less = single < 1.0;
+    let above = if is_less { 1.0 / f64::from(single) } else { f64::from(single) };
+    let exact = [1, 2, 4].into_iter().find_map(|root| {
+        let n = above.powi(root).round();
+        let root = n.powf(1.0 / f64::from(root));
+        let exact = if is_less { 1.0 / root } else { root };
+        (n <= 65536.0 && exact as f32 == single).then_some(exact)
+    });
+    exact.unwrap_or(f64::from(single)).copysign(x)
 }
 
 /// An axis, which may be counted from the end.

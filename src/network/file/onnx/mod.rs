@@ -29,6 +29,8 @@ use tensor::Tensor;
 const LARGEST: u64 = 1 << 30;
 /// ONNX's types of numbers that are no whole ones.
 const FLOATS: [i32; 4] = [1, 10, 11, 16];
+/// What the array of targets may be named.
+const TARGETS: [&str; 4] = ["targets", "target", "labels", "y"];
 
 /// The loss of a network whose file ends with its outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ const FLOATS: [i32; 4] = [1, 10, 11, 16];
 pub enum OutputLoss {
     /// The mean of (outputs − targets)².
     MeanSquaredError,
-    /// Cross-entropy of logits, whose classes are along axis 1, averaged over the others.
+    /// Cross-entropy of logits, averaged over all but their classes. These are along axis 1, or along the last one where the targets fit that alone.
     CrossEntropy,
 }
 
@@ -119,7 +121,8 @@ fn needed<'a>(graph: &'a schema::Graph, output: &'a str) -> HashSet<&'a str> {
     needed
 }
 
-/// Makes initializers groups of weights, but for whole numbers, running statistics, numbers that an exporter made, and what is not to be trained.
+/// Makes initializers groups of weights, but for whole numbers, running statistics, what is not to be trained, and what an exporter made
+/// that is no matrix of a layer.
 fn weights(
     importer: &mut Importer,
     graph: &schema::Graph,
@@ -127,8 +130,8 @@ fn weights(
     options: &OnnxOptions,
     folder: &Path,
 ) -> Result<(), OnnxError> {
-    if let Some(name) = options.frozen.iter().find(|name| graph.initializer.iter().all(|tensor| tensor.name != **name))
-    {
+    let is_there = |name: &String| graph.initializer.iter().any(|tensor| tensor.name == *name);
+    if let Some(name) = options.frozen.iter().find(|name| !is_there(name)) {
         let available: Vec<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
         return Err(OnnxError::NoSuchInitializer { name: shown(name), available: shown(&available.join(", ")) });
     }
@@ -142,27 +145,26 @@ fn weights(
     for tensor in graph.initializer.iter().filter(|tensor| needed.contains(tensor.name.as_str())) {
         let read = Tensor::read(tensor, folder)?;
         let name = tensor.name.as_str();
-        let is_made = is_made(name);
-        // Exporters write ones and zeros where an operation wants a gain and a shift that a module has not.
-        let is_plain = read.values.len() <= 1 || matches!(read.constant(), Some(0.0 | 1.0));
+        let layer = is_made(name).then(|| layer_of(graph, name));
         let is_constant = read.is_whole
             || read.values.is_empty()
             || statistics.contains(name)
             || options.frozen.iter().any(|frozen| frozen == name)
-            || is_made && is_plain;
+            || layer == Some(None);
         if is_constant {
             importer.set(name, read.into());
+        } else if let Some(Some(node)) = layer {
+            let found = scope(node).map(|scope| format!("{scope}.weight")).unwrap_or_else(|| name.to_owned());
+            computed.push(format!("`{found}`"));
+            importer.weight(name, &found, read)?;
         } else {
-            if is_made {
-                computed.push(name);
-            }
-            importer.weight(name, read)?;
+            importer.weight(name, name, read)?;
         }
     }
     if !computed.is_empty() {
         importer.notes.push(format!(
-            "the weights {} have names that an exporter gives to what it computed before it wrote the file: a transposed matrix, or a weight \
-             norm folded into one. If it is the latter, what is trained is not in the file. docs/frameworks/sharpflow_pytorch.py keeps it",
+            "the weights {} were computed by the exporter from those of the module before it wrote them: a transposed matrix as a rule, but a \
+             weight norm is folded so too, and what is trained is not in the file then. docs/frameworks/sharpflow_pytorch.py keeps the module's own",
             shown(&computed.join(", "))
         ));
     }
@@ -171,13 +173,30 @@ fn weights(
 
 /// Whether an exporter made this name, not a module.
 fn is_made(name: &str) -> bool {
-    let numbered = |prefix: &str| {
-        name.strip_prefix(prefix)
-            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '_'))
+    let is_number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '_');
+    let starts = ["onnx::", "scalar_tensor", "_val_", "const_"].iter().any(|prefix| name.starts_with(prefix));
+    starts || name.strip_prefix("val_").is_some_and(is_number) || is_number(name) || name.contains("Constant")
+}
+
+/// The layer whose matrix is the initializer.
+fn layer_of<'a>(graph: &'a schema::Graph, name: &str) -> Option<&'a schema::Node> {
+    let is_layer = |node: &&schema::Node| matches!(node.op_type.as_str(), "MatMul" | "Gemm" | "Conv");
+    graph.node.iter().filter(is_layer).find(|node| node.input.get(1).is_some_and(|input| input == name))
+}
+
+/// The module that a node belongs to, as PyTorch's exporters write it: in its name, /first/second/MatMul, or beside it, ['', 'first.second', 'linear'].
+fn scope(node: &schema::Node) -> Option<String> {
+    let listed = node.metadata_props.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes");
+    let path: Vec<&str> = match listed {
+        Some(entry) => {
+            let names: Vec<&str> = entry.value.split('\'').skip(1).step_by(2).collect();
+            vec![*names.get(names.len().checked_sub(2)?)?]
+        }
+        None => node.name.split('/').collect(),
     };
-    let starts =
-        ["onnx::", "scalar_tensor", "_val_", "const_", "Constant"].iter().any(|prefix| name.starts_with(prefix));
-    starts || numbered("val_") || numbered("") || name.contains("/Constant")
+    let path = if listed.is_some() { &path[..] } else { &path[1.min(path.len())..path.len().saturating_sub(1)] };
+    let scope = path.join(".");
+    (!scope.is_empty()).then_some(scope)
 }
 
 /// The arrays of a user's file, with how much of it was asked for.
@@ -237,16 +256,18 @@ fn inputs(
         return Err(OnnxError::NoSuchSize { size: shown(size), available });
     }
     let mut drawn = Vec::new();
-    for input in inputs.iter().filter(|input| needed.contains(input.name.as_str())) {
+    let last = inputs.len().saturating_sub(1);
+    for (k, input) in inputs.iter().enumerate().filter(|(_, input)| needed.contains(input.name.as_str())) {
         let (kind, axes) = dims(input);
         let name = input.name.as_str();
         let given = match arrays {
             Some(arrays) => {
-                let alone = ["inputs", "input", "x"];
-                let names: Vec<&str> = [name]
-                    .into_iter()
-                    .chain(if inputs.len() == 1 { &alone[..] } else { &[] }.iter().copied())
-                    .collect();
+                let others: &[&str] = match k {
+                    0 => &["inputs", "input", "x"],
+                    k if k == last => &TARGETS,
+                    _ => &[],
+                };
+                let names: Vec<&str> = [name].into_iter().chain(others.iter().copied()).collect();
                 Some((arrays.path.clone(), arrays.take(name, &names)?))
             }
             None => None,
@@ -317,8 +338,8 @@ fn loss(
     };
     let targets = match arrays {
         Some(arrays) => {
-            let (_, found) = arrays.take("targets", &["targets", "target", "labels", "y"])?;
-            let is_whole = found.shape.len() < shape.len();
+            let (_, found) = arrays.take("targets", &TARGETS)?;
+            let is_whole = found.shape != shape;
             Tensor { shape: found.shape, values: found.values, is_whole }
         }
         None => {
@@ -347,7 +368,7 @@ fn loss(
         OutputLoss::CrossEntropy => operators::cross_entropy(importer, id, &targets, Reduction::Mean)
             .map_err(|refusal| whole("targets", refusal))?
             .ok_or_else(|| {
-                wrong("a class of axis 1 for each of the other places, from 0, or targets of the same shape")
+                wrong("a class from 0 for each place but along axis 1, or but along the last one; or targets of the same shape")
             }),
     }
 }

@@ -52,6 +52,8 @@ pub struct Node {
     pub attribute: Vec<Attribute>,
     #[prost(string, tag = "7")]
     pub domain: String,
+    #[prost(message, repeated, tag = "9")]
+    pub metadata_props: Vec<Entry>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -5,7 +5,7 @@ use crate::network::error::shown;
 use crate::network::ops::{Activation, Add, Divide, Multiply, Op, Power, Scale, Softmax, SquareRoot, Subtract};
 
 use super::super::facts::{Fact, Size, Stage};
-use super::super::importer::{Call, Importer, Input, Outcome, Value, decimal};
+use super::super::importer::{Call, Importer, Input, Outcome, Value, kept, meant};
 use super::super::tensor::{Tensor, broadcast};
 use super::shapes::product;
 
@@ -14,7 +14,7 @@ fn number(importer: &Importer, of: &Input, other: &Input) -> Option<f64> {
     let Value::Known(tensor) = &of.value else { return None };
     let axes = importer.axes_of(other);
     let stays = broadcast(&tensor.shape, &axes).is_some_and(|shape| shape == axes);
-    tensor.constant().filter(|_| stays)
+    tensor.constant().filter(|_| stays).map(meant)
 }
 
 pub fn arithmetic(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
@@ -42,14 +42,13 @@ fn sum(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
         if shift == 0.0 {
             return Ok(x);
         }
-        let id = importer.node(b)?;
+        let id = importer.constant("shift", &Tensor::number(shift))?;
         let sum = importer.add("", Add, &[x, id])?;
-        // ε under the root of a normalization, which a file may have in single precision.
+        // ε under the root of a normalization.
         if let Some(Size { of, mut normalization }) = size(importer, x)
             && shift > 0.0
         {
-            let single = shift as f32;
-            normalization.epsilon += if f64::from(single) == shift { decimal(single) } else { shift };
+            normalization.epsilon += shift;
             importer.note_fact(sum, Fact::Size { size: Size { of, normalization }, stage: Stage::Square });
         }
         return Ok(sum);
@@ -108,7 +107,10 @@ fn times(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
     }
     let id = importer.add("", Multiply, &[a, b])?;
     for (a, b) in [(a, b), (b, a)] {
-        if let Some(Fact::Size { size, stage: Stage::Inverse { gain: None } }) = importer.fact(b).cloned() {
+        // What is multiplied by the gain is known to repeat only where the size lies as it was summed.
+        if let Some(Fact::Size { size, stage: Stage::Inverse { gain: None } }) = importer.fact(b).cloned()
+            && importer.axes(b) == kept(&importer.axes(size.of), &size.normalization.axes)
+        {
             importer.note_fact(id, Fact::Size { size, stage: Stage::Inverse { gain: Some(a) } });
         }
     }

@@ -20,9 +20,9 @@ pub fn mean_squared_error(importer: &mut Importer, outputs: NodeId, targets: &Te
     importer.add("mean_squared_error", MeanSquaredError, &[outputs, targets])
 }
 
-/// Targets as vectors along the last axis. Labels count classes; other targets have the shape of the logits, whose classes are along axis 1.
-fn vectors(shape: &[usize], targets: &Tensor) -> Option<Tensor> {
-    let (classes, at) = if shape.len() > 1 { (shape[1], 1) } else { (*shape.first()?, 0) };
+/// Targets as vectors along the last axis. Labels count classes; other targets have the shape of the logits, whose classes are along axis `at`.
+fn vectors(shape: &[usize], at: usize, targets: &Tensor) -> Option<Tensor> {
+    let classes = *shape.get(at)?;
     let others: Vec<usize> = shape.iter().enumerate().filter(|(axis, _)| *axis != at).map(|(_, &size)| size).collect();
     let last: Vec<usize> = others.iter().copied().chain([classes]).collect();
     if targets.shape == shape && !targets.is_whole {
@@ -33,7 +33,8 @@ fn vectors(shape: &[usize], targets: &Tensor) -> Option<Tensor> {
         };
         return targets.gather(&last, from);
     }
-    if product(&targets.shape) != product(&others) {
+    let flat = [product(&others)];
+    if targets.shape != others && targets.shape != flat {
         return None;
     }
     let mut values = vec![0.0; product(&last)];
@@ -44,7 +45,7 @@ fn vectors(shape: &[usize], targets: &Tensor) -> Option<Tensor> {
     Some(Tensor { shape: last, values, is_whole: false })
 }
 
-/// Cross-entropy of logits whose classes are along axis 1; `None` where the targets are none of theirs.
+/// Cross-entropy of logits; `None` where the targets are none of theirs. The classes are along axis 1, or else along the last one.
 pub fn cross_entropy(
     importer: &mut Importer,
     logits: NodeId,
@@ -52,9 +53,20 @@ pub fn cross_entropy(
     reduction: Reduction,
 ) -> Outcome<Option<NodeId>> {
     let shape = importer.axes(logits);
-    let Some(targets) = vectors(&shape, targets) else { return Ok(None) };
+    let (first, last) = (1.min(shape.len().saturating_sub(1)), shape.len().saturating_sub(1));
+    let [by_first, by_last] = [first, last].map(|at| vectors(&shape, at, targets));
+    if first != last && by_first.is_some() && by_last.is_some() {
+        importer
+            .notes
+            .push(format!("the targets fit classes along axis 1 of {shape:?} and along the last one: axis 1 is taken"));
+    }
+    let (at, targets) = match (by_first, by_last) {
+        (Some(targets), _) => (first, targets),
+        (None, Some(targets)) => (last, targets),
+        (None, None) => return Ok(None),
+    };
     let count = product(&targets.shape[..targets.shape.len() - 1]);
-    let x = last(importer, logits, &shape)?;
+    let x = moved_last(importer, logits, at)?;
     let targets = importer.constant("targets", &targets)?;
     let id = importer.add("cross_entropy", CrossEntropy, &[x, targets])?;
     match reduction {
@@ -63,12 +75,9 @@ pub fn cross_entropy(
     }
 }
 
-/// The classes, along axis 1, as the last axis.
-fn last(importer: &mut Importer, x: NodeId, shape: &[usize]) -> Outcome<NodeId> {
-    if shape.len() < 3 {
-        return Ok(x);
-    }
-    let order: Vec<usize> = [0].into_iter().chain(2..shape.len()).chain([1]).collect();
+/// The classes as the last axis.
+fn moved_last(importer: &mut Importer, x: NodeId, at: usize) -> Outcome<NodeId> {
+    let order: Vec<usize> = (0..importer.axes(x).len()).filter(|&axis| axis != at).chain([at]).collect();
     importer.transpose("classes", x, &order)
 }
 
@@ -92,9 +101,10 @@ pub fn of_labels(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     if call.node.op_type == "SoftmaxCrossEntropyLoss" {
         return cross_entropy(importer, x, &labels, reduction)?.ok_or_else(|| wrong().into());
     }
-    let targets = vectors(&shape, &labels).ok_or_else(wrong)?;
+    let at = 1.min(shape.len().saturating_sub(1));
+    let targets = vectors(&shape, at, &labels).ok_or_else(wrong)?;
     let count = product(&targets.shape[..targets.shape.len() - 1]);
-    let of = last(importer, x, &shape)?;
+    let of = moved_last(importer, x, at)?;
     let targets = importer.constant("targets", &targets)?;
     let picked = importer.add("picked", Multiply, &[of, targets])?;
     let axes: Vec<usize> = (0..importer.axes(picked).len()).collect();

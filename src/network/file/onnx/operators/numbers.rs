@@ -134,14 +134,19 @@ pub fn fold(importer: &Importer, call: &Call<'_>) -> Outcome<Option<Vec<Value>>>
             }
             vec![tensor.into()]
         }
-        "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceSum" => {
+        "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceSum" | "ReduceMean" => {
             let f: fn(f64, f64) -> f64 = match op {
                 "ReduceMax" => f64::max,
                 "ReduceMin" => f64::min,
                 "ReduceProd" => |a, b| a * b,
                 _ => |a, b| a + b,
             };
-            vec![reduced(call, first, f)?.into()]
+            let mut tensor = reduced(call, first, f)?;
+            if op == "ReduceMean" {
+                let each = first.values.len() as f64 / tensor.values.len() as f64;
+                tensor = tensor.map(|sum| sum / each);
+            }
+            vec![tensor.into()]
         }
         "CumSum" => {
             let along = axis(numeral(tensors.get(1).ok_or("its axis is missing")?)? as i64, first.shape.len())?;
