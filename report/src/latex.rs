@@ -220,14 +220,14 @@ fn orders(kept: &Kept) -> String {
     for claim in &kept.claims {
         for instance in claim.held() {
             for decided in &instance.statements {
-                if let (Check::Order { order: stated, .. }, Some(fit)) = (&decided.check, &decided.fit) {
+                if let (Check::Order { order: stated, at_least, .. }, Some(fit)) = (&decided.check, &decided.fit) {
                     let order = &fit.order;
                     rows.push(vec![
                         text(&claim.title),
                         text(&decided.what),
                         text(&instance.instance),
                         text(&format!("{:.3} ± {:.3}", order.value, order.half_width)),
-                        format!("${stated}$"),
+                        format!("${}{stated}$", if *at_least { r"\ge " } else { "" }),
                     ]);
                 }
             }

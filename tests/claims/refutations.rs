@@ -94,7 +94,7 @@ fn verdicts_are_what_they_say() {
 /// NaN in any place — first, middle or last — and the absence of data are never a pass.
 #[test]
 fn nan_and_nothing_never_pass() {
-    let order = |points| Check::Order { points, order: 0.5, missed: 0.0, floor: 0.0 };
+    let order = |points| Check::Order { points, order: 0.5, missed: 0.0, floor: 0.0, at_least: false };
     for place in 0..3 {
         let mut values = vec![0.5; 3];
         values[place] = f64::NAN;
@@ -132,7 +132,8 @@ fn a_diverging_error_is_refuted() {
         parameter: 10f64.powi(-(k as i32 / 8) - 2),
         error: 10f64.powf(0.5 * (k / 8) as f64) * (1.0 + 0.01 * (k % 3) as f64),
     });
-    measured.statements[0].check = Check::Order { points: points.collect(), order: 0.5, missed: 0.0, floor: 0.0 };
+    measured.statements[0].check =
+        Check::Order { points: points.collect(), order: 0.5, missed: 0.0, floor: 0.0, at_least: false };
     assert_eq!(decided(measured).verdict, Verdict::Refuted);
 }
 

@@ -21,6 +21,7 @@ mod network;
 mod network_arrays;
 mod network_blocks;
 mod network_files;
+mod onnx;
 mod operations;
 mod pieces;
 mod tables;

@@ -16,7 +16,7 @@ pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error
     let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
     let missed = missed_peak(READINGS);
-    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
+    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor, at_least: false } }
 }
 
 /// A constant of the theory, `apart` from its nearest twin, measured on every run of the three finest rungs.
@@ -40,7 +40,7 @@ pub(crate) fn swings_fall(
 ) -> Statement {
     let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.of_energy(energy).map(point).collect();
-    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
+    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor, at_least: false } }
 }
 
 /// A constant of the theory, `apart` from its nearest twin, measured on every short run of the three finest rungs of one energy. Each value is
@@ -96,5 +96,5 @@ pub(crate) fn others_fall(
     let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
     let points = record.runs.iter().map(point).collect();
     let missed = missed_peak(DYNAMICS_READINGS);
-    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor } }
+    Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor, at_least: false } }
 }

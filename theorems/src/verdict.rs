@@ -85,12 +85,12 @@ pub fn outcome(check: &Check, level: f64) -> Outcome {
 fn decide_check(Statement { what, check }: Statement, level: f64) -> Decided {
     let (mut fitted, mut found) = (None, None);
     let (outcome, shows) = match &check {
-        Check::Order { points, order, missed, floor } => match fit_order(points, *missed, *floor) {
+        Check::Order { points, order, missed, floor, at_least } => match fit_order(points, *missed, *floor) {
             Ok(fit) => {
                 let local: Vec<String> = fit.local.iter().map(|local| format!("{local:.2}")).collect();
                 let Interval { value, half_width } = fit.order;
                 let shows = format!("order {value:.3} ± {half_width:.3} (between rungs {})", local.join(", "));
-                let outcome = order_outcome(&fit, *order);
+                let outcome = order_outcome(&fit, *order, *at_least);
                 fitted = Some(fit);
                 (outcome, shows)
             }
@@ -149,12 +149,13 @@ fn exact_outcome(fields: &[InField]) -> (Outcome, String) {
     (outcome, format!("holds at {held} of {points} random points of {} prime fields", fields.len()))
 }
 
-/// A stated order is refuted where the interval lies below it. An error that falls faster does not refute it, and does not confirm it.
-fn order_outcome(fit: &OrderFit, stated: f64) -> Outcome {
+/// A stated order is refuted where the interval lies below it. An error that falls faster does not refute it, and confirms it where it is
+/// stated to be at least this one.
+fn order_outcome(fit: &OrderFit, stated: f64, at_least: bool) -> Outcome {
     let order = &fit.order;
     if order.upper() < stated {
         Outcome::Fails
-    } else if order.contains(stated) && order.lower() > LEAST_ORDER {
+    } else if (at_least || order.contains(stated)) && order.lower() > LEAST_ORDER {
         Outcome::Passes
     } else {
         Outcome::Undecided
@@ -217,7 +218,19 @@ mod tests {
             (1.0, 0.25, Outcome::Undecided),
             (f64::NAN, 0.125, Outcome::Undecided),
         ] {
-            assert_eq!(order_outcome(&order(value, half_width), 0.5), outcome, "{value} ± {half_width}");
+            assert_eq!(order_outcome(&order(value, half_width), 0.5, false), outcome, "{value} ± {half_width}");
+        }
+        for (value, half_width, outcome) in [
+            (0.625, 0.0625, Outcome::Passes),
+            (0.5, 0.25, Outcome::Undecided),
+            (0.452, 0.032, Outcome::Fails),
+            (f64::NAN, 0.125, Outcome::Undecided),
+        ] {
+            assert_eq!(
+                order_outcome(&order(value, half_width), 0.5, true),
+                outcome,
+                "at least: {value} ± {half_width}"
+            );
         }
         for (value, half_width, outcome) in [
             (0.5, 0.25, Outcome::Passes),

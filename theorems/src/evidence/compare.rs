@@ -151,12 +151,19 @@ impl Comparison {
         let unit = a.mean.map_or(1.0, |mean| mean.half_width);
         match (&a.check, &b.check) {
             (
-                Check::Order { points, order, missed, floor },
-                Check::Order { points: points_b, order: order_b, missed: missed_b, floor: floor_b },
+                Check::Order { points, order, missed, floor, at_least },
+                Check::Order {
+                    points: points_b,
+                    order: order_b,
+                    missed: missed_b,
+                    floor: floor_b,
+                    at_least: at_least_b,
+                },
             ) => {
                 self.relative(&format!("{at}, what is missed"), *missed, *missed_b);
                 self.relative(&format!("{at}, floor"), *floor, *floor_b);
                 self.relative(&format!("{at}, stated order"), *order, *order_b);
+                self.count(&format!("{at}, faster orders stated too"), (*at_least).into(), (*at_least_b).into());
                 self.count(&format!("{at}, points"), points.len(), points_b.len());
                 for (a, b) in points.iter().zip(points_b) {
                     self.relative(&format!("{at}, parameter"), a.parameter, b.parameter);

@@ -44,6 +44,7 @@ impl ClaimEvidence {
     /// The `k`-th check on the instance that shows it worst.
     pub fn worst_check(&self, k: usize) -> Option<&Decided> {
         let margin = |decided: &Decided| match (&decided.check, &decided.fit, &decided.mean) {
+            (Check::Order { at_least: true, .. }, Some(fit), _) => fit.order.lower(),
             (Check::Order { order, .. }, Some(fit), _) => -(fit.order.value - order).abs() - fit.order.half_width,
             (Check::Positive { .. }, _, Some(mean)) => mean.lower(),
             (Check::Limit { expected, .. }, _, Some(mean)) => -(mean.value - expected).abs() - mean.half_width,

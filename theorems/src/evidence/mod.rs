@@ -109,6 +109,9 @@ pub enum Check {
         missed: f64,
         /// What rounding alone makes of an error.
         floor: f64,
+        /// Whether an error that falls faster is stated too, as O(·) states it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_least: bool,
     },
     /// measured/bound must be at most 1 in every trial: how many trials there were, the largest ratio and the middle one.
     Bound {

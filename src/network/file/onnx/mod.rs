@@ -6,6 +6,8 @@ mod importer;
 mod operators;
 mod schema;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
