@@ -5,6 +5,7 @@
 """
 
 import gzip
+import json
 import struct
 from pathlib import Path
 
@@ -34,6 +35,25 @@ np.save(FOLDER / "complex.npy", numbers + 1j)
 np.save(FOLDER / "nan.npy", np.where(numbers == 4, np.nan, numbers))
 np.savez_compressed(FOLDER / "two.npz", x=numbers, labels=np.array([2, 0, 1, 2]))
 np.savez(FOLDER / "one.npz", x=numbers)
+
+
+def safetensors(arrays):
+    header, data = {}, b""
+    for name, (kind, shape, entries) in arrays.items():
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [len(data), len(data) + len(entries)]}
+        data += entries
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
+# The upper half of a single is bfloat16, exact for these numbers.
+brain = (numbers.astype("<f4").view("<u4") >> 16).astype("<u2")
+kinds = {"F64": numbers, "F32": numbers.astype("<f4"), "F16": numbers.astype("<f2"), "BF16": brain, "I64": numbers.astype("<i8"), "I8": numbers.astype("i1")}
+write("kinds.safetensors", safetensors({f"of.{kind}": (kind, numbers.shape, array.tobytes()) for kind, array in kinds.items()}))
+write("one.safetensors", safetensors({"x": ("F64", numbers.shape, numbers.astype("<f8").tobytes())}))
+write("short.safetensors", safetensors({"x": ("F64", numbers.shape, numbers.tobytes())})[:-8])
+write("type.safetensors", safetensors({"x": ("F8_E4M3", (4,), b"1234")}))
 whole = (FOLDER / "float64.npy").read_bytes()
 write("short.npy", whole[:-5])
 write("longer.npy", whole.replace(b"(4, 3)", b"(5, 3)"))

@@ -40,13 +40,17 @@ fn every_type_of_numpy_and_idx_and_csv_holds_the_same_numbers() {
     let signed: Vec<f64> = (0..12).map(number).collect();
     let files =
         ["float64.npy", "float32.npy", "int64.npy", "int32.npy", "int16.npy", "int8.npy", "big_f8.npy", "big_i4.npy"];
-    let others = ["float64.npy.gz", "one.npz", "i2.idx", "f8.idx", "plain.csv", "names.csv"];
+    let others = ["float64.npy.gz", "one.npz", "one.safetensors", "i2.idx", "f8.idx", "plain.csv", "names.csv"];
     for file in files.into_iter().chain(others) {
         assert_eq!(read(&format!("file = \"{file}\"")), (vec![4, 3], signed.clone()), "{file}");
     }
     let unsigned: Vec<f64> = signed.iter().map(|x| x + 7.0).collect();
     for file in ["uint64.npy", "uint32.npy", "uint16.npy", "uint8.npy"] {
         assert_eq!(read(&format!("file = \"{file}\"")), (vec![4, 3], unsigned.clone()), "{file}");
+    }
+    for kind in ["F64", "F32", "F16", "BF16", "I64", "I8"] {
+        let found = read(&format!("file = \"kinds.safetensors\", array = \"of.{kind}\""));
+        assert_eq!(found, (vec![4, 3], signed.clone()), "{kind}");
     }
     let positive = signed.iter().map(|&x| f64::from(x > 0.0)).collect();
     assert_eq!(read("file = \"bool.npy\""), (vec![4, 3], positive));
@@ -99,6 +103,10 @@ fn what_is_wrong_with_a_file_is_said() {
         ("file = \"longer.npy\"", "longer.npy`: "),
         ("file = \"complex.npy\"", "which are no real numbers"),
         ("file = \"short.npz\", array = \"x\"", "short.npz`: "),
+        ("file = \"short.safetensors\"", "short.safetensors`: "),
+        ("file = \"type.safetensors\"", "`x` has entries of the type F8_E4M3, which are not read"),
+        ("file = \"kinds.safetensors\"", "has several arrays, and `array` says which is meant: of.BF16, "),
+        ("file = \"kinds.safetensors\", array = \"y\"", "has no array `y`; there are: of.BF16, "),
         ("file = \"two.npz\"", "has several arrays, and `array` says which is meant: x, labels"),
         ("file = \"two.npz\", array = \"y\"", "has no array `y`; there are: x, labels"),
         ("file = \"float64.npy\", array = \"y\"", "has no array `y`"),

@@ -8,6 +8,7 @@ mod folder;
 mod inspect;
 #[cfg(unix)]
 mod interrupts;
+mod onnx;
 mod report;
 mod resume;
 mod traces;

@@ -143,17 +143,26 @@ fn weights(
         .filter(|node| node.op_type == "BatchNormalization")
         .flat_map(|node| node.input.iter().skip(3).map(String::as_str))
         .collect();
-    let mut computed = Vec::new();
+    let (mut computed, mut taken) = (Vec::new(), Vec::new());
     for tensor in graph.initializer.iter().filter(|tensor| needed.contains(tensor.name.as_str())) {
         let read = Tensor::read(tensor, folder)?;
         let name = tensor.name.as_str();
         let layer = is_made(name).then(|| layer_of(graph, name));
         let is_constant = read.is_whole
             || read.values.is_empty()
+            // A mask.
+            || read.values.contains(&f64::NEG_INFINITY)
             || statistics.contains(name)
             || options.frozen.iter().any(|frozen| frozen == name)
             || layer == Some(None);
         if is_constant {
+            if layer == Some(None)
+                && !read.is_whole
+                && read.values.len() > 1
+                && read.values.iter().all(|x| x.is_finite())
+            {
+                taken.push(format!("`{name}`"));
+            }
             importer.set(name, read.into());
         } else if let Some(Some(node)) = layer {
             let found = scope(node).map(|scope| format!("{scope}.weight")).unwrap_or_else(|| name.to_owned());
@@ -162,6 +171,13 @@ fn weights(
         } else {
             importer.weight(name, name, read)?;
         }
+    }
+    if !taken.is_empty() {
+        importer.notes.push(format!(
+            "the numbers {} were made by the exporter and are taken as constants. Where they stand for gains and shifts of a normalization, \
+             these are not trained here: do_constant_folding=False or docs/frameworks/sharpflow_pytorch.py keeps them",
+            shown(&taken.join(", "))
+        ));
     }
     if !computed.is_empty() {
         importer.notes.push(format!(

@@ -155,7 +155,7 @@ fn normalizations_in_plain_operations_are_seen() {
     let mean = || node("ReduceMean", &["w", "axes"], "mean", &[]);
     let centred = || node("Sub", &["w", "mean"], "centred", &[]);
     let end = || node("ReduceSum", &["normal"], "loss", &[ints("keepdims", &[0])]);
-    let layer = "op = \"normalize\", of = [\"w\"], axes = [1], epsilon = 0.00001, centred = true, averaged = true";
+    let layer = "op = \"normalize\", of = [\"w\"], axes = [1], epsilon = 1e-5, centred = true, averaged = true";
     let root = |of: &str| vec![node("Add", &[of, "val_1"], "raised", &[]), node("Sqrt", &["raised"], "root", &[])];
     let nodes = [
         vec![mean(), centred(), node("Pow", &["centred", "val_2"], "square", &[])],
@@ -180,7 +180,7 @@ fn normalizations_in_plain_operations_are_seen() {
     has(nodes.concat(), layer);
     let nodes =
         vec![node("ReduceL2", &["w", "axes"], "length", &[]), node("Div", &["w", "length"], "normal", &[]), end()];
-    has(nodes, "op = \"normalize\", of = [\"w\"], axes = [1], epsilon = 0, centred = false, averaged = false");
+    has(nodes, "op = \"normalize\", of = [\"w\"], axes = [1], epsilon = 0.0, centred = false, averaged = false");
     // The mean of another axis is no centre.
     let nodes = vec![
         node("ReduceMean", &["w"], "mean", &[ints("axes", &[0])]),
@@ -189,7 +189,7 @@ fn normalizations_in_plain_operations_are_seen() {
         node("Div", &["centred", "length"], "normal", &[]),
         end(),
     ];
-    has(nodes, "of = [\"centred\"], axes = [1], epsilon = 0, centred = false");
+    has(nodes, "of = [\"centred\"], axes = [1], epsilon = 0.0, centred = false");
 }
 
 #[test]

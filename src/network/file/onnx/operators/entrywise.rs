@@ -418,6 +418,9 @@ fn unknown(op: &str) -> String {
         "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" => {
             "a quantized network has no derivatives. Export it before it is quantized".into()
         }
+        "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Equal" | "Not" | "And" | "Or" => {
+            "it compares numbers that depend on weights, as PyTorch's newer exporter writes softplus. Its older exporter writes Softplus".into()
+        }
         "LSTM" | "GRU" | "RNN" => "a recurrent layer as one operation. Written out step by step it would do".into(),
         _ => "this operation has no place in a network file. What would do stands in docs/onnx.md".into(),
     }
