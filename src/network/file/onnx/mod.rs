@@ -386,7 +386,7 @@ fn loss(
         OutputLoss::CrossEntropy => operators::cross_entropy(importer, id, &targets, Reduction::Mean)
             .map_err(|refusal| whole("targets", refusal))?
             .ok_or_else(|| {
-                wrong("a class from 0 for each place but along axis 1, or but along the last one; or targets of the same shape")
+                wrong("a class from 0 for each place but along axis 1, or but along the last one; or targets ≥ 0 of the same shape")
             }),
     }
 }

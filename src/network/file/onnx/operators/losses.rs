@@ -25,7 +25,7 @@ fn vectors(shape: &[usize], at: usize, targets: &Tensor) -> Option<Tensor> {
     let classes = *shape.get(at)?;
     let others: Vec<usize> = shape.iter().enumerate().filter(|(axis, _)| *axis != at).map(|(_, &size)| size).collect();
     let last: Vec<usize> = others.iter().copied().chain([classes]).collect();
-    if targets.shape == shape && !targets.is_whole {
+    if targets.shape == shape && !targets.is_whole && targets.values.iter().all(|&x| x >= 0.0) {
         let from = |place: &[usize]| {
             let mut from = place[..place.len() - 1].to_vec();
             from.insert(at, place[place.len() - 1]);
