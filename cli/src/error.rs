@@ -40,7 +40,7 @@ pub enum CliError {
     NoSuchNetwork { name: String, built_in: String },
     #[error("--size {text:?} is not NAME=NUMBER")]
     Size { text: String },
-    #[error("{name} is no ONNX file: --loss, --frozen and, beside a network, --data belong to those")]
+    #[error("{name} is no ONNX file: --loss, --frozen, --trained and, beside a network, --data belong to those")]
     NotOnnx { name: String },
     #[error(transparent)]
     Inspection(#[from] NetworkError),

@@ -2,9 +2,12 @@
 
     pip install jax==0.10.2 jaxlib==0.10.2 numpy==2.4.6
     python3 tests/frameworks/make_jax.py
+
+With `--check NAME` it writes nothing here and compares what it makes with the committed files of that name.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import jax
@@ -57,21 +60,46 @@ def transformer(params, tokens):
     return x @ params["head"]
 
 
-def main():
+def losses():
     generator = np.random.default_rng(0)
     normal = lambda *shape: jnp.asarray(0.5 * generator.normal(size=shape))
     tokens = jnp.asarray(generator.integers(0, 5, (2, 4)))
     block = {"embedding": normal(5, 4), "queries_keys_values": normal(4, 12), "out": normal(4, 4)}
     block |= {"up": normal(4, 4), "down": normal(4, 4), "head": normal(4, 5)}
-    losses = {
+    return {
         "batch_norm": (batch_norm, {"first": {"w": normal(4, 5), "b": normal(5)}, "second": normal(5, 1)}, normal(6, 4), normal(6, 1), mean_squared_error),
         "weight_norm": (weight_norm, {"a": normal(4, 5), "b": normal(5, 1)}, normal(6, 4), normal(6, 1), mean_squared_error),
         "images": (images, {"kernels": normal(3, 3, 1, 2), "head": normal(2, 3)}, normal(2, 6, 6, 1), jnp.array([0, 2]), cross_entropy),
         "transformer": (transformer, block, tokens, jnp.roll(tokens, -1, 1), cross_entropy),
     }
-    for name, (apply, params, inputs, targets, loss) in losses.items():
-        export(apply, params, inputs, targets, loss, HERE / f"jax_{name}")
-        probe(apply, params, inputs, targets, loss, HERE / f"jax_{name}_values")
+
+
+def write(name, folder):
+    apply, params, inputs, targets, loss = losses()[name]
+    export(apply, params, inputs, targets, loss, folder / f"jax_{name}")
+    probe(apply, params, inputs, targets, loss, folder / f"jax_{name}_values")
+
+
+def check(name):
+    """The files that JAX makes here are the committed ones: the network's text, and all numbers up to rounding."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(name, Path(folder))
+        ours, kept = (Path(place) / f"jax_{name}.toml" for place in (folder, HERE))
+        if ours.read_text() != kept.read_text():
+            raise SystemExit(f"{kept.name} is another file than the one that is made here")
+        for file in (f"jax_{name}.npz", f"jax_{name}_values.npz"):
+            ours, kept = np.load(Path(folder) / file), np.load(HERE / file)
+            for array in kept.files:
+                if kept[array].dtype.kind == "f" and not np.allclose(ours[array], kept[array], rtol=1e-9, atol=1e-11):
+                    raise SystemExit(f"{file}: `{array}` is another one than the one that is made here")
+    print(f"jax_{name}: JAX {jax.__version__} makes the committed files")
+
+
+def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--check":
+        return check(sys.argv[2])
+    for name in losses():
+        write(name, HERE)
 
 
 if __name__ == "__main__":

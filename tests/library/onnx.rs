@@ -13,7 +13,8 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/frameworks/onnx
 
 fn open(file: &str, data: Option<&str>, loss: Option<OutputLoss>) -> Opened {
     let data = data.map(|name| Path::new(FOLDER).join(name));
-    Network::from_onnx(&Path::new(FOLDER).join(file), &[], &OnnxOptions { loss, data, frozen: vec![] }).unwrap()
+    Network::from_onnx(&Path::new(FOLDER).join(file), &[], &OnnxOptions { loss, data, ..OnnxOptions::default() })
+        .unwrap()
 }
 
 /// The array's numbers as the group of this shape has them, transposed or not.

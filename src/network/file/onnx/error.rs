@@ -25,7 +25,7 @@ pub enum OnnxError {
     OpenSize { size: String, input: String },
     #[error("there is no size `{size}` to set; the file's open sizes are: {available}")]
     NoSuchSize { size: String, available: String },
-    #[error("the initializer `{name}`, which is not to be trained, is none of the file's; there are: {available}")]
+    #[error("the file has no initializer `{name}`; there are: {available}")]
     NoSuchInitializer { name: String, available: String },
     #[error("{0}")]
     Data(#[from] ArrayError),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use rand::RngExt;
 
+use super::call::{Call, kept};
 use super::error::OnnxError;
 use super::facts::{Fact, Size, Stage};
 use super::operators;
@@ -24,6 +25,11 @@ use crate::network::{Network, NodeId};
 pub(super) enum Value {
     Known(Rc<Tensor>),
     Node(NodeId),
+    /// An initializer that becomes a group of weights of this name where it is used.
+    Weights {
+        group: String,
+        tensor: Rc<Tensor>,
+    },
     /// Whole numbers without data, which are drawn when it is known how many there are of what they count.
     Undrawn {
         shape: Vec<usize>,
@@ -74,8 +80,10 @@ pub(super) struct Importer {
     pub builder: Builder,
     values: HashMap<String, Value>,
     facts: HashMap<NodeId, Fact>,
-    /// Nodes of values that are known, by their names in the graph.
+    /// Nodes of numbers that are known, by their names in the graph.
     constants: HashMap<String, NodeId>,
+    /// Nodes of weights, by the names of their groups.
+    weights: HashMap<String, NodeId>,
     /// Lines for the user.
     pub notes: Vec<String>,
     pub opset: i64,
@@ -93,6 +101,7 @@ impl Importer {
             values: HashMap::new(),
             facts: HashMap::new(),
             constants: HashMap::new(),
+            weights: HashMap::new(),
             notes: vec![],
             opset,
             normalizations: 0,
@@ -107,14 +116,6 @@ impl Importer {
 
     pub fn get(&self, name: &str) -> Option<Value> {
         self.values.get(name).cloned()
-    }
-
-    /// The initializer `name` as a group of weights.
-    pub fn weight(&mut self, name: &str, group: &str, tensor: Tensor) -> Result<(), NetworkError> {
-        let fresh = self.fresh(group);
-        let id = self.builder.weight_at(&fresh, &tensor.shape, tensor.values)?;
-        self.set(name, Value::Node(id));
-        Ok(())
     }
 
     /// Builds nodes in their order; of those that the output does not need, none.
@@ -191,6 +192,15 @@ impl Importer {
                 self.constants.insert(input.name.clone(), id);
                 Ok(id)
             }
+            Value::Weights { group, tensor } => {
+                if let Some(&id) = self.weights.get(group) {
+                    return Ok(id);
+                }
+                let name = self.fresh(group);
+                let id = self.builder.weight_at(&name, &tensor.shape, tensor.values.clone())?;
+                self.weights.insert(group.clone(), id);
+                Ok(id)
+            }
             Value::Undrawn { .. } => Err(format!(
                 "the whole numbers of `{}` are used as numbers, and there are no data for them: --data FILE.npz gives some",
                 shown(&input.name)
@@ -203,7 +213,9 @@ impl Importer {
     pub fn indices(&mut self, input: &Input, limit: usize) -> Outcome<Rc<Tensor>> {
         match &input.value {
             Value::Known(tensor) => Ok(tensor.clone()),
-            Value::Node(_) => Err(format!("the indices `{}` depend on weights", shown(&input.name)).into()),
+            Value::Node(_) | Value::Weights { .. } => {
+                Err(format!("the indices `{}` depend on weights", shown(&input.name)).into())
+            }
             Value::Undrawn { shape } => {
                 self.drawn += 1;
                 let mut generator = generator(self.drawn, Stream::Data);
@@ -235,7 +247,7 @@ impl Importer {
     /// The sizes of an input's axes.
     pub fn axes_of(&self, input: &Input) -> Vec<usize> {
         match &input.value {
-            Value::Known(tensor) => tensor.shape.clone(),
+            Value::Known(tensor) | Value::Weights { tensor, .. } => tensor.shape.clone(),
             Value::Node(id) => self.axes(*id),
             Value::Undrawn { shape } => shape.clone(),
         }
@@ -284,7 +296,7 @@ impl Importer {
         let ones = Tensor { shape: axes.to_vec(), values: vec![1.0; self.shape(axes)?.count()], is_whole: false };
         let ones = self.constant(if part.is_empty() { "ones" } else { part }, &ones)?;
         let id = self.add(part, Multiply, &[x, ones])?;
-        if let Some(fact @ Fact::Size { .. }) = self.fact(x).cloned() {
+        if let Some(fact @ (Fact::Moment { .. } | Fact::Size { .. })) = self.fact(x).cloned() {
             self.note_fact(id, fact);
         }
         Ok(id)
@@ -305,10 +317,8 @@ impl Importer {
             }
             _ => !size.normalization.centred && a == size.of,
         };
-        // The sizes repeat along the axes that they were summed over; a gain may have more entries.
-        let whole = self.axes(size.of);
-        let lies = |axes: &[usize]| axes.iter().copied().skip_while(|&size| size == 1).collect::<Vec<_>>();
-        let repeats = [lies(&kept(&whole, &size.normalization.axes)), lies(&whole)].contains(&lies(&self.axes(b)));
+        // A gain may have more entries.
+        let repeats = self.repeats(b, size.of, &size.normalization.axes);
         Ok(match stage {
             Stage::Inverse { gain: Some(gain) } if is_of => {
                 let normal = self.normalize("normalized", &size)?;
@@ -319,121 +329,14 @@ impl Importer {
         })
     }
 
+    /// Whether what was summed of `of` over `axes` repeats along them where it meets `of`, and along no others.
+    pub fn repeats(&self, sum: NodeId, of: NodeId, axes: &[usize]) -> bool {
+        let whole = self.axes(of);
+        let lies = |axes: &[usize]| axes.iter().copied().skip_while(|&size| size == 1).collect::<Vec<_>>();
+        [lies(&kept(&whole, axes)), lies(&whole)].contains(&lies(&self.axes(sum)))
+    }
+
     pub fn finish(self, output: NodeId) -> Result<Network, NetworkError> {
         self.builder.finish(output)
     }
-}
-
-/// A shape with size 1 along some axes.
-pub(super) fn kept(shape: &[usize], axes: &[usize]) -> Vec<usize> {
-    shape.iter().enumerate().map(|(axis, &size)| if axes.contains(&axis) { 1 } else { size }).collect()
-}
-
-/// A node of the graph with its inputs.
-pub(super) struct Call<'a> {
-    pub node: &'a schema::Node,
-    pub inputs: Vec<Option<Input>>,
-    pub opset: i64,
-    pub folder: &'a Path,
-}
-
-impl Call<'_> {
-    pub fn optional(&self, k: usize) -> Option<&Input> {
-        self.inputs.get(k).and_then(Option::as_ref)
-    }
-
-    pub fn input(&self, k: usize) -> Outcome<&Input> {
-        self.optional(k).ok_or_else(|| format!("input {k} is missing").into())
-    }
-
-    /// The numbers of an input that must be known.
-    pub fn known(&self, k: usize) -> Outcome<Option<Rc<Tensor>>> {
-        match self.optional(k) {
-            None => Ok(None),
-            Some(Input { value: Value::Known(tensor), .. }) => Ok(Some(tensor.clone())),
-            Some(Input { name, .. }) => {
-                Err(format!("its input `{}` is not known before the network runs", shown(name)).into())
-            }
-        }
-    }
-
-    /// Whole numbers of an input, or of the attribute that older opsets have in its place.
-    pub fn integers(&self, k: usize, attribute: &str) -> Outcome<Option<Vec<i64>>> {
-        if let Some(found) = self.attribute(attribute) {
-            return Ok(Some(found.ints.clone()));
-        }
-        let Some(tensor) = self.known(k)? else { return Ok(None) };
-        tensor.integers().map(Some).ok_or_else(|| format!("input {k} has whole numbers, not others").into())
-    }
-
-    pub fn attribute(&self, name: &str) -> Option<&schema::Attribute> {
-        self.node.attribute.iter().find(|attribute| attribute.name == name)
-    }
-
-    pub fn int(&self, name: &str, otherwise: i64) -> i64 {
-        self.attribute(name).map_or(otherwise, |attribute| attribute.i)
-    }
-
-    pub fn ints(&self, name: &str) -> Option<&[i64]> {
-        self.attribute(name).map(|attribute| attribute.ints.as_slice())
-    }
-
-    /// A number, which files write in single precision: the shortest decimal number that is written so is what was meant.
-    pub fn float(&self, name: &str, otherwise: f64) -> f64 {
-        self.attribute(name).map_or(otherwise, |attribute| decimal(attribute.f))
-    }
-
-    pub fn text(&self, name: &str, otherwise: &str) -> String {
-        let text = self.attribute(name).map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned());
-        text.unwrap_or_else(|| otherwise.into())
-    }
-
-    /// An axis, which may be counted from the end.
-    pub fn axis(&self, name: &str, otherwise: i64, rank: usize) -> Outcome<usize> {
-        axis(self.int(name, otherwise), rank)
-    }
-}
-
-/// The shortest decimal number that single precision rounds to this one.
-fn decimal(x: f32) -> f64 {
-    x.to_string().parse().unwrap_or(f64::from(x))
-}
-
-/// The number that was meant by one which may have been written in single precision: a short decimal, or n, √n or ⁴√n, or one over them, for
-/// a whole number n; else the number as it stands.
-pub(super) fn meant(x: f64) -> f64 {
-    const SHORT: usize = 7;
-    let single = x.abs() as f32;
-    if f64::from(single) != x.abs() || !single.is_normal() {
-        return x;
-    }
-    let text = format!("{single:e}");
-    let digits = text.split('e').next().unwrap_or_default().len();
-    if digits <= SHORT {
-        return decimal(single).copysign(x);
-    }
-    let is_less = single < 1.0;
-    let above = if is_less { 1.0 / f64::from(single) } else { f64::from(single) };
-    let exact = [1, 2, 4].into_iter().find_map(|root| {
-        let n = above.powi(root).round();
-        let root = n.powf(1.0 / f64::from(root));
-        let exact = if is_less { 1.0 / root } else { root };
-        (n <= 65536.0 && exact as f32 == single).then_some(exact)
-    });
-    exact.unwrap_or(f64::from(single)).copysign(x)
-}
-
-/// An axis, which may be counted from the end.
-pub(super) fn axis(axis: i64, rank: usize) -> Outcome<usize> {
-    let counted = if axis < 0 { axis + rank as i64 } else { axis };
-    let inside = usize::try_from(counted).ok().filter(|&axis| axis < rank);
-    inside.ok_or_else(|| format!("there is no axis {axis} in an array of {rank} axes").into())
-}
-
-/// Axes, each of which may be counted from the end, in their order.
-pub(super) fn axes(list: &[i64], rank: usize) -> Outcome<Vec<usize>> {
-    let mut axes = list.iter().map(|&one| axis(one, rank)).collect::<Outcome<Vec<_>>>()?;
-    axes.sort_unstable();
-    axes.dedup();
-    Ok(axes)
 }

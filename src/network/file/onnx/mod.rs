@@ -1,15 +1,18 @@
 //! ONNX files: the general way in for networks of other frameworks. What is read of them, and what is not: `docs/onnx.md`.
 
+mod call;
 mod error;
 mod facts;
 mod importer;
+mod initializers;
+mod inputs;
 mod operators;
 mod schema;
 mod tensor;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,20 +22,17 @@ use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use super::{FileError, Opened};
-use crate::data::Array;
 use crate::network::error::shown;
 use crate::network::{Network, NodeId};
 pub use error::OnnxError;
-use importer::{Importer, Refusal, Value};
+use importer::{Importer, Value};
+use initializers::weights;
+use inputs::{Arrays, TARGETS, inputs, whole};
 use operators::Reduction;
 use tensor::Tensor;
 
 /// The largest ONNX file that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
-/// ONNX's types of numbers that are no whole ones.
-const FLOATS: [i32; 4] = [1, 10, 11, 16];
-/// What the array of targets may be named.
-const TARGETS: [&str; 4] = ["targets", "target", "labels", "y"];
 
 /// The loss of a network whose file ends with its outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,9 @@ pub struct OnnxOptions {
     /// Initializers that are not trained.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<String>,
+    /// Initializers that are trained although their names are the exporter's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trained: Vec<String>,
 }
 
 impl Network {
@@ -121,217 +124,6 @@ fn needed<'a>(graph: &'a schema::Graph, output: &'a str) -> HashSet<&'a str> {
         }
     }
     needed
-}
-
-/// Makes initializers groups of weights, but for whole numbers, running statistics, what is not to be trained, and what an exporter made
-/// that is no matrix of a layer.
-fn weights(
-    importer: &mut Importer,
-    graph: &schema::Graph,
-    needed: &HashSet<&str>,
-    options: &OnnxOptions,
-    folder: &Path,
-) -> Result<(), OnnxError> {
-    let is_there = |name: &String| graph.initializer.iter().any(|tensor| tensor.name == *name);
-    if let Some(name) = options.frozen.iter().find(|name| !is_there(name)) {
-        let available: Vec<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-        return Err(OnnxError::NoSuchInitializer { name: shown(name), available: shown(&available.join(", ")) });
-    }
-    let statistics: HashSet<&str> = graph
-        .node
-        .iter()
-        .filter(|node| node.op_type == "BatchNormalization")
-        .flat_map(|node| node.input.iter().skip(3).map(String::as_str))
-        .collect();
-    let (mut computed, mut taken) = (Vec::new(), Vec::new());
-    for tensor in graph.initializer.iter().filter(|tensor| needed.contains(tensor.name.as_str())) {
-        let read = Tensor::read(tensor, folder)?;
-        let name = tensor.name.as_str();
-        let layer = is_made(name).then(|| layer_of(graph, name));
-        let is_constant = read.is_whole
-            || read.values.is_empty()
-            // A mask.
-            || read.values.contains(&f64::NEG_INFINITY)
-            || statistics.contains(name)
-            || options.frozen.iter().any(|frozen| frozen == name)
-            || layer == Some(None);
-        if is_constant {
-            if layer == Some(None)
-                && !read.is_whole
-                && read.values.len() > 1
-                && read.values.iter().all(|x| x.is_finite())
-            {
-                taken.push(format!("`{name}`"));
-            }
-            importer.set(name, read.into());
-        } else if let Some(Some(node)) = layer {
-            let found = scope(node).map(|scope| format!("{scope}.weight")).unwrap_or_else(|| name.to_owned());
-            computed.push(format!("`{found}`"));
-            importer.weight(name, &found, read)?;
-        } else {
-            importer.weight(name, name, read)?;
-        }
-    }
-    if !taken.is_empty() {
-        importer.notes.push(format!(
-            "the numbers {} were made by the exporter and are taken as constants. Where they stand for gains and shifts of a normalization, \
-             these are not trained here: do_constant_folding=False or docs/frameworks/sharpflow_pytorch.py keeps them",
-            shown(&taken.join(", "))
-        ));
-    }
-    if !computed.is_empty() {
-        importer.notes.push(format!(
-            "the weights {} were computed by the exporter from those of the module before it wrote them: a transposed matrix as a rule, but a \
-             weight norm is folded so too, and what is trained is not in the file then. docs/frameworks/sharpflow_pytorch.py keeps the module's own",
-            shown(&computed.join(", "))
-        ));
-    }
-    Ok(())
-}
-
-/// Whether an exporter made this name, not a module.
-fn is_made(name: &str) -> bool {
-    let is_number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '_');
-    let starts = ["onnx::", "scalar_tensor", "_val_", "const_"].iter().any(|prefix| name.starts_with(prefix));
-    starts || name.strip_prefix("val_").is_some_and(is_number) || is_number(name) || name.contains("Constant")
-}
-
-/// The layer whose matrix is the initializer.
-fn layer_of<'a>(graph: &'a schema::Graph, name: &str) -> Option<&'a schema::Node> {
-    let is_layer = |node: &&schema::Node| matches!(node.op_type.as_str(), "MatMul" | "Gemm" | "Conv");
-    graph.node.iter().filter(is_layer).find(|node| node.input.get(1).is_some_and(|input| input == name))
-}
-
-/// The module that a node belongs to, as PyTorch's exporters write it: in its name, /first/second/MatMul, or beside it, ['', 'first.second', 'linear'].
-fn scope(node: &schema::Node) -> Option<String> {
-    let listed = node.metadata_props.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes");
-    let path: Vec<&str> = match listed {
-        Some(entry) => {
-            let names: Vec<&str> = entry.value.split('\'').skip(1).step_by(2).collect();
-            vec![*names.get(names.len().checked_sub(2)?)?]
-        }
-        None => node.name.split('/').collect(),
-    };
-    let path = if listed.is_some() { &path[..] } else { &path[1.min(path.len())..path.len().saturating_sub(1)] };
-    let scope = path.join(".");
-    (!scope.is_empty()).then_some(scope)
-}
-
-/// The arrays of a user's file, with how much of it was asked for.
-struct Arrays {
-    path: PathBuf,
-    arrays: HashMap<String, Array>,
-}
-
-impl Arrays {
-    fn read(options: &OnnxOptions) -> Result<Option<Self>, OnnxError> {
-        let Some(path) = &options.data else { return Ok(None) };
-        Ok(Some(Self { path: path.clone(), arrays: Array::read_archive(path)?.into_iter().collect() }))
-    }
-
-    /// The array of one of these names.
-    fn take(&mut self, input: &str, names: &[&str]) -> Result<(String, Array), OnnxError> {
-        if let Some(found) = names.iter().find_map(|name| self.arrays.remove_entry(*name)) {
-            return Ok(found);
-        }
-        let mut available: Vec<&str> = self.arrays.keys().map(String::as_str).collect();
-        available.sort_unstable();
-        Err(OnnxError::NoArray {
-            path: self.path.clone(),
-            input: shown(input),
-            names: names.join(", "),
-            available: shown(&available.join(", ")),
-        })
-    }
-}
-
-/// Gives the graph's inputs their data, from the user's file or drawn.
-fn inputs(
-    importer: &mut Importer,
-    graph: &schema::Graph,
-    needed: &HashSet<&str>,
-    set: &[(&str, usize)],
-    arrays: &mut Option<Arrays>,
-) -> Result<(), OnnxError> {
-    let is_initializer = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    let inputs: Vec<_> = graph.input.iter().filter(|input| !is_initializer(&input.name)).collect();
-    let mut sizes: HashMap<String, usize> = set.iter().map(|&(name, size)| (name.to_owned(), size)).collect();
-    let dims = |input: &schema::ValueInfo| {
-        let kind = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
-        let dims = kind.and_then(|kind| kind.shape.as_ref()).map_or(&[][..], |shape| &shape.dim);
-        let open = |(k, size): (usize, &schema::Dimension)| match size.dim_value {
-            Some(value) => Err(usize::try_from(value).unwrap_or(0)),
-            None if size.dim_param.is_empty() => Ok(format!("{}.{k}", input.name)),
-            None => Ok(size.dim_param.clone()),
-        };
-        (kind.map_or(1, |kind| kind.elem_type), dims.iter().enumerate().map(open).collect::<Vec<_>>())
-    };
-    let mut open: Vec<String> = inputs.iter().flat_map(|input| dims(input).1).filter_map(Result::ok).collect();
-    open.sort_unstable();
-    open.dedup();
-    if let Some((size, _)) = set.iter().find(|(size, _)| open.iter().all(|open| open != size)) {
-        let available = if open.is_empty() { "none".into() } else { shown(&open.join(", ")) };
-        return Err(OnnxError::NoSuchSize { size: shown(size), available });
-    }
-    let mut drawn = Vec::new();
-    let last = inputs.len().saturating_sub(1);
-    for (k, input) in inputs.iter().enumerate().filter(|(_, input)| needed.contains(input.name.as_str())) {
-        let (kind, axes) = dims(input);
-        let name = input.name.as_str();
-        let given = match arrays {
-            Some(arrays) => {
-                let others: &[&str] = match k {
-                    0 => &["inputs", "input", "x"],
-                    k if k == last => &TARGETS,
-                    _ => &[],
-                };
-                let names: Vec<&str> = [name].into_iter().chain(others.iter().copied()).collect();
-                Some((arrays.path.clone(), arrays.take(name, &names)?))
-            }
-            None => None,
-        };
-        if let Some((path, (array, found))) = given {
-            let fits = axes.len() == found.shape.len()
-                && axes.iter().zip(&found.shape).all(|(axis, &size)| match axis {
-                    Err(fixed) => *fixed == size,
-                    Ok(open) => *sizes.entry(open.clone()).or_insert(size) == size,
-                });
-            if !fits {
-                let shape = |axis: &Result<String, usize>| match axis {
-                    Err(fixed) => fixed.to_string(),
-                    Ok(open) => sizes.get(open).map_or_else(|| open.clone(), |size| format!("{open} = {size}")),
-                };
-                let expected = axes.iter().map(shape).collect();
-                return Err(OnnxError::ArrayShape { path, array, input: shown(name), found: found.shape, expected });
-            }
-            let is_whole = !FLOATS.contains(&kind);
-            importer.set(name, Tensor { shape: found.shape, values: found.values, is_whole }.into());
-            continue;
-        }
-        let size = |axis: &Result<String, usize>| match axis {
-            Err(fixed) => Ok(*fixed),
-            Ok(open) => {
-                sizes.get(open).copied().ok_or_else(|| OnnxError::OpenSize { size: shown(open), input: shown(name) })
-            }
-        };
-        let shape = axes.iter().map(size).collect::<Result<Vec<_>, _>>()?;
-        drawn.push(format!("`{}`", shown(name)));
-        let value = match FLOATS.contains(&kind) {
-            true => importer.draw(&shape).map_err(|refusal| whole(name, refusal))?.into(),
-            false => Value::Undrawn { shape },
-        };
-        importer.set(name, value);
-    }
-    if !drawn.is_empty() {
-        importer
-            .notes
-            .push(format!("there are no data for {}: they are drawn. --data FILE.npz gives some", drawn.join(", ")));
-    }
-    Ok(())
-}
-
-fn whole(name: &str, Refusal(reason): Refusal) -> OnnxError {
-    OnnxError::Tensor { name: shown(name), reason }
 }
 
 /// The node of the loss: the output, where it is one number, or else the loss of the outputs that was asked for.

@@ -3,7 +3,8 @@
 use crate::network::NodeId;
 use crate::network::ops::{CrossEntropy, MeanSquaredError, Multiply, Scale, Sum};
 
-use super::super::importer::{Call, Importer, Outcome};
+use super::super::call::Call;
+use super::super::importer::{Importer, Outcome};
 use super::super::tensor::Tensor;
 use super::shapes::product;
 

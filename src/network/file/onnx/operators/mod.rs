@@ -1,5 +1,6 @@
 //! The operations of ONNX: what each is as operations of a network.
 
+mod arithmetic;
 mod entrywise;
 mod losses;
 mod normalizations;
@@ -11,7 +12,8 @@ mod windows;
 
 pub(super) use losses::{Reduction, cross_entropy, mean_squared_error};
 
-use super::importer::{Call, Importer, Outcome, Value};
+use super::call::Call;
+use super::importer::{Importer, Outcome, Value};
 use crate::network::NodeId;
 use crate::network::error::shown;
 
@@ -26,8 +28,8 @@ pub(super) fn build(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Val
     }
     let one = |id: Outcome<NodeId>| id.map(|id| vec![Value::Node(id)]);
     match call.node.op_type.as_str() {
-        "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" => one(entrywise::arithmetic(importer, call)),
-        "Pow" => one(entrywise::power(importer, call)),
+        "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" => one(arithmetic::arithmetic(importer, call)),
+        "Pow" => one(arithmetic::power(importer, call)),
         "Where" => one(entrywise::choice(importer, call)),
         "Max" | "Min" | "Clip" => one(entrywise::bounded(importer, call)),
         "Identity" | "Cast" | "CastLike" | "Dropout" => entrywise::same(importer, call),

@@ -4,8 +4,9 @@ use crate::network::NodeId;
 use crate::network::error::shown;
 use crate::network::ops::{Add, Divide, Multiply, Normalization, SquareRoot, Subtract};
 
+use super::super::call::Call;
 use super::super::facts::{Fact, Size};
-use super::super::importer::{Call, Importer, Input, Outcome, Value};
+use super::super::importer::{Importer, Input, Outcome, Value};
 use super::super::tensor::Tensor;
 use super::shapes::product;
 
@@ -184,7 +185,7 @@ pub fn plain(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     let rank = importer.axes(x).len();
     if call.node.op_type == "MeanVarianceNormalization" {
         let list = call.ints("axes").map_or(vec![0, 2, 3], <[i64]>::to_vec);
-        let axes = super::super::importer::axes(&list, rank)?;
+        let axes = super::super::call::axes(&list, rank)?;
         return normal(importer, "", x, axes, 1e-9, true);
     }
     if call.int("p", 2) != 2 {

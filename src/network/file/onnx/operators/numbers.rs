@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::importer::{Call, Importer, Input, Outcome, Value, axes, axis};
+use super::super::call::{Call, axes, axis};
+use super::super::importer::{Importer, Input, Outcome, Value};
 use super::super::tensor::Tensor;
 use super::shapes::{Target, order, target};
 
@@ -327,7 +328,7 @@ fn reduced(call: &Call<'_>, tensor: &Tensor, f: fn(f64, f64) -> f64) -> Outcome<
     let values: Option<Vec<f64>> = values.into_iter().collect();
     let shape = match call.int("keepdims", 1) {
         0 => shape,
-        _ => super::super::importer::kept(&tensor.shape, &along),
+        _ => super::super::call::kept(&tensor.shape, &along),
     };
     Ok(Tensor { shape, values: values.ok_or("there is nothing to reduce")?, is_whole: tensor.is_whole })
 }

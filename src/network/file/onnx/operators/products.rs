@@ -3,10 +3,11 @@
 use crate::network::NodeId;
 use crate::network::ops::{Activation, Add, MatrixProduct, Scale, Softmax};
 
+use super::super::call::Call;
 use super::super::facts::Fact;
-use super::super::importer::{Call, Importer, Outcome, Value};
+use super::super::importer::{Importer, Outcome, Value};
 use super::super::tensor::{Tensor, broadcast};
-use super::entrywise::scaled;
+use super::arithmetic::scaled;
 
 pub fn matmul(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     let (left, right) = (importer.node(call.input(0)?)?, importer.node(call.input(1)?)?);

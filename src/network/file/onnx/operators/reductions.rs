@@ -3,9 +3,10 @@
 use crate::network::NodeId;
 use crate::network::ops::{Activation, Maximum, Mean, Sum};
 
+use super::super::call::{Call, axes, kept};
 use super::super::facts::Fact;
-use super::super::importer::{Call, Importer, Outcome, axes, kept};
-use super::entrywise::{root, square};
+use super::super::importer::{Importer, Outcome};
+use super::arithmetic::{root, square};
 
 /// The mean or the sum over axes, which stay with size 1.
 pub fn total(importer: &mut Importer, part: &str, x: NodeId, along: &[usize], is_mean: bool) -> Outcome<NodeId> {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::network::NodeId;
 use crate::network::ops::{Slice, Take};
 
-use super::super::importer::{Call, Importer, Input, Outcome, Refusal, Value, axes, axis};
+use super::super::call::{Call, axes, axis};
+use super::super::importer::{Importer, Input, Outcome, Refusal, Value};
 use super::super::tensor::{Tensor, broadcast};
 use super::numbers::sizes;
 

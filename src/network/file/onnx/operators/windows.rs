@@ -3,7 +3,8 @@
 use crate::network::NodeId;
 use crate::network::ops::{Add, Patches};
 
-use super::super::importer::{Call, Importer, Outcome};
+use super::super::call::Call;
+use super::super::importer::{Importer, Outcome};
 use super::shapes::{padded, product};
 
 fn channels_last(importer: &mut Importer, x: NodeId) -> Outcome<NodeId> {
