@@ -7,7 +7,7 @@ use rayon::ThreadPoolBuildError;
 use sharpflow::data::{ArrayError, LogError};
 use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
-use sharpflow_report::ReportError;
+use sharpflow_report::{PlotError, ReportError};
 use sharpflow_theorems::derivatives::DerivativesError;
 use sharpflow_theorems::evidence::FolderError;
 use sharpflow_theorems::registry::{REGISTRY, find};
@@ -62,6 +62,8 @@ pub enum CliError {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    Plot(#[from] PlotError),
     #[error("{} does not say what to run again: its evidence.json is missing or damaged", path.display())]
     Unrepeatable { path: PathBuf },
     #[error("{} holds an interrupted study: let `verify` finish it first", path.display())]

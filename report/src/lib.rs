@@ -2,6 +2,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
 mod cite;
 mod figures;
 pub mod latex;
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 use sharpflow_theorems::evidence::Kept;
 
+pub use audit::audit_page;
 pub use cite::cite;
 pub use plot::{Format, PlotError, export, to_svg};
 pub use trace::Picture;

@@ -73,7 +73,7 @@ pub(super) fn page(kept: &Kept, figures: &[Drawn], missing: &[String]) -> String
     markup.into_string()
 }
 
-fn class(verdict: Verdict) -> &'static str {
+pub(super) fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Confirmed => "confirmed",
         Verdict::Refuted => "refuted",
@@ -83,7 +83,7 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-fn mark(verdict: Verdict) -> &'static str {
+pub(super) fn mark(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Confirmed => "✓",
         Verdict::Refuted => "✗",

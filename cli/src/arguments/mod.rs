@@ -132,6 +132,9 @@ pub struct AuditArguments {
     /// The arithmetic of the run [default: found from the digits of the log]
     #[arg(long)]
     pub precision: Option<Precision>,
+    /// Also write a page (HTML) with the verdicts and the curves of the log
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
     /// Print the audit as JSON
     #[arg(long)]
     pub json: bool,

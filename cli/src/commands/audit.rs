@@ -1,8 +1,10 @@
 //! `audit`.
 
 use std::fmt::Write;
+use std::fs;
 
 use sharpflow::data::{LogArithmetic, LogOptions};
+use sharpflow_report::audit_page;
 use sharpflow_theorems::audit::{Audit, Finding, Logged, audit};
 use sharpflow_theorems::evidence::Verdict;
 
@@ -19,6 +21,10 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, CliError> {
     });
     let progress = stopped_by_interrupt()?;
     let found = audit(&arguments.log, options, arithmetic, &progress)?;
+    if let Some(path) = &arguments.page {
+        let page = audit_page(&found)?;
+        fs::write(path, page).map_err(|source| CliError::Write { path: path.clone(), source })?;
+    }
     if arguments.json {
         print(&(serde_json::to_string_pretty(&found)? + "\n"))?;
     } else {

@@ -68,3 +68,23 @@ fn wrong_logs_and_settings_are_refused_in_a_line() {
     assert!(text(&output.stdout).contains("2 rows, steps 0 to 1"), "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("line 4 has 3 fields, the header 8; the 2 rows before were judged"));
 }
+
+#[test]
+fn a_page_shows_the_verdicts_and_the_curves() {
+    let folder = Folder::new("audit-page");
+    let output = folder.run(&["audit", &fixture("sgd_full_6digits.csv.gz"), "--page", "page.html"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = folder.read("page.html");
+    for part in ["Audit of sgd_full_6digits.csv.gz", "✓ confirmed", "(rejected)", "<svg", "edge of stability", "√(2ηλ)"]
+    {
+        assert!(page.contains(part), "no {part}");
+    }
+    // A log without λ₁ has no such curve, and a page that cannot be written is an error after the verdicts.
+    folder.file("short.csv", "step,loss\n0,1.0\n1,0.9\n2,0.8\n");
+    folder.run(&["audit", "short.csv", "--page", "short.html"]);
+    assert_eq!(folder.read("short.html").matches("<figure>").count(), 1);
+    assert_refused(
+        &folder.run(&["audit", "short.csv", "--page", "no/such/place.html"]),
+        &["cannot write no/such/place.html"],
+    );
+}

@@ -42,8 +42,12 @@ impl Folder {
         self.file(name, &((0..n).map(row).collect::<Vec<_>>().join("\n") + "\n"));
     }
 
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap()
+    }
+
     pub fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.0.join(name)).unwrap()).unwrap()
+        serde_json::from_str(&self.read(name)).unwrap()
     }
 }
 

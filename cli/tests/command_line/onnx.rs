@@ -21,10 +21,10 @@ fn a_model_is_inspected_with_its_own_weights() {
 
     // Written as a network file it is the same network.
     let written = folder.run(&["inspect", &model, "--data", &data, "--toml"]);
-    folder.file("same.toml", text(&written.stdout));
+    folder.file("same.toml", &text(&written.stdout));
     let again = folder.run(&["inspect", "same.toml"]);
     let after = |said: &str| said.split_once("Scale invariance").map(|(_, rest)| rest.to_owned());
-    assert_eq!(after(text(&again.stdout)), after(said));
+    assert_eq!(after(&text(&again.stdout)), after(&said));
 }
 
 #[test]

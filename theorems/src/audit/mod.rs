@@ -4,6 +4,7 @@
 //! tolerances: `proofs-notes/audit.md`.
 
 mod auditor;
+mod curves;
 mod edge;
 mod rules;
 mod tally;
@@ -18,6 +19,7 @@ use crate::evidence::{InstanceEvidence, Name, PROVENANCE, Provenance, Verdict};
 use crate::progress::Progress;
 
 use auditor::{Auditor, MOST_TOLD, Notes};
+pub use curves::{Curve, Curves};
 
 /// The format of an audit in JSON.
 pub const AUDIT_SCHEMA: &str = "sharpflow-audit/1";
@@ -71,6 +73,9 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// What was measured without a verdict.
     pub readings: Vec<(String, f64)>,
+    /// What a page shows of the log itself.
+    #[serde(skip)]
+    pub curves: Curves,
 }
 
 impl Audit {
@@ -98,6 +103,7 @@ pub fn audit(
     let shown = log.arithmetic();
     let mut auditor = Auditor::new(arithmetic.unwrap_or(shown), log.groups().len());
     let (mut row, mut previous) = (LogRow::default(), LogRow::default());
+    let mut curves = Curves::default();
     let (mut rows, mut first_step, mut interrupted, mut ended_by) = (0, 0, false, None);
     loop {
         match log.next(&mut row) {
@@ -112,6 +118,7 @@ pub fn audit(
         if rows == 0 {
             first_step = row.step;
         }
+        curves.row(&row);
         auditor.row(&log, &row, (rows > 0).then_some(&previous));
         rows += 1;
         std::mem::swap(&mut row, &mut previous);
@@ -156,5 +163,6 @@ pub fn audit(
         notes: texts,
         findings,
         readings,
+        curves,
     })
 }
