@@ -29,6 +29,8 @@ pub enum OnnxError {
     NoSuchInitializer { name: String, available: String },
     #[error("{0}")]
     Data(#[from] ArrayError),
+    #[error("entry {entry} of the array `{array}` of `{}` is {value}", path.display())]
+    NotFinite { path: PathBuf, array: String, entry: usize, value: f64 },
     #[error("`{}` has no array for the input `{input}`, which may be named {names}; there are: {available}", path.display())]
     NoArray { path: PathBuf, input: String, names: String, available: String },
     #[error("the array `{array}` of `{}` has the shape {found:?}; the input `{input}` has {expected:?}", path.display())]

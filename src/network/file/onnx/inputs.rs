@@ -30,8 +30,14 @@ impl Arrays {
 
     /// The array of one of these names.
     pub fn take(&mut self, input: &str, names: &[&str]) -> Result<(String, Array), OnnxError> {
-        if let Some(found) = names.iter().find_map(|name| self.arrays.remove_entry(*name)) {
-            return Ok(found);
+        if let Some((array, found)) = names.iter().find_map(|name| self.arrays.remove_entry(*name)) {
+            return match found.values.iter().position(|value| !value.is_finite()) {
+                None => Ok((array, found)),
+                Some(entry) => {
+                    let (path, value) = (self.path.clone(), found.values[entry]);
+                    Err(OnnxError::NotFinite { path, array: shown(&array), entry, value })
+                }
+            };
         }
         let mut available: Vec<&str> = self.arrays.keys().map(String::as_str).collect();
         available.sort_unstable();
