@@ -11,8 +11,9 @@ use sharpflow_theorems::evidence::Input;
 use sharpflow_theorems::population::Source;
 use sharpflow_theorems::runner::StudyError;
 
+use crate::arguments::NetworkArguments;
 use crate::error::CliError;
-use crate::terminal::reading_lines;
+use crate::terminal::{reading_lines, say};
 
 /// A network that was named on the command line.
 pub struct NamedNetwork {
@@ -54,6 +55,14 @@ pub struct Read {
     pub file: Option<Vec<u8>>,
     /// Lines that tell the user how it was read.
     pub said: Vec<String>,
+}
+
+/// The network of a command that looks at one; how it was read is told at once.
+pub fn told(arguments: &NetworkArguments) -> Result<NamedNetwork, CliError> {
+    let onnx = arguments.onnx.options(arguments.data.as_deref());
+    let named = network(&arguments.network, &arguments.size, &onnx)?;
+    named.notes.iter().for_each(|note| say(note));
+    Ok(named)
 }
 
 /// Reads a network: a file, or a built-in architecture by its name.

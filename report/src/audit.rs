@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sharpflow_theorems::audit::{Audit, Curve, Finding};
 use sharpflow_theorems::evidence::Outcome;
 
-use crate::page::{class, mark};
+use crate::page::{class, head, mark};
 use crate::plot::{Axis, Chart, PALETTE, PlotError, Series, Style, to_svg};
 
 /// The page of an audit as HTML, whole in one file. Charts of which the log has no column are left out.
@@ -21,12 +21,7 @@ pub fn audit_page(found: &Audit) -> Result<String, PlotError> {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(include_str!("page.css"))) }
-            }
+            (head(&title))
             body {
                 h1 { (title) }
                 p {
@@ -79,7 +74,7 @@ fn of_finding(finding: &Finding) -> Markup {
 fn charts(found: &Audit) -> Vec<(&'static str, Chart)> {
     let curves = &found.curves;
     let positive =
-        |curve: &Curve| -> Vec<(f64, f64)> { curve.points.iter().copied().filter(|point| point.1 > 0.0).collect() };
+        |curve: &Curve| -> Vec<(f64, f64)> { curve.points().iter().copied().filter(|point| point.1 > 0.0).collect() };
     let chart = |of: &[(&Curve, usize, Style)]| {
         let series: Vec<Series> = of
             .iter()

@@ -24,13 +24,7 @@ pub(super) fn page(kept: &Kept, figures: &[Drawn], missing: &[String]) -> String
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="generator" content=(concat!("sharpflow ", env!("CARGO_PKG_VERSION")));
-                title { (title) }
-                style { (PreEscaped(include_str!("page.css"))) }
-            }
+            (head(title))
             body {
                 h1 { (title) }
                 p {
@@ -71,6 +65,19 @@ pub(super) fn page(kept: &Kept, figures: &[Drawn], missing: &[String]) -> String
         }
     };
     markup.into_string()
+}
+
+/// What stands before the body of a page.
+pub(super) fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="generator" content=(concat!("sharpflow ", env!("CARGO_PKG_VERSION")));
+            title { (title) }
+            style { (PreEscaped(include_str!("page.css"))) }
+        }
+    }
 }
 
 pub(super) fn class(verdict: Verdict) -> &'static str {

@@ -1,10 +1,11 @@
 //! The picture of a trace.
 
+use sharpflow_theorems::thinned::Thinned;
 use sharpflow_theorems::trace::{Row, Setup};
 
 use crate::plot::{Axis, Chart, PALETTE, Series, Style};
 
-/// The most rows kept for a picture. When there are more, every second row is dropped, again and again.
+/// The most rows kept for a picture.
 const KEPT: usize = 4096;
 /// Characters of an instance's name in the title.
 const TITLE: usize = 30;
@@ -14,9 +15,7 @@ pub struct Picture {
     /// Whether the abscissa is τ, rather than steps.
     in_flow_time: bool,
     title: String,
-    every: u64,
-    seen: u64,
-    rows: Vec<Row>,
+    rows: Thinned<Row>,
 }
 
 impl Picture {
@@ -28,30 +27,17 @@ impl Picture {
         let shown: String = name[name.len().saturating_sub(TITLE)..].iter().collect();
         let decay = if intrinsic_lr > 0.0 { format!("ηλ = {intrinsic_lr:.1e}") } else { "no weight decay".into() };
         let title = format!("λ₁ of {shown}, {decay}");
-        Self { in_flow_time: intrinsic_lr > 0.0, title, every: 1, seen: 0, rows: Vec::new() }
+        Self { in_flow_time: intrinsic_lr > 0.0, title, rows: Thinned::new(KEPT) }
     }
 
     /// Takes a row in.
     pub fn add(&mut self, row: &Row) {
-        if self.seen.is_multiple_of(self.every) {
-            if self.rows.len() == KEPT {
-                let mut keep = false;
-                self.rows.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-                self.every *= 2;
-            }
-            if self.seen.is_multiple_of(self.every) {
-                self.rows.push(*row);
-            }
-        }
-        self.seen += 1;
+        self.rows.add(*row);
     }
 
     fn along(&self, ordinate: fn(&Row) -> f64) -> Vec<(f64, f64)> {
         let abscissa = |row: &Row| if self.in_flow_time { row.tau } else { row.step as f64 };
-        self.rows.iter().map(|row| (abscissa(row), ordinate(row))).collect()
+        self.rows.kept().iter().map(|row| (abscissa(row), ordinate(row))).collect()
     }
 }
 

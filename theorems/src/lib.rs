@@ -25,5 +25,6 @@ pub mod registry;
 pub mod runner;
 mod sensitivity;
 pub mod theorem;
+pub mod thinned;
 pub mod trace;
 pub mod verdict;

@@ -42,6 +42,21 @@ pub enum LossChoice {
     CrossEntropy,
 }
 
+/// A network that is looked at.
+#[derive(Debug, Args)]
+pub struct NetworkArguments {
+    /// A network file (.toml or .onnx), or the name of a built-in architecture
+    pub network: PathBuf,
+    /// Another value for one of the network's sizes; may be given again
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub size: Vec<String>,
+    #[command(flatten)]
+    pub onnx: OnnxArguments,
+    /// A .npz file with an array for each input of an ONNX file, and `targets` [default: both are drawn]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+}
+
 /// An instance of the user's own.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("about").args(["network", "target"]).multiple(true)))]

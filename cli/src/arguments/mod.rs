@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use instance::{InstanceArguments, OnnxArguments};
+use instance::InstanceArguments;
+pub use instance::NetworkArguments;
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
@@ -148,19 +149,11 @@ pub struct AuditArguments {
     after_help = "docs/frameworks has the scripts that write both files for PyTorch and JAX: `export` writes the network, and `probe` the values.\n\nExamples:\n  sharpflow check-derivatives network.toml values.npz\n\nExit codes: 0 all derivatives are right, 1 some are wrong, 3 rounding leaves some undecided, 2 bad input."
 )]
 pub struct DerivativesArguments {
-    /// A network file (.toml or .onnx), or the name of a built-in architecture
-    pub network: PathBuf,
+    #[command(flatten)]
+    pub of: NetworkArguments,
     /// The derivatives that the framework computed, as `probe` writes them
     #[arg(value_name = "VALUES.npz")]
     pub values: PathBuf,
-    /// Another value for one of the network's sizes; may be given again
-    #[arg(long, value_name = "NAME=NUMBER")]
-    pub size: Vec<String>,
-    #[command(flatten)]
-    pub onnx: OnnxArguments,
-    /// A .npz file with an array for each input of an ONNX file, and `targets` [default: both are drawn]
-    #[arg(long, value_name = "FILE")]
-    pub data: Option<PathBuf>,
     /// Print everything as JSON
     #[arg(long)]
     pub json: bool,
@@ -171,19 +164,11 @@ pub struct DerivativesArguments {
     after_help = "Examples:\n  sharpflow inspect batch_norm\n  sharpflow inspect mine.toml --size width=64 --group hidden\n  sharpflow inspect attention --toml > mine.toml\n\nExit codes: 0 scale invariance proved, 1 refuted, 3 not proved, 2 bad input."
 )]
 pub struct InspectArguments {
-    /// A network file (.toml or .onnx), or the name of a built-in architecture
-    pub network: PathBuf,
-    /// Another value for one of the network's sizes; may be given again
-    #[arg(long, value_name = "NAME=NUMBER")]
-    pub size: Vec<String>,
+    #[command(flatten)]
+    pub of: NetworkArguments,
     /// The weights whose scale is meant; may be given again [default: all]
     #[arg(long, value_name = "WEIGHTS")]
     pub group: Vec<String>,
-    #[command(flatten)]
-    pub onnx: OnnxArguments,
-    /// A .npz file with an array for each input of an ONNX file, and `targets` [default: both are drawn]
-    #[arg(long, value_name = "FILE")]
-    pub data: Option<PathBuf>,
     /// Seed of the point and of exact arithmetic
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

@@ -8,16 +8,14 @@ use sharpflow_theorems::derivatives::{DerivativeAnswer, DerivativeCheck, check_d
 use crate::arguments::DerivativesArguments;
 use crate::error::{CliError, REFUTED, UNDECIDED};
 use crate::input::{self, NamedNetwork};
-use crate::terminal::{print, say};
+use crate::terminal::print;
 
 /// The digits of a double.
 const DIGITS: f64 = 15.95;
 const ORDERS: [&str; 4] = ["L", "∇L", "∇²L v", "∇³L[v, v]"];
 
 pub fn run(arguments: &DerivativesArguments) -> Result<u8, CliError> {
-    let onnx = arguments.onnx.options(arguments.data.as_deref());
-    let NamedNetwork { network, notes, .. } = input::network(&arguments.network, &arguments.size, &onnx)?;
-    notes.iter().for_each(|note| say(note));
+    let NamedNetwork { network, .. } = input::told(&arguments.of)?;
     let arrays = Array::read_archive(&arguments.values)?;
     let found = check_derivatives(&network, &arrays)
         .map_err(|source| CliError::Derivatives { path: arguments.values.clone(), source })?;

@@ -10,12 +10,10 @@ use sharpflow_theorems::inspect::{
 use crate::arguments::InspectArguments;
 use crate::error::{CliError, REFUTED, UNDECIDED};
 use crate::input::{self, NamedNetwork};
-use crate::terminal::{print, say};
+use crate::terminal::print;
 
 pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
-    let onnx = arguments.onnx.options(arguments.data.as_deref());
-    let NamedNetwork { network, small, notes, .. } = input::network(&arguments.network, &arguments.size, &onnx)?;
-    notes.iter().for_each(|note| say(note));
+    let NamedNetwork { network, small, .. } = input::told(&arguments.of)?;
     arguments.group.iter().try_for_each(|name| network.has_group(name))?;
     if arguments.toml || arguments.latex {
         let network = if arguments.values { network.with_data_given() } else { network };

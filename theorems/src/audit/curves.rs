@@ -2,7 +2,9 @@
 
 use sharpflow::data::{LogRow, Measured};
 
-/// The most points of a curve. When there are more, every second one is dropped, again and again.
+use crate::thinned::Thinned;
+
+/// The most points of a curve.
 const KEPT: usize = 2048;
 
 /// A quantity along the steps.
@@ -10,35 +12,23 @@ const KEPT: usize = 2048;
 pub struct Curve {
     /// What it is, in signs.
     pub label: &'static str,
-    /// Steps and values.
-    pub points: Vec<(f64, f64)>,
-    every: u64,
-    seen: u64,
+    points: Thinned<(f64, f64)>,
 }
 
 impl Curve {
     fn new(label: &'static str) -> Self {
-        Self { label, points: vec![], every: 1, seen: 0 }
+        Self { label, points: Thinned::new(KEPT) }
     }
 
     fn add(&mut self, step: u64, value: f64) {
-        if !value.is_finite() {
-            return;
+        if value.is_finite() {
+            self.points.add((step as f64, value));
         }
-        if self.seen.is_multiple_of(self.every) {
-            if self.points.len() == KEPT {
-                let mut keep = false;
-                self.points.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-                self.every *= 2;
-            }
-            if self.seen.is_multiple_of(self.every) {
-                self.points.push((step as f64, value));
-            }
-        }
-        self.seen += 1;
+    }
+
+    /// Steps and values.
+    pub fn points(&self) -> &[(f64, f64)] {
+        self.points.kept()
     }
 }
 
@@ -92,19 +82,5 @@ impl Curves {
             self.turn.add(row.step, rate * (gradient / square).sqrt());
             self.equilibrium_turn.add(row.step, (2.0 * rate * decay).sqrt());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_curves_keep_their_shape_in_bounded_memory() {
-        let mut curve = Curve::new("");
-        (0..1_000_000).for_each(|step| curve.add(step, step as f64));
-        assert!((KEPT / 2..=KEPT).contains(&curve.points.len()));
-        assert!(curve.points.windows(2).all(|pair| pair[1].0 - pair[0].0 == curve.every as f64));
-        assert!(curve.points.last().unwrap().0 + curve.every as f64 >= 1_000_000.0);
     }
 }
