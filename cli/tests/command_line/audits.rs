@@ -80,9 +80,10 @@ fn a_page_shows_the_verdicts_and_the_curves() {
         assert!(page.contains(part), "no {part}");
     }
     // A log without λ₁ has no such curve, and a page that cannot be written is an error after the verdicts.
-    folder.file("short.csv", "step,loss\n0,1.0\n1,0.9\n2,0.8\n");
+    let rows = "0,0.1,0.01,0,1.0,1.0,0.5\n1,0.1,0.01,0,0.9,0.99,0.4\n2,0.1,0.01,0,0.8,0.98,0.3\n";
+    folder.file("short.csv", &format!("step,lr,weight_decay,momentum,loss,w2,g2\n{rows}"));
     folder.run(&["audit", "short.csv", "--page", "short.html"]);
-    assert_eq!(folder.read("short.html").matches("<figure>").count(), 1);
+    assert_eq!(folder.read("short.html").matches("<figure>").count(), 3);
     assert_refused(
         &folder.run(&["audit", "short.csv", "--page", "no/such/place.html"]),
         &["cannot write no/such/place.html"],

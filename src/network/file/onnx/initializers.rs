@@ -53,6 +53,9 @@ pub(super) fn weights(
                 taken.push(format!("`{name}`"));
             }
             importer.set(name, read.into());
+        } else if let Some(entry) = read.values.iter().position(|value| !value.is_finite()) {
+            let reason = format!("entry {entry} is {}", read.values[entry]);
+            return Err(OnnxError::Tensor { name: shown(name), reason });
         } else if let Some(Some(node)) = layer {
             let found = scope(node).map(|scope| format!("{scope}.weight")).unwrap_or_else(|| name.to_owned());
             computed.push(format!("`{found}`"));

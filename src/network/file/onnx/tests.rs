@@ -216,7 +216,7 @@ fn what_has_no_place_is_refused_at_its_node() {
     );
     refused(vec![node("Relu", &["w"], "y", &[])], vec![floats("w", &[i64::MAX, 3], &[1.0; 5])], "`w`: an array of");
     refused(vec![node("MatMul", &["w", "w"], "y", &[])], vec![w()], "cannot multiply matrices");
-    refused(vec![node("ReduceSum", &["w"], "y", &[])], vec![floats("w", &[1], &[f32::NAN])], "w");
+    refused(vec![node("ReduceSum", &["w"], "y", &[])], vec![floats("w", &[1], &[f32::NAN])], "`w`: entry 0 is NaN");
     let outside = Tensor {
         data_location: 1,
         float_data: vec![],
