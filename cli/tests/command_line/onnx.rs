@@ -46,7 +46,9 @@ fn what_a_file_leaves_open_is_told_or_asked_for() {
     assert_refused(&folder.run(&["inspect", "empty.onnx"]), &["empty.onnx", "without a graph"]);
     folder.file("text.onnx", "no model at all");
     assert_refused(&folder.run(&["inspect", "text.onnx"]), &["text.onnx", "is no ONNX file"]);
-    assert_refused(&folder.run(&["verify", "--data", "some.npz"]), &[]);
+    let output = folder.run(&["verify", "--data", "some.npz"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("<--network <NETWORK>|--target <COLUMN>>"), "{}", text(&output.stderr));
 }
 
 /// Evidence of a model keeps all of its numbers, and can be checked without it.
