@@ -5,11 +5,14 @@ use safetensors::{Dtype, SafeTensors};
 use super::arrays::MOST_NUMBERS;
 use super::number_type::NumberType;
 
+/// The name, the shape and the numbers of an array.
+type Named = (String, Vec<usize>, Vec<f64>);
+
 /// The names and shapes of all arrays of a file, with numbers of those that are wanted.
 ///
 /// # Errors
 /// What is wrong with the file, or with an array.
-pub(super) fn read(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, Vec<usize>, Vec<f64>)>, String> {
+pub(super) fn read(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<Named>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut arrays = Vec::new();
     for (name, view) in file.tensors() {

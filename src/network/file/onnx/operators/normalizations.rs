@@ -163,7 +163,7 @@ pub fn group(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     let x = importer.node(call.input(0)?)?;
     let shape = importer.axes(x);
     let groups = usize::try_from(call.int("num_groups", 0)).unwrap_or(0);
-    if shape.len() < 2 || groups == 0 || shape[1] % groups != 0 {
+    if shape.len() < 2 || groups == 0 || !shape[1].is_multiple_of(groups) {
         return Err(format!("{groups} groups of the channels of an array of {shape:?}").into());
     }
     let parted = [shape[0], groups, product(&shape[1..]) / groups];

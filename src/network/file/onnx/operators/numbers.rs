@@ -154,7 +154,7 @@ pub fn fold(importer: &Importer, call: &Call<'_>) -> Outcome<Option<Vec<Value>>>
             let apart: usize = first.shape[along + 1..].iter().product();
             let mut tensor = (**first).clone();
             for place in 0..tensor.values.len() {
-                if place / apart % first.shape[along] > 0 {
+                if !(place / apart).is_multiple_of(first.shape[along]) {
                     tensor.values[place] += tensor.values[place - apart];
                 }
             }
@@ -212,9 +212,12 @@ fn of_one(op: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
+/// A function of two numbers.
+type OfTwo = fn(f64, f64) -> f64;
+
 /// What an operation does with two numbers, and whether that is a condition.
-fn of_two(op: &str, are_whole: bool) -> Option<(fn(f64, f64) -> f64, bool)> {
-    let f: (fn(f64, f64) -> f64, bool) = match op {
+fn of_two(op: &str, are_whole: bool) -> Option<(OfTwo, bool)> {
+    let f: (OfTwo, bool) = match op {
         "Add" | "Sum" => (|a, b| a + b, false),
         "Sub" => (|a, b| a - b, false),
         "Mul" => (|a, b| a * b, false),
