@@ -150,20 +150,22 @@ impl Builder {
         self.add(name, Add, &[above, below])
     }
 
-    /// x, but no less than `low` and no more than `high`, as low + max(x − low, 0) − max(x − high, 0). Not smooth.
+    /// x, but no less than `low` and no more than `high`, as x + max(low − x, 0) − max(x − high, 0). A bound that is far away adds 0, so that
+    /// nothing is rounded. Not smooth.
     pub fn clip(&mut self, name: &str, x: NodeId, low: f64, high: f64) -> Built {
         let part = |part: &str| format!("{name}.{part}");
         if !(low < high) {
             let fault = Fault::Interval { low, high };
             return Err(NetworkError::Node { node: shown(name), fault });
         }
-        let mut beyond = |end: &str, bound: f64| {
+        let mut beyond = |end: &str, bound: f64, is_low: bool| {
             let bound = self.constant(&part(end), &[], vec![bound])?;
-            let excess = self.add(&part(&format!("{end}.excess")), Subtract, &[x, bound])?;
-            Ok((bound, self.activation(&part(&format!("{end}.beyond")), Activation::Relu, excess)?))
+            let order = if is_low { [bound, x] } else { [x, bound] };
+            let excess = self.add(&part(&format!("{end}.excess")), Subtract, &order)?;
+            self.activation(&part(&format!("{end}.beyond")), Activation::Relu, excess)
         };
-        let ((low, above), (_, over)) = (beyond("low", low)?, beyond("high", high)?);
-        let raised = self.add(&part("raised"), Add, &[low, above])?;
+        let (under, over) = (beyond("low", low, true)?, beyond("high", high, false)?);
+        let raised = self.add(&part("raised"), Add, &[x, under])?;
         self.add(name, Subtract, &[raised, over])
     }
 

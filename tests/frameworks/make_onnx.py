@@ -3,6 +3,8 @@
     pip install torch==2.15.0 onnx==1.23.0 onnxscript==0.7.2
     python3 tests/frameworks/make_onnx.py
 
+The models batch_norm.* and weight_norm.* are older ones by the same PyTorch; their numbers are JAX's, with normalizations written out.
+
 PyTorch computes the derivatives in double precision, with normalizations written out in plain operations: as they come, some are wrong
 (docs/derivatives.md). The newer exporter keeps no batch norm in training mode, so that modules with one are written by the older alone.
 """

@@ -58,8 +58,8 @@ fn a_model_is_verified_and_its_evidence_checked() {
     let (model, data) = (fixture("weight_norm.legacy.onnx"), fixture("weight_norm.npz"));
     let asked = ["verify", "scale_invariance", "--network", &model, "--data", &data, "--out", "evidence", "--quiet"];
     let output = folder.run(&asked);
-    let code = output.status.code();
-    assert!(matches!(code, Some(0 | 1 | 3)), "{code:?}: {}", text(&output.stderr));
+    // The biases and gains of the model are not invariant: the hypothesis fails.
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let checked = folder.run(&["check-evidence", "evidence", "--quiet"]);
     assert_eq!(checked.status.code(), Some(0), "{}{}", text(&checked.stdout), text(&checked.stderr));
 }

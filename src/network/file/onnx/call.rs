@@ -78,6 +78,11 @@ impl Call<'_> {
     }
 }
 
+/// Whether an attribute's type of numbers is one of whole ones.
+pub(super) fn is_whole_type(data_type: i64) -> bool {
+    !matches!(data_type, 1 | 10 | 11 | 16)
+}
+
 /// The shortest decimal number that single precision rounds to this one.
 fn decimal(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))

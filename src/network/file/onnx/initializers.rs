@@ -32,6 +32,8 @@ pub(super) fn weights(
         .flat_map(|node| node.input.iter().skip(3).map(String::as_str))
         .collect();
     let (mut computed, mut taken) = (Vec::new(), Vec::new());
+    // Two matrices of one module have its name both, and are two groups.
+    let mut groups: HashSet<String> = graph.initializer.iter().map(|tensor| tensor.name.clone()).collect();
     for tensor in graph.initializer.iter().filter(|tensor| needed.contains(tensor.name.as_str())) {
         let read = Tensor::read(tensor, folder)?;
         let name = tensor.name.as_str();
@@ -57,7 +59,13 @@ pub(super) fn weights(
             let reason = format!("entry {entry} is {}", read.values[entry]);
             return Err(OnnxError::Tensor { name: shown(name), reason });
         } else if let Some(Some(node)) = layer {
-            let found = scope(node).map(|scope| format!("{scope}.weight")).unwrap_or_else(|| name.to_owned());
+            let found = match scope(node).map(|scope| format!("{scope}.weight")) {
+                Some(wanted) => {
+                    let mut names = std::iter::once(wanted.clone()).chain((2..).map(|k| format!("{wanted}.{k}")));
+                    names.find(|name| groups.insert(name.clone())).unwrap_or(wanted)
+                }
+                None => name.to_owned(),
+            };
             computed.push(format!("`{found}`"));
             importer.set(name, Value::Weights { group: found, tensor: Rc::new(read) });
         } else {
@@ -84,8 +92,9 @@ pub(super) fn weights(
 /// Whether an exporter made this name, not a module.
 fn is_made(name: &str) -> bool {
     let is_number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '_');
-    let starts = ["onnx::", "scalar_tensor", "_val_", "const_"].iter().any(|prefix| name.starts_with(prefix));
-    starts || name.strip_prefix("val_").is_some_and(is_number) || is_number(name) || name.contains("Constant")
+    let starts = ["onnx::", "scalar_tensor"].iter().any(|prefix| name.starts_with(prefix));
+    let is_numbered = ["val_", "_val_", "const_"].iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_number));
+    starts || is_numbered || is_number(name) || name.contains("/Constant")
 }
 
 /// The layer whose matrix is the initializer.

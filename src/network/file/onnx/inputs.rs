@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::OnnxOptions;
+use super::call::is_whole_type;
 use super::error::OnnxError;
 use super::importer::{Importer, Refusal, Value};
 use super::schema;
@@ -11,8 +12,6 @@ use super::tensor::Tensor;
 use crate::data::Array;
 use crate::network::error::shown;
 
-/// ONNX's types of numbers that are no whole ones.
-const FLOATS: [i32; 4] = [1, 10, 11, 16];
 /// What the array of targets may be named.
 pub(super) const TARGETS: [&str; 4] = ["targets", "target", "labels", "y"];
 
@@ -50,12 +49,12 @@ impl Arrays {
     }
 }
 
-/// Gives the graph's inputs their data, from the user's file or drawn.
+/// Gives the graph's inputs their data, from the user's file or drawn. Where the graph has the loss, its last input may be the targets.
 pub(super) fn inputs(
     importer: &mut Importer,
     graph: &schema::Graph,
     needed: &HashSet<&str>,
-    set: &[(&str, usize)],
+    (set, has_loss): (&[(&str, usize)], bool),
     arrays: &mut Option<Arrays>,
 ) -> Result<(), OnnxError> {
     let is_initializer = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
@@ -87,7 +86,7 @@ pub(super) fn inputs(
             Some(arrays) => {
                 let others: &[&str] = match k {
                     0 => &["inputs", "input", "x"],
-                    k if k == last => &TARGETS,
+                    k if has_loss && k == last => &TARGETS,
                     _ => &[],
                 };
                 let names: Vec<&str> = [name].into_iter().chain(others.iter().copied()).collect();
@@ -109,7 +108,7 @@ pub(super) fn inputs(
                 let expected = axes.iter().map(shape).collect();
                 return Err(OnnxError::ArrayShape { path, array, input: shown(name), found: found.shape, expected });
             }
-            let is_whole = !FLOATS.contains(&kind);
+            let is_whole = is_whole_type(kind.into());
             importer.set(name, Tensor { shape: found.shape, values: found.values, is_whole }.into());
             continue;
         }
@@ -121,9 +120,9 @@ pub(super) fn inputs(
         };
         let shape = axes.iter().map(size).collect::<Result<Vec<_>, _>>()?;
         drawn.push(format!("`{}`", shown(name)));
-        let value = match FLOATS.contains(&kind) {
-            true => importer.draw(&shape).map_err(|refusal| whole(name, refusal))?.into(),
-            false => Value::Undrawn { shape },
+        let value = match is_whole_type(kind.into()) {
+            false => importer.draw(&shape).map_err(|refusal| whole(name, refusal))?.into(),
+            true => Value::Undrawn { shape },
         };
         importer.set(name, value);
     }

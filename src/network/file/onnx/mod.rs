@@ -93,11 +93,11 @@ fn open(
     let graph = model.graph.as_ref().ok_or(OnnxError::NoGraph)?;
     let opset = model.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let mut importer = Importer::new(title, opset.map_or(1, |set| set.version));
-    let output = output(graph)?;
+    let (output, has_loss) = output(graph)?;
     let needed = needed(graph, output);
     let mut arrays = Arrays::read(options)?;
     weights(&mut importer, graph, &needed, options, folder)?;
-    inputs(&mut importer, graph, &needed, sizes, &mut arrays)?;
+    inputs(&mut importer, graph, &needed, (sizes, has_loss), &mut arrays)?;
     importer.run(&graph.node, &needed, folder)?;
     let loss = loss(&mut importer, output, options, &mut arrays)?;
     said(&mut importer, &model);
@@ -105,14 +105,14 @@ fn open(
     Ok(Opened { network, arrays: options.data.iter().cloned().collect(), notes })
 }
 
-/// The output that is a number by the file's own word, or else the first.
-fn output(graph: &schema::Graph) -> Result<&str, OnnxError> {
+/// The output that is a number by the file's own word, or else the first; and whether it is one.
+fn output(graph: &schema::Graph) -> Result<(&str, bool), OnnxError> {
     let is_number = |output: &&schema::ValueInfo| {
         let shape = output.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref()?.shape.as_ref());
         shape.is_some_and(|shape| shape.dim.iter().all(|size| size.dim_value == Some(1)))
     };
     let output = graph.output.iter().find(is_number).or(graph.output.first()).ok_or(OnnxError::NoOutput)?;
-    Ok(&output.name)
+    Ok((&output.name, is_number(&output)))
 }
 
 /// The names that an output depends on.

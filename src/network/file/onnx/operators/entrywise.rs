@@ -4,7 +4,7 @@ use crate::network::NodeId;
 use crate::network::error::shown;
 use crate::network::ops::{Activation, Add, Divide, Multiply, Op, Scale, Softmax, Subtract};
 
-use super::super::call::Call;
+use super::super::call::{Call, is_whole_type};
 use super::super::facts::Fact;
 use super::super::importer::{Importer, Outcome, Value};
 use super::super::tensor::Tensor;
@@ -98,6 +98,9 @@ pub fn same(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Value>> {
                 .into());
             }
         }
+        "Cast" | "CastLike" if is_cut(call)? => {
+            return Err("a cast of numbers that depend on weights to whole numbers: it has no derivative".into());
+        }
         "Cast" => {
             const ROUNDING: [i64; 2] = [10, 16];
             if ROUNDING.contains(&call.int("to", 1)) {
@@ -110,6 +113,18 @@ pub fn same(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Value>> {
         _ => {}
     }
     Ok(vec![input.value.clone()])
+}
+
+/// Whether a cast makes whole numbers of numbers that depend on weights.
+fn is_cut(call: &Call<'_>) -> Outcome<bool> {
+    let depends = matches!(call.input(0)?.value, Value::Node(_) | Value::Weights { .. });
+    let like = call.optional(1).is_some_and(|like| match &like.value {
+        Value::Known(tensor) => tensor.is_whole,
+        Value::Undrawn { .. } => true,
+        Value::Node(_) | Value::Weights { .. } => false,
+    });
+    let is_whole = if call.node.op_type == "CastLike" { like } else { is_whole_type(call.int("to", 1)) };
+    Ok(depends && is_whole)
 }
 
 /// What is asked of numbers of the network, all of which must be finite.

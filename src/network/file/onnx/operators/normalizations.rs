@@ -68,7 +68,7 @@ pub fn batch(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     // Before opset 14 training shows as further outputs.
     let trains = match call.opset {
         14.. => call.int("training_mode", 0) != 0,
-        _ => call.node.output.len() > 1,
+        _ => call.node.output.iter().skip(1).any(|name| !name.is_empty()),
     };
     let (mean, variance) = (call.input(3)?.clone(), call.input(4)?.clone());
     let id = match (trains, &mean.value, &variance.value) {

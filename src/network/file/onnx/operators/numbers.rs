@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::call::{Call, axes, axis};
+use super::super::call::{Call, axes, axis, is_whole_type};
 use super::super::importer::{Importer, Input, Outcome, Value};
 use super::super::tensor::Tensor;
 use super::shapes::{Target, order, target};
@@ -46,7 +46,7 @@ pub fn fold(importer: &Importer, call: &Call<'_>) -> Outcome<Option<Vec<Value>>>
     }
     Ok(Some(match op {
         "Cast" => {
-            let is_whole = !matches!(call.int("to", 1), 1 | 10 | 11 | 16);
+            let is_whole = is_whole_type(call.int("to", 1));
             let cut = |x: f64| match call.int("to", 1) {
                 9 => f64::from(x != 0.0),
                 _ if is_whole => x.trunc(),

@@ -44,7 +44,7 @@ fn windowed(
     let places = window.len();
     let (stride, dilation) = (same(call, "strides")?, same(call, "dilations")?);
     let shape = importer.axes(x);
-    let reach = |axis: usize| (window[axis].saturating_sub(1)).saturating_mul(dilation) + 1;
+    let reach = |axis: usize| window[axis].saturating_sub(1).saturating_mul(dilation).saturating_add(1);
     let pads: Vec<(usize, usize)> = match call.text("auto_pad", "NOTSET").as_str() {
         "NOTSET" | "" => {
             let list = call.ints("pads").map_or(vec![0; 2 * places], <[i64]>::to_vec);
@@ -114,7 +114,7 @@ pub fn pool(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     if call.int("ceil_mode", 0) != 0 {
         let shape = importer.axes(of);
         let rest = |axis: usize| {
-            let reach = (window[axis] - 1) * patches.dilation + 1;
+            let reach = (window[axis] - 1).saturating_mul(patches.dilation).saturating_add(1);
             (shape[axis + 1] + 2 * patches.padding).saturating_sub(reach) % patches.stride.max(1)
         };
         if (0..window.len()).any(|axis| rest(axis) != 0) {
