@@ -206,6 +206,8 @@ fn what_has_no_place_is_refused_at_its_node() {
         [vec![w()], channels.to_vec()].concat(),
         "node `y` (`BatchNormalization` of opset 20): batch norm in inference mode",
     );
+    let whole = Attribute { name: "to".into(), i: 7, ..Attribute::default() };
+    refused(vec![node("Cast", &["w"], "y", &[whole])], vec![w()], "to whole numbers: it has no derivative");
     refused(vec![node("Erf", &["w"], "y", &[])], vec![w()], "the exact GELU");
     refused(vec![node("Frobnicate", &["w"], "y", &[])], vec![w()], "node `y` (`Frobnicate` of opset 20)");
     refused(vec![node("Relu", &["v"], "y", &[])], vec![w()], "its input `v` is computed nowhere before it");
@@ -224,6 +226,46 @@ fn what_has_no_place_is_refused_at_its_node() {
         ..w()
     };
     refused(vec![node("Relu", &["w"], "y", &[])], vec![outside], "does not lie beside the model");
+}
+
+/// Matrices that an exporter renamed, in one module: each keeps its own numbers.
+#[test]
+fn two_matrices_of_one_module_are_two_groups() {
+    let named = |mut node: Node, name: &str| {
+        node.name = name.into();
+        node
+    };
+    let nodes = vec![
+        named(node("MatMul", &["x", "onnx::MatMul_1"], "a", &[]), "/attention/MatMul"),
+        named(node("MatMul", &["x", "onnx::MatMul_2"], "b", &[]), "/attention/MatMul_1"),
+        node("Mul", &["a", "b"], "ab", &[]),
+        node("ReduceSum", &["ab"], "loss", &[ints("keepdims", &[0])]),
+    ];
+    let matrix = |name: &str, value: f32| floats(name, &[2, 1], &[value; 2]);
+    let others = vec![matrix("onnx::MatMul_1", 2.0), matrix("onnx::MatMul_2", 3.0), counted(&[1, 2])];
+    let network = read(model(13, nodes, others)).unwrap();
+    let groups: Vec<&str> = network.groups().map(|group| group.name).collect();
+    assert_eq!(groups, ["attention.weight", "attention.weight.2"]);
+    assert_eq!(network.given_weights().unwrap(), [2.0, 2.0, 3.0, 3.0]);
+    let loss = NetworkLoss::<f64>::new(&network).unwrap();
+    assert_eq!(Evaluator::new(&loss).evaluate(&[2.0, 2.0, 3.0, 3.0]).0, 6.0);
+}
+
+/// A bound on one side alone leaves the other side as it is.
+#[test]
+fn a_clip_of_one_side_keeps_the_other() {
+    let value = |bound: usize, w: [f32; 2]| {
+        let inputs = [["w", "val_1", ""], ["w", "", "val_1"]][bound];
+        let nodes = vec![node("Clip", &inputs, "y", &[]), node("ReduceSum", &["y"], "loss", &[ints("keepdims", &[0])])];
+        let network = read(model(13, nodes, vec![floats("w", &[2], &w), floats("val_1", &[], &[1.5]), counted(&[1])]));
+        let network = network.unwrap();
+        let loss = NetworkLoss::<f64>::new(&network).unwrap();
+        let mut evaluator = Evaluator::new(&loss);
+        let (value, gradient) = evaluator.evaluate(&network.given_weights().unwrap());
+        (value, gradient.to_vec())
+    };
+    assert_eq!(value(0, [-7.25, 3.0]), (4.5, vec![0.0, 1.0]));
+    assert_eq!(value(1, [-7.25, 3.0]), (-5.75, vec![1.0, 0.0]));
 }
 
 /// Bytes changed at random: an error, or a network, and nothing worse.
