@@ -89,8 +89,43 @@ pub(super) fn weights(
     Ok(())
 }
 
+/// Operations by whose names PyTorch's newer exporter calls what it computed before it wrote the file.
+const OPERATIONS: [&str; 27] = [
+    "add",
+    "arange",
+    "clone",
+    "div",
+    "expand",
+    "eye",
+    "full",
+    "full_like",
+    "masked_fill",
+    "mul",
+    "neg",
+    "new_full",
+    "new_ones",
+    "new_zeros",
+    "ones",
+    "ones_like",
+    "permute",
+    "pow",
+    "reshape",
+    "rsqrt",
+    "sqrt",
+    "sub",
+    "transpose",
+    "tril",
+    "triu",
+    "unsqueeze",
+    "zeros",
+];
+
 /// Whether an exporter made this name, not a module.
 fn is_made(name: &str) -> bool {
+    let operation = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
+    if OPERATIONS.contains(&operation) {
+        return true;
+    }
     let is_number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '_');
     let starts = ["onnx::", "scalar_tensor"].iter().any(|prefix| name.starts_with(prefix));
     let is_numbered = ["val_", "_val_", "const_"].iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_number));

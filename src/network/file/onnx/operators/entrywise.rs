@@ -4,7 +4,7 @@ use crate::network::NodeId;
 use crate::network::error::shown;
 use crate::network::ops::{Activation, Add, Divide, Multiply, Op, Scale, Softmax, Subtract};
 
-use super::super::call::{Call, is_whole_type};
+use super::super::call::{Call, is_whole_type, meant};
 use super::super::facts::Fact;
 use super::super::importer::{Importer, Outcome, Value};
 use super::super::tensor::Tensor;
@@ -47,7 +47,7 @@ pub fn bounded(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
         "Clip" => {
             let of = |k: usize, attribute: &str| match (call.attribute(attribute), call.known(k)?) {
                 (Some(_), _) => Ok(Some(call.float(attribute, 0.0))),
-                (None, Some(tensor)) if !tensor.values.is_empty() => Ok(tensor.constant()),
+                (None, Some(tensor)) if !tensor.values.is_empty() => Ok(tensor.constant().map(meant)),
                 _ => Outcome::Ok(None),
             };
             (call.input(0)?.clone(), of(1, "min")?, of(2, "max")?)
