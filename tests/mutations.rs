@@ -39,6 +39,7 @@ const MUTANTS: &[Mutant] = &[
     ("stability_threshold", "theorems/src/claims/stability_threshold.rs", "multiplier(\"multiplier along v₁: 1 - η̃λ₁\", &|product| 1.0 - product)", "multiplier(\"multiplier along v₁: 1 - η̃λ₁\", &|product| 1.0001 - product)"),
     ("stability_threshold", "theorems/src/claims/stability_threshold.rs", "in every normal direction\", 1.0)", "in every normal direction\", 1.001)"),
     ("period_two", "theorems/src/claims/period_two.rs", "|step| step % 2 == 1", "|step| step % 3 == 1"),
+    ("alignment", "theorems/src/claims/alignment.rs", "between θ - p and v₁\", ORDER, ", "between θ - p and v₁\", 1.0, "),
     ("pinning", "theorems/src/claims/pinning.rs", "deviation(\"|η̃λ₁/2 - 1|\", 2.0)", "deviation(\"|η̃λ₁/2 - 1|\", 2.01)"),
     ("mean_square", "theorems/src/claims/mean_square.rs", "Law { a: 2.0, b: 4.0, c: 1.0 }", "Law { a: 2.01, b: 4.0, c: 1.0 }"),
     ("mean_square", "theorems/src/claims/mean_square.rs", "Law { a: 2.0, b: 4.0, c: 1.0 }", "Law { a: 2.0, b: 4.1, c: 1.0 }"),

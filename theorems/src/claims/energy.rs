@@ -135,18 +135,19 @@ fn amplitude(run: &ShortRun, reading: &Reading, skewness: f64) -> f64 {
     (h + 0.5 * skewness * h * h).abs()
 }
 
-/// The peak of a smooth curve between readings: that of the parabola through the logarithms of the largest one and its neighbours, or the largest
-/// one where a logarithm does not exist.
+/// The peak of a smooth curve between readings: that of the parabola through the logarithms of the largest one and its neighbours, through the
+/// values themselves where a logarithm does not exist, or the largest one where there is no parabola.
 fn peak(values: &[f64]) -> f64 {
     let largest = worst(values.iter().copied());
     let at = values.iter().position(|value| value.total_cmp(&largest).is_eq());
     let around = at.and_then(|k| Some([*values.get(k.checked_sub(1)?)?, values[k], *values.get(k + 1)?]));
-    let Some([before, middle, after]) = around.map(|values| values.map(f64::ln)) else { return largest };
-    let curvature = before - 2.0 * middle + after;
-    if !(curvature < 0.0) || !curvature.is_finite() {
-        return largest;
-    }
-    (middle - 0.125 * (before - after).powi(2) / curvature).exp()
+    let parabola = |[before, middle, after]: [f64; 3]| {
+        let curvature = before - 2.0 * middle + after;
+        let has_peak = curvature < 0.0 && curvature.is_finite();
+        has_peak.then(|| middle - 0.125 * (before - after).powi(2) / curvature)
+    };
+    let through_logarithms = |values: [f64; 3]| parabola(values.map(f64::ln)).map(f64::exp);
+    around.and_then(|values| through_logarithms(values).or_else(|| parabola(values))).unwrap_or(largest)
 }
 
 /// What [`peak`] misses at most at the turn of a swing, where h² goes like cosh⁻²(t√(4ηλY)), Y = h²/h²_eq at the turn: the two nearest readings
@@ -177,5 +178,7 @@ mod tests {
         }
         assert!(peak(&[1.0, f64::NAN, 2.0]).is_nan());
         assert_eq!(peak(&[3.0, 2.0, 1.0]), 3.0);
+        // 1 - (t - ¼)² read at -1, 0 and 1.
+        assert_eq!(peak(&[-0.5625, 0.9375, 0.4375]), 1.0);
     }
 }

@@ -1,5 +1,6 @@
 //! The claims, a file each.
 
+pub(crate) mod alignment;
 pub(crate) mod descent_lemma;
 pub(crate) mod effective_learning_rate;
 pub(crate) mod energy;
@@ -48,6 +49,7 @@ macro_rules! claims {
             small_gradient
             stability_threshold
             period_two
+            alignment
             pinning
             mean_square
             slow_period
