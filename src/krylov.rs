@@ -26,7 +26,7 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 use thiserror::Error;
 
-use crate::arithmetic::{Float, add_scaled, apply, dot, norm, scale};
+use crate::arithmetic::{Float, Rounding, add_scaled, apply, dot, norm, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
 use crate::sphere::project;
 
@@ -314,7 +314,7 @@ impl<T: Float> Space<T> {
                     break;
                 }
             }
-            if remainder.to_f64() <= 4.0 * T::UNIT_ROUNDOFF * size {
+            if remainder.to_f64() <= Rounding::of::<T>().of_operations(4.0) * size {
                 remainder = T::from_f64(0.0);
                 self.draw(last + 1, random);
             } else {

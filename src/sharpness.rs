@@ -25,7 +25,7 @@
 use faer::{Mat, MatRef};
 use thiserror::Error;
 
-use crate::arithmetic::{Base, Float, add_scaled, apply, dense_rounding, norm};
+use crate::arithmetic::{Base, Float, Rounding, add_scaled, apply, norm};
 use crate::dense::{DenseError, Eigen, symmetric_eigen};
 use crate::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
 use crate::loss::{Derivatives, Loss};
@@ -111,7 +111,7 @@ pub(crate) fn top<T: Float>(matrix: MatRef<'_, T>, eigen: &Eigen<T>) -> Result<S
     add_scaled(&mut image, -eigen.values[0], &vector);
     let residual = norm(&image);
     let frobenius = eigen.values.iter().map(|v| v.to_f64().powi(2)).sum::<f64>().sqrt();
-    let bound = dense_rounding::<T>(dimension) * frobenius;
+    let bound = Rounding::of::<T>().of_dense(dimension) * frobenius;
     if residual.to_f64() <= bound {
         Ok(SphericalSharpness { value: eigen.values[0], vector, residual, next: eigen.values[1.min(dimension - 1)] })
     } else {

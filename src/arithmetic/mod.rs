@@ -42,7 +42,7 @@ pub use lanes::Lanes;
 pub use prime::{FirstField, PrimeField, SecondField};
 /// Double-double arithmetic, about 31 decimal digits.
 pub use qd::Quad;
-pub use rounding::dense_rounding;
+pub use rounding::Rounding;
 pub use transcendental::Transcendental;
 
 /// An element of a field with square roots, stored as a fixed number of base numbers.
@@ -186,7 +186,7 @@ pub fn apply<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], out: &mut [S]) {
 
 /// `image ← a·x` and `back ← aᵀ·image` for a data matrix `a` (m×k), with `x` and `back` of length k and `image` of length m. Rows are
 /// used twice while they are in the cache: a large matrix is read once.
-pub fn apply_there_and_back<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], image: &mut [S], back: &mut [S]) {
+pub(crate) fn apply_there_and_back<S: Scalar>(a: MatRef<'_, S::Base>, x: &[S], image: &mut [S], back: &mut [S]) {
     const ENTRIES: usize = 1 << 12;
     const FEWEST: usize = 8;
     let rows = (ENTRIES / a.ncols().max(1)).max(FEWEST);

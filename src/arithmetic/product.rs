@@ -191,7 +191,7 @@ pub fn multiply<S: Scalar>(
 }
 
 /// `out ← a·b` where `out` already holds plane 0, the value without infinitesimals. For some scalars and shapes plane 0 is calculated again.
-pub fn multiply_infinitesimals<S: Scalar>(
+pub(crate) fn multiply_infinitesimals<S: Scalar>(
     out: &mut [S],
     (m, k, n): (usize, usize, usize),
     a: Operand<'_, S>,

@@ -15,7 +15,7 @@ use super::safetensors;
 use crate::text::shown;
 
 /// The most numbers that one array may have: 128 MiB.
-pub const MOST_NUMBERS: usize = 1 << 24;
+pub(crate) const MOST_NUMBERS: usize = 1 << 24;
 /// The largest file that is read, and the most that a compressed one may hold, in bytes.
 const LARGEST: u64 = 1 << 30;
 /// A row of CIFAR-10: a label, then the red, the green and the blue of 32 × 32 places.

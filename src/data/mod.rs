@@ -34,7 +34,8 @@ use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
-pub use arrays::{Array, ArrayError, MOST_NUMBERS};
+pub(crate) use arrays::MOST_NUMBERS;
+pub use arrays::{Array, ArrayError};
 pub use digits::{Digits, DigitsSplit};
 pub(crate) use number_type::NumberType;
 pub use principal_components::{PrincipalComponents, RankError};

@@ -4,7 +4,7 @@ use faer::{Mat, MatRef};
 use thiserror::Error;
 
 use super::{DataError, Dataset};
-use crate::arithmetic::{Quad, Real, add_scaled, dot};
+use crate::arithmetic::{Quad, Real, Rounding, add_scaled, dot};
 use crate::dense::{DenseError, Svd, graded_svd, is_affordable, thin_svd};
 
 /// How far above the noise a singular value that counts must stand: its component is then known to two digits at least.
@@ -57,7 +57,7 @@ impl PrincipalComponents {
         let (n, d) = (features.nrows(), features.ncols());
         let size = |j: usize| (0..n).map(|i| features[(i, j)].to_f64().powi(2)).sum::<f64>().sqrt();
         let sizes: Vec<f64> = (0..d).map(size).collect();
-        let rounding = |unit: f64| 8.0 * n.max(d) as f64 * unit;
+        let rounding = |of: Rounding| of.of_operations(8.0 * n.max(d) as f64);
         let is_constant = |j: usize| sizes[j] <= noise[j].max(f64::MIN_POSITIVE);
         let kept: Vec<usize> = (0..d).filter(|&j| !is_constant(j)).collect();
         let spoilt = |&&j: &&usize| sizes[j] < CLEAR * noise[j];
@@ -72,7 +72,7 @@ impl PrincipalComponents {
         let decompose = |matrix: Mat<Quad>, rank: usize| -> Result<Svd<Quad>, DenseError> {
             if is_small { graded_svd(matrix.as_ref(), rank) } else { in_doubles(matrix.as_ref(), rank) }
         };
-        let unit = if is_small { Quad::UNIT_ROUNDOFF } else { f64::UNIT_ROUNDOFF };
+        let unit = if is_small { Rounding::of::<Quad>() } else { Rounding::of::<f64>() };
         let whole = decompose(Mat::from_fn(n, kept.len(), scaled), most)?;
         let errors = kept.iter().zip(&scales).map(|(&j, scale)| (noise[j] * scale).powi(2));
         let largest = whole.values.first().map_or(0.0, |value| value.to_f64());

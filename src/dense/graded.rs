@@ -3,7 +3,7 @@
 use faer::{Mat, MatRef};
 
 use super::{DenseError, Svd};
-use crate::arithmetic::{Real, add_scaled, dot, norm, scale};
+use crate::arithmetic::{Real, Rounding, add_scaled, dot, norm, scale};
 
 /// The first `rank` singular triples of a matrix whose columns may be of very different sizes, in any [`Real`] arithmetic.
 ///
@@ -16,7 +16,7 @@ use crate::arithmetic::{Real, add_scaled, dot, norm, scale};
 ///
 /// # Errors
 /// An entry that is not finite, or no convergence.
-pub fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<Svd<T>, DenseError> {
+pub(crate) fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<Svd<T>, DenseError> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     super::check_finite(matrix)?;
     let (left, upper) =
@@ -103,7 +103,7 @@ fn orthogonalized<T: Real>(by_right: Rows<T>, (rows, columns): (usize, usize)) -
     let mut vectors: Rows<T> = (0..count).map(|i| (0..count).map(|k| by_right[k][i]).collect()).collect();
     let mut rotation: Rows<T> =
         (0..count).map(|i| (0..count).map(|k| if i == k { one } else { zero }).collect()).collect();
-    let tolerance = T::from_f64(T::UNIT_ROUNDOFF * 4.0 * (count as f64).max(1.0));
+    let tolerance = T::from_f64(Rounding::of::<T>().of_operations(4.0 * (count as f64).max(1.0)));
     let mut squares: Vec<T> = vectors.iter().map(|vector| dot(vector, vector)).collect();
     let mut turned = true;
     for _ in 0..SWEEPS {

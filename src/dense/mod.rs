@@ -12,8 +12,9 @@ use thiserror::Error;
 
 use crate::arithmetic::{Float, Real};
 
-pub use graded::{graded_svd, is_affordable};
-pub use tall::tall_svd;
+pub(crate) use graded::graded_svd;
+pub use graded::is_affordable;
+pub(crate) use tall::tall_svd;
 
 /// Why a decomposition has no result.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub fn symmetric_eigen<T: Float>(matrix: MatRef<'_, T>) -> Result<Eigen<T>, Dens
 ///
 /// # Errors
 /// An entry that is not finite, or no convergence.
-pub fn thin_svd<T: Float>(matrix: MatRef<'_, T>) -> Result<Svd<T>, DenseError> {
+pub(crate) fn thin_svd<T: Float>(matrix: MatRef<'_, T>) -> Result<Svd<T>, DenseError> {
     check_finite(matrix)?;
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     let size = rows.min(columns);

@@ -6,7 +6,7 @@ use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
 
 use super::{DenseError, Svd, check_finite, thin_svd};
-use crate::arithmetic::{Float, dense_rounding};
+use crate::arithmetic::{Float, Rounding};
 
 /// From this many entries on a matrix is not copied.
 const LARGE: usize = 1 << 20;
@@ -23,7 +23,7 @@ const TALL: usize = 8;
 ///
 /// # Errors
 /// See [`thin_svd`].
-pub fn tall_svd<T: Float>(matrix: Mat<T>) -> Result<Svd<T>, DenseError> {
+pub(crate) fn tall_svd<T: Float>(matrix: Mat<T>) -> Result<Svd<T>, DenseError> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     if rows * columns < LARGE || rows < TALL * columns || columns == 0 {
         return thin_svd(matrix.as_ref());
@@ -45,7 +45,7 @@ fn in_blocks<T: Float>(mut matrix: Mat<T>, block: usize) -> Result<Svd<T>, Dense
         (values, right) = right_vectors(stacked.as_ref())?;
         folded = Mat::from_fn(columns, columns, |i, j| values[i] * right[(j, i)]);
     }
-    let floor = dense_rounding::<T>(rows) * values.first().map_or(0.0, |value| value.to_f64());
+    let floor = Rounding::of::<T>().of_dense(rows) * values.first().map_or(0.0, |value| value.to_f64());
     let inverse = |k: usize| if values[k].to_f64() > floor { one / values[k] } else { zero };
     let factor = Mat::from_fn(columns, columns, |i, k| right[(i, k)] * inverse(k));
     multiply(&mut matrix, factor.as_ref(), block);

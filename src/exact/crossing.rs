@@ -100,7 +100,7 @@ pub(crate) fn make_double<F: Field>(
 
 /// The laws of two steps of gradient descent with weight decay where λ₁ = λ₂ stands at the edge: the drift of p, the oscillation h in the plane of both, and the matrix
 /// D = η̃∇²L(p) − 2 on that plane.
-pub fn two_eigenvalues<F: Field, L: Loss<F>>(
+pub(super) fn two_eigenvalues<F: Field, L: Loss<F>>(
     loss: &L,
     minimum: &Minimum<F>,
     plane: &Eigenplane<F>,

@@ -53,7 +53,7 @@ mod sources;
 mod trials;
 mod universal;
 
-pub use crossing::{Eigenplane, two_eigenvalues};
+pub use crossing::Eigenplane;
 pub use laws::Site;
 pub use matrix::{characteristic_polynomial, inverse, kernel, rank, solve};
 pub use minimum::{Eigenpair, Minimum};

@@ -2,7 +2,7 @@ use faer::{Mat, MatRef};
 
 use super::Loss;
 use crate::arithmetic::{
-    Base, Quad, Real, Scalar, add_scaled, apply, apply_there_and_back, dot, norm, sum_of, vectorized,
+    Base, Quad, Real, Rounding, Scalar, add_scaled, apply, apply_there_and_back, dot, norm, sum_of, vectorized,
 };
 use crate::data::{DataError, Dataset, PrincipalComponents};
 
@@ -163,7 +163,7 @@ impl<T: Real> LinearRegression<T> {
         let operations = 12.0 * (d * condition + n + 5.0);
         GradientConditioning {
             condition,
-            rounding: 2.0 * variance * condition * operations * T::UNIT_ROUNDOFF,
+            rounding: 2.0 * variance * condition * Rounding::of::<T>().of_operations(operations),
             curvature: 6.0 * variance * condition * condition,
         }
     }

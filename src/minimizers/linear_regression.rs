@@ -1,7 +1,7 @@
 use faer::Mat;
 
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, Quad, Real, add_scaled, apply, dense_rounding, dot, norm, scale};
+use crate::arithmetic::{Float, Quad, Real, Rounding, add_scaled, apply, dot, norm, scale};
 use crate::data::PrincipalComponents;
 use crate::dense::{Eigen, column, graded_svd, is_affordable, thin_svd};
 use crate::loss::LinearRegression;
@@ -50,7 +50,7 @@ impl<T: Float> LinearRegressionMinimizers<T> {
         let mut fit: Vec<Quad> = (0..rank).map(|k| dot(&left(k), &targets)).collect();
         let correlation = (norm(&fit) / size).to_f64();
         // How much the numbers' errors turn the range of X, and y.
-        let noise = components.uncertainty + 8.0 * n as f64 * T::UNIT_ROUNDOFF;
+        let noise = components.uncertainty + Rounding::of::<T>().of_operations(8.0 * n as f64);
         if !(correlation > noise) {
             return Err(MinimizersError::NoFit { correlation });
         }
@@ -136,7 +136,7 @@ impl<T: Float> LinearRegressionMinimizers<T> {
                 make_tangent(&self.minimum_norm_direction, &mut kernel);
                 self.remove_normal(&mut kernel);
                 let part = project(&mut kernel).to_f64();
-                if pass == 0 && !(part > dense_rounding::<T>(self.dimension()) * whole) {
+                if pass == 0 && !(part > Rounding::of::<T>().of_dense(self.dimension()) * whole) {
                     return Err(MinimizersError::NoKernelPart);
                 }
             }

@@ -32,7 +32,7 @@ mod train;
 
 use thiserror::Error;
 
-use crate::arithmetic::{Float, Real, dense_rounding, dot};
+use crate::arithmetic::{Float, Real, Rounding, dot};
 use crate::data::RankError;
 use crate::dense::DenseError;
 use crate::sharpness::SharpnessError;
@@ -83,7 +83,7 @@ impl<T: Real> Geometry<T> {
     /// λ₁ must stand apart from λ₂ by more than rounding, or it has no derivative.
     fn check_simple(&self) -> Result<(), MinimizersError> {
         let relative_gap = self.relative_gap();
-        let noise = dense_rounding::<T>(self.direction.len());
+        let noise = Rounding::of::<T>().of_dense(self.direction.len());
         if relative_gap > noise { Ok(()) } else { Err(MinimizersError::NotSimple { relative_gap }) }
     }
 

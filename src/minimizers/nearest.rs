@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::numeric::Frame;
 use super::{MinimizersError, NumericMinimizers};
-use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, norm, scale};
+use crate::arithmetic::{Float, Rounding, add_scaled, apply, norm, scale};
 use crate::dense::{Eigen, symmetric_eigen};
 use crate::loss::Loss;
 
@@ -195,5 +195,5 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
 /// How far rounding moves a step through the inverse of ∇²L on the normal space.
 fn tolerance<T: Float>(eigen: &Eigen<T>, rank: usize) -> f64 {
     let condition = eigen.values[0].to_f64() / eigen.values[rank - 1].to_f64();
-    dense_rounding::<T>(eigen.values.len()) * condition
+    Rounding::of::<T>().of_dense(eigen.values.len()) * condition
 }

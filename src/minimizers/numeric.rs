@@ -1,7 +1,7 @@
 use super::precise::{MOST_WEIGHTS, PreciseLoss, QUICKLY_RESOLVED, resolve, rounded_hessian};
 use super::rank::{at_noise, has_rank, rank_on_manifold, spectral_rank};
 use super::{Geometry, Minimizers, MinimizersError};
-use crate::arithmetic::{Float, add_scaled, apply, dense_rounding, dot, norm, scale};
+use crate::arithmetic::{Float, Rounding, add_scaled, apply, dot, norm, scale};
 use crate::dense::{DenseError, Eigen, symmetric_eigen, tall_svd};
 use crate::loss::{Derivatives, Loss};
 use crate::sharpness::{SharpnessError, top};
@@ -245,7 +245,7 @@ pub fn interpolates<T: Float, L: Loss<T>>(loss: L, point: &[T]) -> Result<bool, 
 
 /// The relative size rounding gives an eigenvalue that vanishes.
 pub(super) fn noise<T: Float>(dimension: usize) -> f64 {
-    dense_rounding::<T>(dimension)
+    Rounding::of::<T>().of_dense(dimension)
 }
 
 pub(super) fn rank_of<T: Float>(eigen: &Eigen<T>) -> Result<usize, MinimizersError> {

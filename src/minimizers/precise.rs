@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::MinimizersError;
 use super::rank::rank_on_manifold;
-use crate::arithmetic::{Float, Quad, Real, add_scaled, dense_rounding, norm};
+use crate::arithmetic::{Float, Quad, Real, Rounding, add_scaled, norm};
 use crate::dense::{Eigen, graded_svd};
 use crate::loss::{Derivatives, Loss};
 use crate::sphere::Space;
@@ -59,7 +59,7 @@ pub(super) fn resolve<T: Float>(
     space: &Space,
 ) -> Result<Resolved<T>, MinimizersError> {
     let dimension = near.len();
-    let noise = dense_rounding::<Quad>(dimension);
+    let noise = Rounding::of::<Quad>().of_dense(dimension);
     let mut point = wide(near);
     let (mut size, mut tolerance) = (f64::INFINITY, 0.0);
     for step in 0..STEPS {

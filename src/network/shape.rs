@@ -6,7 +6,7 @@ pub struct Shape(Vec<usize>);
 
 /// The most axes an array can have.
 pub const MOST_AXES: usize = 6;
-pub use crate::data::MOST_NUMBERS;
+pub(crate) use crate::data::MOST_NUMBERS;
 
 /// The most numbers that all arrays of a network may have together.
 pub const MOST_IN_ALL: usize = 4 * MOST_NUMBERS;

@@ -27,7 +27,7 @@ pub enum Assumption {
 use Assumption::*;
 
 /// The hypotheses of the sharpness-reduction flow, and of everything that is read on its runs.
-pub const OF_LADDERS: &[Assumption] = &[
+pub(crate) const OF_LADDERS: &[Assumption] = &[
     GradientDescent,
     ScaleInvariance,
     ConstantRank,
@@ -39,11 +39,11 @@ pub const OF_LADDERS: &[Assumption] = &[
 ];
 
 /// The hypotheses of an oscillation at the edge of stability, under any optimizer.
-pub const AT_THE_EDGE: &[Assumption] =
+pub(crate) const AT_THE_EDGE: &[Assumption] =
     &[ScaleInvariance, ConstantRank, SimpleSharpness, StartAtTheEdge, AboveRounding, NearestPoint, SmoothPiece];
 
 /// The hypotheses of ladders on a linear regression.
-pub const OF_REGRESSIONS: &[Assumption] = &[
+pub(crate) const OF_REGRESSIONS: &[Assumption] = &[
     Kernel,
     GradientDescent,
     ScaleInvariance,
@@ -56,7 +56,7 @@ pub const OF_REGRESSIONS: &[Assumption] = &[
 ];
 
 /// The hypotheses under heavy-ball momentum.
-pub const OF_MOMENTUM: &[Assumption] = &[
+pub(crate) const OF_MOMENTUM: &[Assumption] = &[
     ScaleInvariance,
     ConstantRank,
     SimpleSharpness,
@@ -68,19 +68,19 @@ pub const OF_MOMENTUM: &[Assumption] = &[
 ];
 
 /// The hypotheses of claims about points of Γ.
-pub const OF_POINTS: &[Assumption] = &[ScaleInvariance, ConstantRank, SimpleSharpness];
+pub(crate) const OF_POINTS: &[Assumption] = &[ScaleInvariance, ConstantRank, SimpleSharpness];
 
 /// The hypothesis of the exact claims.
-pub const OF_IDENTITIES: &[Assumption] = &[ScaleInvariance];
+pub(crate) const OF_IDENTITIES: &[Assumption] = &[ScaleInvariance];
 
 /// The hypotheses of the stable regime, with ρ along paths and on all of S.
-pub const OF_STABLE: &[Assumption] = &[ScaleInvariance, BoundedSharpness];
+pub(crate) const OF_STABLE: &[Assumption] = &[ScaleInvariance, BoundedSharpness];
 
 /// The hypothesis of the experiment on held-out images.
-pub const OF_HELD_OUT: &[Assumption] = &[Fitted];
+pub(crate) const OF_HELD_OUT: &[Assumption] = &[Fitted];
 
 /// The hypotheses of the exact laws of the edge.
-pub const OF_LAWS: &[Assumption] = &[ScaleInvariance, EqualRanks];
+pub(crate) const OF_LAWS: &[Assumption] = &[ScaleInvariance, EqualRanks];
 
 impl Assumption {
     /// The hypothesis in a sentence.

@@ -67,10 +67,10 @@ impl Theorem {
 }
 
 /// The source of a claim that is our own.
-pub const BEYOND: &str = "Not in the paper: derived in the note, confirmed numerically";
+pub(crate) const BEYOND: &str = "Not in the paper: derived in the note, confirmed numerically";
 
 /// The source of a claim about coefficients that is our own.
-pub const BEYOND_EXACTLY: &str = "Not in the paper: derived in the note, proved modulo primes";
+pub(crate) const BEYOND_EXACTLY: &str = "Not in the paper: derived in the note, proved modulo primes";
 
 /// The paper every claim but the `beyond` ones restates.
 pub const PAPER: &str = "K. Lyu, Z. Li, S. Arora. Understanding the Generalization Benefit of Normalization Layers: \

@@ -11,7 +11,7 @@ use crate::evidence::{
 pub const FAMILY_CONFIDENCE: f64 = 0.999;
 
 /// The order above which an interval must lie: an error of order ½ is told from an error that does not fall at all.
-pub const LEAST_ORDER: f64 = 0.25;
+pub(crate) const LEAST_ORDER: f64 = 0.25;
 
 /// How many Student intervals a measurement will ask for. Only values of independent draws have them.
 pub fn intervals(measurement: &Measurement) -> usize {

@@ -24,7 +24,7 @@ use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
 use super::table::plain_delimiter;
-use crate::arithmetic::Real;
+use crate::arithmetic::{Real, Rounding};
 use crate::text::shown;
 use lines::{Lines, Record};
 pub use measured::Measured;
@@ -77,8 +77,8 @@ pub enum LogArithmetic {
 
 impl LogArithmetic {
     /// u of the arithmetic.
-    pub fn unit_roundoff(self) -> f64 {
-        if self == Self::Double { f64::UNIT_ROUNDOFF } else { f32::UNIT_ROUNDOFF }
+    pub fn rounding(self) -> Rounding {
+        if self == Self::Double { Rounding::of::<f64>() } else { Rounding::of::<f32>() }
     }
 }
 

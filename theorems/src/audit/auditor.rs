@@ -1,5 +1,6 @@
 //! What is gathered of a log while its rows go by, and the findings at its end.
 
+use sharpflow::arithmetic::Rounding;
 use sharpflow::data::{LogArithmetic, LogRow, TrainingLog};
 
 use super::edge::Edge;
@@ -16,7 +17,7 @@ const NO_RADIAL: &str = "the log has no column wg, ⟨w, ∇L(w)⟩";
 
 /// Everything that is gathered while the rows go by.
 pub(super) struct Auditor {
-    unit_roundoff: f64,
+    rounding: Rounding,
     invariance: [Invariance; 2],
     gradient_descent: Tried,
     effective_learning_rate: Tried,
@@ -52,7 +53,7 @@ impl Auditor {
     pub fn new(arithmetic: LogArithmetic, groups: usize) -> Self {
         let invariance = Invariance::new();
         Self {
-            unit_roundoff: arithmetic.unit_roundoff(),
+            rounding: arithmetic.rounding(),
             invariance: [invariance.clone(), invariance],
             gradient_descent: Tried::new(&GRADIENT_DESCENT),
             effective_learning_rate: Tried::new(&EFFECTIVE_LEARNING_RATE),
@@ -77,8 +78,8 @@ impl Auditor {
         self.knows_momentum &= row.momentum.is_some();
         self.has_momentum |= row.momentum.is_some_and(|momentum| momentum.value > 0.0);
         if let (Some(radial), Some(rate), Some(gradient)) = (row.radial, row.learning_rate, row.gradient_square) {
-            self.invariance[0].add(row, radial, self.unit_roundoff);
-            self.invariance[1].add(row, radial + rate * gradient, self.unit_roundoff);
+            self.invariance[0].add(row, radial, self.rounding);
+            self.invariance[1].add(row, radial + rate * gradient, self.rounding);
         }
         let Some(previous) = previous.filter(|previous| previous.not_finite.is_none()) else { return };
         if row.step <= previous.step {
@@ -102,15 +103,15 @@ impl Auditor {
         }
         for (logged, of) in [(Logged::BeforeTheStep, previous), (Logged::AfterTheStep, row)] {
             let Some(step) = step(logged, of, (previous, row)) else { continue };
-            self.gradient_descent.add(logged, &step, row.line, self.unit_roundoff);
-            self.effective_learning_rate.add(logged, &step, row.line, self.unit_roundoff);
-            self.heavy_ball.add(logged, &step, row.line, self.unit_roundoff);
+            self.gradient_descent.add(logged, &step, row.line, self.rounding);
+            self.effective_learning_rate.add(logged, &step, row.line, self.rounding);
+            self.heavy_ball.add(logged, &step, row.line, self.rounding);
             for (k, group) in self.groups.iter_mut().enumerate() {
                 if let [(Some(before), _), (Some(after), _), (_, Some(gradient))] =
                     [previous, row, of].map(|row| (row.groups[k][0], row.groups[k][1]))
                 {
                     let step = Step { before, after, gradient, radial: number(0.0), remembered: None, ..step };
-                    if let Some((residual, _)) = step.compare(&EFFECTIVE_LEARNING_RATE[0], None, self.unit_roundoff) {
+                    if let Some((residual, _)) = step.compare(&EFFECTIVE_LEARNING_RATE[0], None, self.rounding) {
                         group[logged as usize].add(residual, row.line);
                     }
                 }

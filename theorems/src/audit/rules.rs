@@ -1,5 +1,6 @@
 //! How ‖w‖² and ⟨w, m⟩ change in a step, by the rule of the step. All of it is exact; derived in `proofs-notes/audit.md`.
 
+use sharpflow::arithmetic::Rounding;
 use sharpflow::data::Measured;
 
 /// What a log says of one step, as intervals of half a printed digit.
@@ -154,15 +155,15 @@ fn moved(step: &Step, remembered: Remembered, along: Measured) -> Prediction {
 impl Step {
     /// The residual of a rule over what the printed digits and the rounding of the run explain, and how far its prediction is from another rule's,
     /// over the same; `None` where the log lacks what it takes.
-    pub fn compare(&self, rule: &Rule, other: Option<Prediction>, unit_roundoff: f64) -> Option<(f64, f64)> {
+    pub fn compare(&self, rule: &Rule, other: Option<Prediction>, rounding: Rounding) -> Option<(f64, f64)> {
         let (next, along) = (rule.predict)(self)?;
-        let rounding = self.rounding(unit_roundoff);
-        let (mut residual, mut apart) = (over(next, self.after, rounding), 0f64);
+        let of_norm = self.rounding(rounding);
+        let (mut residual, mut apart) = (over(next, self.after, of_norm), 0f64);
         if let Some((of_other, _)) = other {
-            apart = over(next, of_other, rounding);
+            apart = over(next, of_other, of_norm);
         }
         if let (Some(along), Some(remembered)) = (along, self.remembered) {
-            let rounding = self.rounding_along(unit_roundoff, remembered);
+            let rounding = self.rounding_along(rounding, remembered);
             let of_momentum = over(along, remembered.after, rounding);
             // NaN stays.
             residual = if of_momentum <= residual { residual } else { of_momentum };
@@ -174,17 +175,17 @@ impl Step {
     }
 
     /// What rounding makes of ‖w₊‖² (`proofs-notes/audit.md`).
-    fn rounding(&self, unit_roundoff: f64) -> f64 {
+    fn rounding(&self, rounding: Rounding) -> f64 {
         let rate = self.rate.size();
         let moved = self.remembered.map_or(0.0, |remembered| remembered.moved.size());
         let grown = rate * rate * self.gradient.size() + 2.0 * rate * self.radial.size();
-        ROUNDINGS * unit_roundoff * (self.before.size() + self.after.size() + grown + moved)
+        rounding.of_operations(ROUNDINGS) * (self.before.size() + self.after.size() + grown + moved)
     }
 
     /// What rounding makes of ⟨w₊, m₊⟩: that of ‖w₊‖‖m₊‖.
-    fn rounding_along(&self, unit_roundoff: f64, remembered: Remembered) -> f64 {
+    fn rounding_along(&self, rounding: Rounding, remembered: Remembered) -> f64 {
         let length = (self.after.size().max(self.before.size()) * remembered.moved.size()).sqrt() / self.rate.value;
-        ROUNDINGS * unit_roundoff * (length + remembered.before.size() + remembered.after.size())
+        rounding.of_operations(ROUNDINGS) * (length + remembered.before.size() + remembered.after.size())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The claims of an audit: rules with their twins, tried at every step, and their verdicts.
 
+use sharpflow::arithmetic::Rounding;
 use sharpflow::data::{LogRow, Measured};
 
 use super::rules::{ROUNDINGS, Rule, Step};
@@ -25,10 +26,10 @@ impl Tried {
         Self { rules, of_logged: [tallies(), tallies()] }
     }
 
-    pub fn add(&mut self, logged: Logged, step: &Step, line: u64, unit_roundoff: f64) {
+    pub fn add(&mut self, logged: Logged, step: &Step, line: u64, rounding: Rounding) {
         let claim = (self.rules[0].predict)(step);
         for (rule, (tally, apart)) in self.rules.iter().zip(&mut self.of_logged[logged as usize]) {
-            if let Some((residual, from_claim)) = step.compare(rule, claim, unit_roundoff) {
+            if let Some((residual, from_claim)) = step.compare(rule, claim, rounding) {
                 tally.add(residual, line);
                 *apart = apart.max(from_claim);
             }
@@ -115,10 +116,10 @@ impl Invariance {
         }
     }
 
-    pub fn add(&mut self, row: &LogRow, radial: Measured, unit_roundoff: f64) {
+    pub fn add(&mut self, row: &LogRow, radial: Measured, rounding: Rounding) {
         let (Some(norm), Some(gradient), Some(loss)) = (row.norm_square, row.gradient_square, row.loss) else { return };
         self.largest = self.largest.max((norm.size() * gradient.size()).sqrt());
-        let tolerance = radial.error + ROUNDINGS * unit_roundoff * self.largest;
+        let tolerance = radial.error + rounding.of_operations(ROUNDINGS) * self.largest;
         self.claim.add(radial.value.abs() / tolerance, row.line);
         for (twin, degree) in self.twins.iter_mut().zip([1.0, -1.0]) {
             twin.add((radial.value - degree * loss.value).abs() / (tolerance + loss.error), row.line);

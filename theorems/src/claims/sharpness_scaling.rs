@@ -1,6 +1,6 @@
 //! Ordinary sharpness depends on the scale of the weights, spherical sharpness does not.
 
-use sharpflow::arithmetic::dense_rounding;
+use sharpflow::arithmetic::Rounding;
 use sharpflow::krylov::{KrylovError, KrylovOptions};
 use sharpflow::loss::Derivatives;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
@@ -77,5 +77,5 @@ fn ratio(instance: &Instance, place: &Place, c: f64, power: i32, spherical: bool
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::NAN) };
     let expected = place.geometry.sharpness * c.powi(power);
     let relative = pair.residual / pair.value.abs() + instance.loss.curvature_rounding(place);
-    Ok((pair.value / expected - 1.0).abs() / (relative + 2.0 * dense_rounding::<f64>(far.len())))
+    Ok((pair.value / expected - 1.0).abs() / (relative + 2.0 * Rounding::of::<f64>().of_dense(far.len())))
 }

@@ -1,6 +1,6 @@
 //! Where projected gradient descent is stable at a point of Γ.
 
-use sharpflow::arithmetic::{add_scaled, dense_rounding, distance, dot, norm};
+use sharpflow::arithmetic::{Rounding, add_scaled, distance, dot, norm};
 use sharpflow::descent::{Descent, ProjectedGradientDescent};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{Minimizers, MinimizersError};
@@ -114,7 +114,7 @@ impl Multiplier {
         Derivatives::new(&instance.loss).fourth_derivative(&place.point, v, &mut fourth);
         // The gradient's odd part has ∇⁴L[v₁, v₁, v₁]h³/6 next, Π's relative change is ½(η̃λ₁h)², and θ₀ is projected itself.
         let next = DISPLACEMENT * DISPLACEMENT * (effective * norm(&fourth) / 6.0 + product * product + 1.0);
-        let rounding = 2.0 * dense_rounding::<f64>(v.len()) * (1.0 + product) / DISPLACEMENT;
+        let rounding = 2.0 * Rounding::of::<f64>().of_dense(v.len()) * (1.0 + product) / DISPLACEMENT;
         Self { value, bound: 2.0 * next + rounding }
     }
 }
@@ -154,11 +154,11 @@ impl Aside {
         // no error grow by more than this.
         let grows = (1.0 - product).abs().max(1.0).powi(STEPS as i32);
         let neglected = effective * norm(&third) + (1.0 + product) * ASIDE * ASIDE;
-        let rounding = 2.0 * dense_rounding::<f64>(dimension) * (1.0 + product)
+        let rounding = 2.0 * Rounding::of::<f64>().of_dense(dimension) * (1.0 + product)
             + product * instance.loss.curvature_rounding(place);
         // Rounding moves the nearest point by its condition, λ₁/λ_r.
         let least = normal.values.last().copied().unwrap_or(place.geometry.sharpness);
-        let of_nearest = 2.0 * dense_rounding::<f64>(dimension) * place.geometry.sharpness / least;
+        let of_nearest = 2.0 * Rounding::of::<f64>().of_dense(dimension) * place.geometry.sharpness / least;
         let bound = STEPS as f64 * grows * grows * (2.0 * neglected + rounding) + of_nearest;
         let products = normal.values.iter().map(|value| effective * value).collect();
         Ok(Self { distance, bound, part, products })

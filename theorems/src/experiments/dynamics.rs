@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sharpflow::arithmetic::Real;
+use sharpflow::arithmetic::Rounding;
 use sharpflow::descent::{Descent, EdgeConstants, EdgeStart, StepError};
 use sharpflow::flow::FlowConstants;
 use sharpflow::measure::Reading;
@@ -20,7 +20,7 @@ use crate::population::Population;
 use crate::progress::Progress;
 
 /// Readings of the first and of the last slow period of a run.
-pub const DYNAMICS_READINGS: f64 = 24.0;
+pub(crate) const DYNAMICS_READINGS: f64 = 24.0;
 /// Readings of a run, besides those of its first and its last period.
 const READINGS: f64 = 64.0;
 /// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
@@ -249,7 +249,7 @@ pub(crate) fn of_dynamics(instance: &Instance, record: &DynamicsRecord) -> Vec<H
     let watched = |run: &OtherRun| Watched {
         intrinsic_lr: run.intrinsic_lr,
         start: run.start,
-        unit_roundoff: f64::UNIT_ROUNDOFF,
+        rounding: Rounding::of::<f64>(),
         readings: run.readings.clone(),
         failure: run.failure,
     };

@@ -3,7 +3,7 @@ use std::f64::consts::TAU;
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
-use sharpflow::arithmetic::Real;
+use sharpflow::arithmetic::Rounding;
 use sharpflow::descent::{Descent, EdgeConstants, EdgeStart, StepError};
 use sharpflow::measure::{Reading, slow_period, worst};
 use sharpflow::minimizers::{EnergyLaw, MinimizersError};
@@ -19,7 +19,7 @@ use crate::population::Population;
 use crate::progress::Progress;
 
 /// The energies that swings start with: half of them small, half of them large.
-pub const ENERGIES: [f64; 4] = [0.1, 1.0, 4.0, 8.0];
+pub(crate) const ENERGIES: [f64; 4] = [0.1, 1.0, 4.0, 8.0];
 /// The largest energy that the law may predict within a window: |h| falls to e^{−e−½} of its equilibrium, and must stay above rounding.
 const LARGEST: f64 = 12.0;
 /// Places of the window at which κ is taken.
@@ -349,7 +349,7 @@ pub(crate) fn of_growth(instance: &Instance, record: &GrowthRecord) -> Vec<Hypot
     let watched = |run: &GrowthRun| Watched {
         intrinsic_lr: run.intrinsic_lr,
         start: run.start,
-        unit_roundoff: f64::UNIT_ROUNDOFF,
+        rounding: Rounding::of::<f64>(),
         readings: run.readings.iter().map(|swung| swung.reading).collect(),
         failure: run.failure,
     };

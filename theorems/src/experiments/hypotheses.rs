@@ -1,6 +1,6 @@
 //! Hypotheses that several experiments share, measured on their runs and along the predicted path.
 
-use sharpflow::arithmetic::{Real, dense_rounding};
+use sharpflow::arithmetic::{Real, Rounding};
 use sharpflow::dense::{DenseError, symmetric_eigen};
 use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::krylov::{KrylovError, KrylovOptions};
@@ -18,7 +18,7 @@ pub(super) struct Watched {
     pub intrinsic_lr: f64,
     pub start: usize,
     /// u of the arithmetic it was made in.
-    pub unit_roundoff: f64,
+    pub rounding: Rounding,
     pub readings: Vec<Reading>,
     pub failure: Option<MinimizersError>,
 }
@@ -54,12 +54,12 @@ pub(super) fn along(whose: &str, instance: &Instance, runs: &[Watched], window: 
     };
     let failed: Vec<_> = runs.iter().filter_map(|run| Some((at(run), run.failure?))).collect();
     let dimension = instance.loss.dimension();
-    let precise = match runs.iter().filter(|run| run.unit_roundoff < f64::UNIT_ROUNDOFF).count() {
+    let precise = match runs.iter().filter(|run| run.rounding.unit() < f64::UNIT_ROUNDOFF).count() {
         0 => String::new(),
         count => format!(" ({count} of {} runs in double-double)", runs.len()),
     };
     let sinks = |run: &Watched| {
-        let noise = 1e3 * displacement_noise(run.unit_roundoff, dimension, run.intrinsic_lr);
+        let noise = 1e3 * displacement_noise(run.rounding, dimension, run.intrinsic_lr);
         worst(run.readings.iter().map(|reading| noise / reading.displacement.abs()))
     };
     let coarsest = worst(runs.iter().map(|run| run.intrinsic_lr));
@@ -190,14 +190,14 @@ fn of_products(instance: &Instance, point: &[f64], place: &Place) -> Result<f64,
     let found = largest_sharpnesses(&mut derivatives, point, HessianKind::Euclidean, &options, None)?;
     let sharpness = place.geometry.sharpness;
     let Some(pair) = found.pairs.first().filter(|_| found.converged) else { return Ok(f64::INFINITY) };
-    let rounding = 2.0 * dense_rounding::<f64>(point.len()) + instance.loss.curvature_rounding(place);
+    let rounding = 2.0 * Rounding::of::<f64>().of_dense(point.len()) + instance.loss.curvature_rounding(place);
     let bound = pair.residual + rounding * sharpness;
     Ok((pair.value - sharpness).abs() / bound)
 }
 
 /// What rounding makes of h: a random walk of D roundings a step over a slow period.
-pub(super) fn displacement_noise(unit_roundoff: f64, dimension: usize, intrinsic_lr: f64) -> f64 {
-    unit_roundoff * (dimension as f64 * slow_period(intrinsic_lr)).sqrt()
+pub(super) fn displacement_noise(rounding: Rounding, dimension: usize, intrinsic_lr: f64) -> f64 {
+    rounding.of_random_walk(dimension as f64 * slow_period(intrinsic_lr))
 }
 
 #[cfg(test)]

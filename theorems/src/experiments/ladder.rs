@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sharpflow::arithmetic::{Quad, Real, dense_rounding, distance, dot, norm};
+use sharpflow::arithmetic::{Quad, Real, Rounding, distance, dot, norm};
 use sharpflow::descent::{EdgeStart, StepError};
 use sharpflow::loss::Loss;
 use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, worst};
@@ -152,7 +152,7 @@ struct StepWatch<'a> {
 impl<'a> StepWatch<'a> {
     fn new(instance: &'a Instance, intrinsic_lr: f64) -> Self {
         let of_gradient = instance.path.first().map_or(f64::NAN, |place| instance.loss.curvature_rounding(place));
-        let rounding = 8.0 * of_gradient + dense_rounding::<f64>(instance.loss.dimension());
+        let rounding = 8.0 * of_gradient + Rounding::of::<f64>().of_dense(instance.loss.dimension());
         Self { instance, intrinsic_lr, rounding, next: None }
     }
 
@@ -321,7 +321,7 @@ pub(crate) fn of_ladder(instance: &Instance, record: &LadderRecord) -> Vec<Hypot
         }),
         simple_sharpness("", instance, offset),
         largest(Assumption::AboveRounding, "|h| above rounding: its noise, a thousandfold, over min |h|", &|run| {
-            let noise = displacement_noise(f64::UNIT_ROUNDOFF, run.dimension, run.intrinsic_lr);
+            let noise = displacement_noise(Rounding::of::<f64>(), run.dimension, run.intrinsic_lr);
             1e3 * noise / run.oscillation.least_displacement
         }),
         rank_hypothesis(instance),

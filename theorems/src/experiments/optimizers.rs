@@ -20,7 +20,7 @@ pub static OPTIMIZERS: [&InstanceOptimizer; 5] = [
 ];
 
 /// The instance and the optimizer, as evidence names them.
-pub fn name_on(optimizer: &dyn Optimizer, instance: &Instance) -> String {
+pub(crate) fn name_on(optimizer: &dyn Optimizer, instance: &Instance) -> String {
     match optimizer.setting() {
         Some(setting) => format!("{}, {setting}", instance.name),
         None => instance.name.clone(),

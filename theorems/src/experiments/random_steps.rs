@@ -1,6 +1,6 @@
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use sharpflow::arithmetic::{Quad, Real, add_scaled, distance, dot, norm, scale};
+use sharpflow::arithmetic::{Quad, Real, Rounding, add_scaled, distance, dot, norm, scale};
 use sharpflow::data::{Dataset, Stream, generator, seeds};
 use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent};
 use sharpflow::loss::{Evaluator, GradientConditioning, LinearRegression};
@@ -175,17 +175,17 @@ impl<T: Real> Step<T> {
 
     /// η̃‖∇L(θ)‖, and the rounding bounds of the step's direction and of the relative change of η̃, in units of u.
     fn bounds(&self) -> (f64, f64, f64) {
-        let u = T::UNIT_ROUNDOFF;
+        let of = |count: f64| Rounding::of::<T>().of_operations(count);
         let d = self.theta.len() as f64;
         let effective = self.effective(-1).to_f64();
         let turn = effective * norm(&self.spherical_gradient).to_f64();
         let stretch = (1.0 + turn * turn).sqrt();
         let GradientConditioning { rounding, curvature, .. } = self.conditioning;
-        let of_theta = (d / 8.0 + 6.0) * u;
+        let of_theta = of(d / 8.0 + 6.0);
         let of_map = of_theta * (1.0 + effective * curvature) / stretch;
         let of_gradient = 2.0 * effective * rounding / stretch;
-        let direction = of_map + of_gradient + (d / 4.0 + 22.0) * u;
-        let relative_rate = 2.0 * (of_gradient + of_map) + (d / 2.0 + 40.0) * u;
+        let direction = of_map + of_gradient + of(d / 4.0 + 22.0);
+        let relative_rate = 2.0 * (of_gradient + of_map) + of(d / 2.0 + 40.0);
         (turn, direction, relative_rate)
     }
 
@@ -235,7 +235,7 @@ impl<T: Real> Step<T> {
     fn invariance(&self) -> f64 {
         let length = norm(&self.spherical_gradient).to_f64();
         let bound = 2.0 * self.conditioning.rounding
-            + (self.theta.len() as f64 + 8.0) * T::UNIT_ROUNDOFF * (length + self.conditioning.curvature);
+            + Rounding::of::<T>().of_operations(self.theta.len() as f64 + 8.0) * (length + self.conditioning.curvature);
         let mut rescaled = self.gradient.clone();
         scale(&mut rescaled, norm(&self.weights));
         add_scaled(&mut rescaled, T::from_f64(-1.0), &self.spherical_gradient);

@@ -1,3 +1,4 @@
+use sharpflow::arithmetic::Rounding;
 use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 
@@ -12,20 +13,20 @@ pub struct ShortRun {
     /// e₀, as it was asked for.
     pub energy: f64,
     /// u of the arithmetic it was made in.
-    pub unit_roundoff: f64,
+    pub rounding: Rounding,
     /// Steps and readings, in order.
     pub readings: Vec<(u64, Reading)>,
     pub failure: Option<MinimizersError>,
 }
 
 impl ShortRun {
-    pub(super) fn new((intrinsic_lr, energy): (f64, f64), start: usize, unit_roundoff: f64) -> Self {
-        Self { intrinsic_lr, start, energy, unit_roundoff, readings: Vec::new(), failure: None }
+    pub(super) fn new((intrinsic_lr, energy): (f64, f64), start: usize, rounding: Rounding) -> Self {
+        Self { intrinsic_lr, start, energy, rounding, readings: Vec::new(), failure: None }
     }
 
     /// Whether some |h| lies within a thousandfold of its rounding noise.
     pub(super) fn sinks(&self, dimension: usize) -> bool {
-        let noise = displacement_noise(self.unit_roundoff, dimension, self.intrinsic_lr);
+        let noise = displacement_noise(self.rounding, dimension, self.intrinsic_lr);
         self.readings.iter().any(|(_, reading)| !(reading.displacement.abs() >= 1e3 * noise))
     }
 
@@ -110,7 +111,7 @@ impl Watched {
         Self {
             intrinsic_lr: run.intrinsic_lr,
             start: run.start,
-            unit_roundoff: run.unit_roundoff,
+            rounding: run.rounding,
             readings,
             failure: run.failure,
         }

@@ -1,5 +1,5 @@
 use faer::Mat;
-use sharpflow::arithmetic::{Quad, Real, add_scaled, dense_rounding, dot};
+use sharpflow::arithmetic::{Quad, Real, Rounding, add_scaled, dot};
 use sharpflow::dense::{DenseError, symmetric_eigen};
 use sharpflow::krylov::{KrylovError, KrylovOptions, largest_eigenpairs};
 use sharpflow::loss::{Derivatives, Loss};
@@ -74,7 +74,7 @@ impl<'a> SingleSteps<'a> {
         let end: Vec<f64> = there.iter().map(|x| x.to_f64()).collect();
         let to = self.curvature(&end)?;
         // A backward-stable solver's eigenvalue errs by a small multiple of D·u·‖H‖.
-        let rounding = 1.0 + 2.0 * dense_rounding::<f64>(theta.len());
+        let rounding = 1.0 + 2.0 * Rounding::of::<f64>().of_dense(theta.len());
         let (largest, resolution) = self.segment((theta, &from), (&end, &to), 0)?;
         let sharpness = rounding * largest;
         Ok(StableStep {

@@ -23,7 +23,7 @@ use crate::population::Population;
 use crate::progress::Progress;
 
 /// The ε of the claims: the stable regime ends at (2−ε)/ρ.
-pub const MARGINS: [f64; 3] = [1.5, 1.0, 0.5];
+pub(crate) const MARGINS: [f64; 3] = [1.5, 1.0, 0.5];
 const LEAST_MARGIN: f64 = MARGINS[2];
 /// ηλ, η̃₀ρ and the ε of the run's end.
 type Rate = (f64, f64, f64);

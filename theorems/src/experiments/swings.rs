@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sharpflow::arithmetic::{Quad, Real, add_scaled, dot, norm};
+use sharpflow::arithmetic::{Quad, Real, Rounding, add_scaled, dot, norm};
 use sharpflow::descent::{Descent, EdgeConstants, EdgeStart, GradientDescent, StepError, every, run};
 use sharpflow::loss::{Evaluator, Loss};
 use sharpflow::measure::{Tracker, worst};
@@ -27,7 +27,7 @@ const DEEP_STARTS: usize = 2;
 /// Below this |h|, the gradient gives more digits of h than θ − p in doubles does.
 const SMALL: f64 = 1e-8;
 /// Readings of a period.
-pub const READINGS: f64 = 32.0;
+pub(crate) const READINGS: f64 = 32.0;
 /// How long a run is, in periods: two upward crossings of δ lie within it, wherever it starts.
 const PERIODS: f64 = 2.2;
 /// The number of rungs, half a decade apart. The finest rung is left out if its runs would be longer than `LONGEST_RUN`.
@@ -207,7 +207,7 @@ fn precise_run(
     let mut descent = GradientDescent::new(&loss, LEARNING_RATE, intrinsic_lr, &weights)?;
     let mut tracker = Tracker::new(instance.minimizers());
     let mut near = vec![0.0; weights.len()];
-    let mut made = ShortRun::new((intrinsic_lr, energy), start, Quad::UNIT_ROUNDOFF);
+    let mut made = ShortRun::new((intrinsic_lr, energy), start, Rounding::of::<Quad>());
     let (steps, due) = length(EdgeStart::period(intrinsic_lr, energy));
     run(&mut descent, steps, due, progress.pulse(1), |step, weights, effective, _| {
         near.iter_mut().zip(weights).for_each(|(near, x)| *near = x.to_f64());
@@ -244,7 +244,7 @@ pub(super) fn watch(
     period: f64,
     progress: &Progress,
 ) -> Vec<ShortRun> {
-    let new = |start| ShortRun::new((intrinsic_lr, energy), start, f64::UNIT_ROUNDOFF);
+    let new = |start| ShortRun::new((intrinsic_lr, energy), start, Rounding::of::<f64>());
     let mut made: Vec<ShortRun> = (0..STARTS).map(new).collect();
     let (steps, due) = length(period);
     watch_starts(instance, descent, steps, due, progress, |start, step, seen| match seen {

@@ -152,7 +152,7 @@ impl InstanceLoss {
 }
 
 /// |⟨∇L(θ), θ⟩| of a gradient in double-double, over 2⁻⁶⁰ of its scale.
-pub fn radial_part(theta: &[Quad], gradient: &[Quad], sharpness: f64) -> f64 {
+pub(crate) fn radial_part(theta: &[Quad], gradient: &[Quad], sharpness: f64) -> f64 {
     let scale = norm(gradient).to_f64() + sharpness;
     dot(gradient, theta).to_f64().abs() / (2f64.powi(-60) * scale)
 }

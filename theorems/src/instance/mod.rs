@@ -22,16 +22,19 @@ use sharpflow::minimizers::{EnergyLaw, Geometry, Minimizers, MinimizersError, Nu
 use sharpflow::sphere::Space;
 
 use flows::Flows;
-pub use loss::{InstanceLoss, Precise, Regression, Trained, radial_part};
+pub(crate) use loss::radial_part;
+pub use loss::{InstanceLoss, Precise, Regression, Trained};
 pub use network::{Draws, FAMILIES, Family, Stage, Tried, minimum};
 pub use obstacle::{Obstacle, Words};
 pub use regression::{Prepared, digits, random};
 use rejected::Refusal;
 pub use rejected::Rejected;
-pub use smooth::smooth_losses;
-pub use unfit::{Unfit, point_of};
+pub(crate) use smooth::smooth_losses;
+pub use unfit::Unfit;
+pub(crate) use unfit::point_of;
 
-pub use path::{convergence_window, integral};
+pub(crate) use path::convergence_window;
+pub use path::integral;
 use path::{place, plan, worst_quartic};
 
 /// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
@@ -39,13 +42,13 @@ pub const LEARNING_RATE: f64 = 0.1;
 /// Rungs of every ladder: half decades, two decades in all.
 const RUNGS: i32 = 5;
 /// Readings of a slow period along the runs of a ladder.
-pub const READINGS: f64 = 16.0;
+pub(crate) const READINGS: f64 = 16.0;
 /// Starts a rung: phases of the slow oscillation, evenly spaced.
 pub const STARTS: usize = 8;
 /// e₀, the energy of every start of a ladder.
-pub const START_ENERGY: f64 = 0.5;
+pub(crate) const START_ENERGY: f64 = 0.5;
 /// The energy up to which the law of small swings may carry it.
-pub const LARGEST_ENERGY: f64 = 1.5;
+pub(crate) const LARGEST_ENERGY: f64 = 1.5;
 /// The largest ηλ of any ladder.
 const LARGEST_LR: f64 = 1e-3;
 /// The least horizon of a ladder, in τ.
@@ -57,7 +60,7 @@ pub(crate) const APART: f64 = 5.0;
 /// Places of the predicted path at which hypotheses are measured beforehand.
 const PLACES: usize = 17;
 /// Local error of the flows that are integrated, far below any distance measured (the smallest are near 10⁻⁵).
-pub const FLOW_TOLERANCE: f64 = 1e-8;
+pub(crate) const FLOW_TOLERANCE: f64 = 1e-8;
 
 /// How long runs may be: what a step and a reading cost decides.
 #[derive(Clone, Copy, Debug)]

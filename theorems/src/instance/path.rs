@@ -224,7 +224,7 @@ pub(super) fn plan(
 }
 
 /// The window of τ in which the start's part e^{−τ} tan φ(0) has fallen to the order √(ηλ) of the oscillation.
-pub fn convergence_window(intrinsic_lr: f64) -> (f64, f64) {
+pub(crate) fn convergence_window(intrinsic_lr: f64) -> (f64, f64) {
     let from = -0.5 * intrinsic_lr.ln();
     (from, from + 0.25)
 }

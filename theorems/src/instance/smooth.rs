@@ -13,7 +13,7 @@ const TERMS: [usize; 2] = [1, 40];
 ///
 /// # Errors
 /// There is none in practice:  they are fixed.
-pub fn smooth_losses(seed: u64) -> Result<Vec<(String, Network)>, Rejected> {
+pub(crate) fn smooth_losses(seed: u64) -> Result<Vec<(String, Network)>, Rejected> {
     let architecture = find("circle").ok_or(Rejected::NoSuchArchitecture { name: "circle" })?;
     let mut losses = vec![("3-parameter loss".into(), three_parameters()?)];
     for k in 0..CIRCLES {

@@ -58,7 +58,7 @@ pub fn random_points(dimension: usize, seed: u64) -> impl Iterator<Item = Vec<f6
 ///
 /// # Errors
 /// The inner result is [`Unfit`] if there is no such point.
-pub fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>, NetworkError> {
+pub(crate) fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, Unfit>, NetworkError> {
     let loss = NetworkLoss::<f64>::new(network)?;
     let (single, precise) = (NetworkLoss::<f32>::new(network)?, NetworkLoss::<Quad>::new(network)?);
     let mut evaluator = Evaluator::<_, f64>::new(&loss);
