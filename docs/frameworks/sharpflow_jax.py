@@ -329,7 +329,7 @@ class _Writer:
         return lambda self, of, result, **_: (self.node(op, self.name(of[0])), of[0].stored)
 
     on_sqrt, on_exp, on_log, on_tanh, on_logistic = map(entrywise, ("square_root", "exp", "log", "tanh", "logistic"))
-    on_sin, on_cos, on_abs = map(entrywise, ("sin", "cos", "abs"))
+    on_sin, on_cos, on_erf, on_abs = map(entrywise, ("sin", "cos", "erf", "abs"))
     del entrywise
 
     def on_log1p(self, of, result, **_):
@@ -340,8 +340,9 @@ class _Writer:
         grown = self.node("exp", self.name(of[0]), hint=f"{self.at}.exp")
         return self.node("subtract", grown, self.constant(np.float64(1.0))), of[0].stored
 
-    def on_erf(self, of, result, **_):
-        self.refuse("the error function is no operation of a network file. For a GELU, jax.nn.gelu(x, approximate=True) has one.")
+    def on_erfc(self, of, result, **_):
+        error = self.node("erf", self.name(of[0]), hint=f"{self.at}.erf")
+        return self.node("subtract", self.constant(np.float64(1.0)), error), of[0].stored
 
     def bounded(self, of, sign):
         x, y = of if of[1].name is None else of[::-1]

@@ -359,6 +359,7 @@ class _Writer:
     on_sin = lambda self, self_: self.entrywise("sin")(self_)
     on_cos = lambda self, self_: self.entrywise("cos")(self_)
     on_tanh = lambda self, self_: self.entrywise("tanh")(self_)
+    on_erf = lambda self, self_: self.entrywise("erf")(self_)
     on_relu = lambda self, self_: self.entrywise("relu")(self_)
     on_abs = lambda self, self_: self.entrywise("abs")(self_)
     on_sigmoid = lambda self, self_: self.entrywise("logistic")(self_)
@@ -368,9 +369,14 @@ class _Writer:
         return self.add("scale", self.add("softplus", turned, hint=f"{self.at.name}.softplus"), factor=-1.0)
 
     def on_gelu(self, self_, approximate="none"):
-        if approximate != "tanh":
-            self.refuse('the exact GELU is no operation of a network file. torch.nn.GELU(approximate="tanh") is.')
-        return self.add("gelu", self.name(self_))
+        x, at = self.name(self_), self.at.name
+        if approximate == "tanh":
+            return self.add("gelu", x)
+        # ½x(1 + erf(x/√2)).
+        inner = self.add("scale", x, hint=f"{at}.inner", factor=math.sqrt(0.5))
+        error = self.add("erf", inner, hint=f"{at}.erf")
+        gate = self.add("add", error, self.constant(f"{at}.one", torch.tensor(1.0, dtype=torch.float64)), hint=f"{at}.gate")
+        return self.add("multiply", self.add("scale", x, hint=f"{at}.half", factor=0.5), gate)
 
     def on_silu(self, self_):
         gate = self.add("logistic", self.name(self_), hint=f"{self.at.name}.gate")

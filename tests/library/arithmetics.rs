@@ -305,6 +305,41 @@ fn sine_and_cosine_have_the_digits_of_double_double() {
     }
 }
 
+/// erf at doubles, from Taylor's series with 100 digits.
+const ERRORS: [(f64, Sum); 7] = [
+    (0.125, (0.1403162048013338, 1.2596103827036942e-17)),
+    (-0.75, (-0.7111556336535151, -4.69744077164289e-17)),
+    (1.5, (0.9661051464753108, -3.3867031441680696e-17)),
+    (-2.5, (-0.999593047982555, -4.6925151097042234e-17)),
+    (4.0, (0.9999999845827421, 1.44826531920025e-17)),
+    (6.5, (1.0, -3.8421483271206475e-20)),
+    (1e-10, (1.1283791670955126e-10, 3.250270181699747e-27)),
+];
+
+#[test]
+fn the_error_function_has_the_digits_of_double_double() {
+    for (x, (high, low)) in ERRORS {
+        let found = Quad::from_f64(x).transcendental(Transcendental::ErrorFunction);
+        let error = (found - Quad::from_f64(high) - Quad::from_f64(low)).to_f64();
+        assert!(error.abs() <= 2f64.powi(-98) * high.abs(), "erf({x}): {error:e}");
+        let double = x.transcendental(Transcendental::ErrorFunction);
+        assert!((double - high).abs() <= 2.0 * f64::UNIT_ROUNDOFF * high.abs(), "erf({x}): {double}");
+    }
+    for (at, value) in [(f64::INFINITY, 1.0), (f64::NEG_INFINITY, -1.0), (30.0, 1.0), (0.0, 0.0)] {
+        assert_eq!(Quad::from_f64(at).transcendental(Transcendental::ErrorFunction).to_f64(), value);
+    }
+    assert!(Quad::from_f64(f64::NAN).transcendental(Transcendental::ErrorFunction).to_f64().is_nan());
+    // erf′ = 2/√π e^{−x²}, erf″ = −2x erf′, erf‴ = (4x² − 2) erf′.
+    let x = 0.7f64;
+    let slope = 2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp();
+    let expected =
+        [x.transcendental(Transcendental::ErrorFunction), slope, -x * slope, (4.0 * x * x - 2.0) * slope / 6.0];
+    let found = Jet::<f64, 4>::line(x, 1.0).transcendental(Transcendental::ErrorFunction).0;
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!((found - expected).abs() <= 4.0 * f64::EPSILON, "{found} for {expected}");
+    }
+}
+
 /// The series at x + ε has the derivatives over the factorials, which go round.
 #[test]
 fn series_of_sine_and_cosine_go_round() {

@@ -145,6 +145,7 @@ CASES = [
         "",
         lambda x, kernels: convolve(x, kernels, (3,), 1, 1, 1, 3),
     ),
+    ("erf", {"x": [5]}, 'big = { op = "scale", of = "x", factor = 2 }\nout = { op = "erf", of = "big" }', "", lambda x: jax.scipy.special.erf(2 * x)),
 ]
 
 

@@ -25,6 +25,8 @@ pub enum Activation {
     Sine,
     /// cos x.
     Cosine,
+    /// The error function, 2/√π ∫₀ˣ e^{−t²} dt: the exact GELU is ½x(1 + erf(x/√2)).
+    ErrorFunction,
     /// The Gaussian error linear unit in its tanh form, ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
     Gelu,
     /// max(x, 0): not smooth, and homogeneous of degree 1.
@@ -39,7 +41,7 @@ pub enum Activation {
 
 impl Activation {
     /// Every activation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Tanh,
         Self::Softplus,
         Self::Logistic,
@@ -47,6 +49,7 @@ impl Activation {
         Self::Logarithm,
         Self::Sine,
         Self::Cosine,
+        Self::ErrorFunction,
         Self::Gelu,
         Self::Relu,
         Self::AlgebraicSigmoid,
@@ -71,6 +74,7 @@ impl Activation {
             Self::Logarithm => x.transcendental(Transcendental::Logarithm),
             Self::Sine => x.transcendental(Transcendental::Sine),
             Self::Cosine => x.transcendental(Transcendental::Cosine),
+            Self::ErrorFunction => x.transcendental(Transcendental::ErrorFunction),
             Self::Gelu => S::constant(0.5) * x * (one + gelu_argument(x).transcendental(Transcendental::Tanh)),
             // The product is taken, and not 0 itself, so that a value that is not a number stays so.
             Self::Relu => x.choose(x, S::constant(0.0) * x),
@@ -101,6 +105,10 @@ impl Activation {
             Self::Logarithm => (self.value(x), one / x),
             Self::Sine => (self.value(x), Self::Cosine.value(x)),
             Self::Cosine => (self.value(x), -Self::Sine.value(x)),
+            Self::ErrorFunction => {
+                let y = self.value(x);
+                (y, Transcendental::ErrorFunction.derivative(x, y))
+            }
             Self::Gelu => {
                 let tanh = gelu_argument(x).transcendental(Transcendental::Tanh);
                 let slope = S::constant(GELU_SCALE) * (one + S::constant(3.0 * GELU_CUBIC) * x * x);
@@ -144,6 +152,7 @@ impl Operation for Activation {
         "log",
         "sin",
         "cos",
+        "erf",
         "gelu",
         "relu",
         "algebraic_sigmoid",
@@ -209,7 +218,9 @@ impl Operation for Activation {
             Self::AlgebraicSigmoid => format!("\\frac{{{x}}}{{\\sqrt{{1 + {x}^2}}}}"),
             Self::Rational => format!("\\frac{{{x}}}{{1 + {x}^2}}"),
             Self::Cauchy => format!("\\frac{{1}}{{1 + {x}^2}}"),
-            Self::Softplus | Self::Logistic | Self::Gelu => format!("\\operatorname{{{}}}({x})", (*self).name()),
+            Self::Softplus | Self::Logistic | Self::ErrorFunction | Self::Gelu => {
+                format!("\\operatorname{{{}}}({x})", (*self).name())
+            }
         }
     }
 
@@ -288,6 +299,7 @@ fn activate<S: Scalar>(activation: Activation, x: &[S], out: &mut [S], extra: &m
         Logarithm,
         Sine,
         Cosine,
+        ErrorFunction,
         Gelu,
         Relu,
         AlgebraicSigmoid,

@@ -208,7 +208,6 @@ fn what_has_no_place_is_refused_at_its_node() {
     );
     let whole = Attribute { name: "to".into(), i: 7, ..Attribute::default() };
     refused(vec![node("Cast", &["w"], "y", &[whole])], vec![w()], "to whole numbers: it has no derivative");
-    refused(vec![node("Erf", &["w"], "y", &[])], vec![w()], "the exact GELU");
     refused(vec![node("Frobnicate", &["w"], "y", &[])], vec![w()], "node `y` (`Frobnicate` of opset 20)");
     refused(vec![node("Relu", &["v"], "y", &[])], vec![w()], "its input `v` is computed nowhere before it");
     refused(
@@ -270,6 +269,33 @@ fn a_clip_of_one_side_keeps_the_other() {
     };
     assert!(near(value(0, [-7.25, 3.0]), 3.3));
     assert!(near(value(1, [-7.25, 3.0]), -6.95));
+}
+
+/// The exact GELU, as one node and as exporters write it out.
+#[test]
+fn the_exact_gelu_is_made_of_the_error_function() {
+    let numbers = [-2.0f32, -0.5, 0.25, 3.0];
+    let value = |nodes: Vec<Node>| {
+        let sum = node("ReduceSum", &["y"], "loss", &[ints("keepdims", &[0])]);
+        let root = floats("root", &[], &[std::f32::consts::SQRT_2]);
+        let others = vec![floats("w", &[4], &numbers), root, floats("one", &[], &[1.0]), floats("half", &[], &[0.5])];
+        let network = read(model(20, [nodes, vec![sum]].concat(), [others, vec![counted(&[1])]].concat())).unwrap();
+        let loss = NetworkLoss::<f64>::new(&network).unwrap();
+        Evaluator::new(&loss).evaluate(&network.given_weights().unwrap()).0
+    };
+    let whole = value(vec![node("Gelu", &["w"], "y", &[])]);
+    let written_out = value(vec![
+        node("Div", &["w", "root"], "inner", &[]),
+        node("Erf", &["inner"], "error", &[]),
+        node("Add", &["error", "one"], "gate", &[]),
+        node("Mul", &["w", "gate"], "twice", &[]),
+        node("Mul", &["twice", "half"], "y", &[]),
+    ]);
+    let gelu = |x: f64| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2));
+    let expected: f64 = numbers.iter().map(|&x| gelu(x.into())).sum();
+    for found in [whole, written_out] {
+        assert!((found - expected).abs() < 1e-14, "{found} for {expected}");
+    }
 }
 
 /// Bytes changed at random: an error, or a network, and nothing worse.

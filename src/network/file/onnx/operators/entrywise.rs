@@ -1,5 +1,7 @@
 //! Functions of every entry.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use crate::network::NodeId;
 use crate::network::error::shown;
 use crate::network::ops::{Activation, Add, Divide, Multiply, Op, Scale, Softmax, Subtract};
@@ -161,6 +163,7 @@ pub fn function(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
         "Log" => Some(Activation::Logarithm.into()),
         "Sin" => Some(Activation::Sine.into()),
         "Cos" => Some(Activation::Cosine.into()),
+        "Erf" => Some(Activation::ErrorFunction.into()),
         "Tanh" => Some(Activation::Tanh.into()),
         "Sigmoid" => Some(Activation::Logistic.into()),
         "Softplus" => Some(Activation::Softplus.into()),
@@ -190,7 +193,15 @@ pub fn function(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
             importer.add("", Subtract, &[positive, part])
         }
         "Gelu" if call.text("approximate", "none") == "tanh" => importer.add("", Activation::Gelu, &[x]),
-        "Gelu" => Err(EXACT_GELU.into()),
+        "Gelu" => {
+            // ½x(1 + erf(x/√2)).
+            let inner = scaled(importer, x, FRAC_1_SQRT_2)?;
+            let error = importer.add("erf", Activation::ErrorFunction, &[inner])?;
+            let one = importer.constant("one", &Tensor::number(1.0))?;
+            let gate = importer.add("gate", Add, &[error, one])?;
+            let half = scaled(importer, x, 0.5)?;
+            importer.add("", Multiply, &[half, gate])
+        }
         "Swish" => {
             let inner = scaled(importer, x, call.float("alpha", 1.0))?;
             let gate = importer.add("gate", Activation::Logistic, &[inner])?;
@@ -218,12 +229,9 @@ pub fn function(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     }
 }
 
-const EXACT_GELU: &str = "the exact GELU needs the error function, which no operation of a network has. torch.nn.GELU(approximate=\"tanh\") would do";
-
 /// What is said of an operation that is not known.
 fn unknown(op: &str) -> String {
     match op {
-        "Erf" => EXACT_GELU.into(),
         "If" | "Loop" | "Scan" => {
             "the graph branches on numbers. The theory is of one smooth loss: export it without a branch".into()
         }
