@@ -29,7 +29,7 @@ const MOST_BOXES: usize = 100_000;
 /// How close the bounds of a maximum must come, in units of the largest magnitude met.
 const CLOSE: f64 = 0.04;
 
-/// A maximum over S: no value is above `upper`, and `lower` is one, at the direction of `place`.
+/// A maximum over S. No value on S is above `upper`, and the value at the direction of `place` is at least `lower`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Maximum {
     pub lower: f64,
@@ -247,7 +247,7 @@ mod tests {
         (Mat::from_fn(rows.len(), rows.len(), |i, j| Enclosure::new(rows[i][j], rows[i][j])), middle)
     }
 
-    /// Matrices with eigenvalues known exactly: [[2, 1], [1, 2]] has 3 and 1; −that has −1; the path on three nodes has √2.
+    /// Matrices whose largest eigenvalue is known: that of [[2, 1], [1, 2]] is 3, that of its negative is −1, and that of the path on three nodes is √2.
     #[test]
     fn known_eigenvalues_are_enclosed_tightly() {
         for (rows, expected) in [

@@ -34,8 +34,8 @@ use crate::sphere::project;
 const LARGEST_SPACE: usize = 32;
 /// The number of products between two checks of convergence.
 const STRIDE: usize = 2;
-/// A remainder below this part of the image is orthogonalized twice (Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30, 1976). With a tenth in its place the
-/// basis lost its orthogonality over restarts, and estimated residuals of 10⁻⁹ were of no pairs at all.
+/// A remainder below this part of the image is orthogonalized twice (Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30, 1976). When this constant was a
+/// tenth, the basis lost its orthogonality over the restarts, and pairs with estimated residuals of 10⁻⁹ were no eigenpairs at all.
 const CANCELLATION: f64 = FRAC_1_SQRT_2;
 /// Rows that are combined at a time: what they need beside the basis stays in the cache.
 const ROWS: usize = 512;
@@ -99,10 +99,10 @@ pub enum KrylovError {
 
 /// The largest algebraic eigenvalues of the symmetric operator `apply(x, out)`: `out ← A·x`.
 ///
-/// `warm` is where to start, best a sum of eigenvectors of an operator nearby. Memory: about 40 vectors.
+/// `warm` is the start. A sum of eigenvectors of a similar operator is the best choice. The solver holds about 40 vectors in memory.
 ///
 /// # Errors
-/// A product that is not finite, or a question without an answer. No convergence is no error: see
+/// A product is not finite, or the number of pairs, the tolerance or the start does not fit. A lack of convergence is no error: see
 /// [`LargestEigenpairs::converged`].
 pub fn largest_eigenpairs<T: Float>(
     dimension: usize,
@@ -179,7 +179,8 @@ fn krylov<T: Float, F: FnMut(&[T], &mut [T])>(
         let ritz = space.extend(kept, operator, options, &mut random)?;
         // A space of all dimensions holds every eigenvector.
         let done = (ritz.converged && confirmed) || ritz.eigen.values.len() == dimension;
-        // What another start takes the place of couples the Ritz vectors that have not converged to the rest, and no estimate sees that: none of them is kept.
+        // After convergence a random start replaces the remainder, which couples the other Ritz vectors to the rest of the space. No estimate would see this
+        // coupling, so that only the converged Ritz vectors are kept.
         kept = if ritz.converged || done { pairs } else { usize::midpoint(ritz.eigen.values.len(), pairs) };
         space.restart(&ritz.eigen, kept);
         if done {
@@ -333,7 +334,7 @@ impl<T: Float> Space<T> {
     fn ritz(&mut self, count: usize, remainder: T, options: &KrylovOptions) -> Result<Ritz<T>, KrylovError> {
         let eigen = symmetric_eigen(self.projection.submatrix(0, 0, count, count))?;
         self.largest = eigen.values.iter().map(|value| value.to_f64().abs()).fold(self.largest, f64::max);
-        // Half of it: the estimate is not the residual.
+        // The estimate may be smaller than the residual, so that it must stay below half of the tolerance.
         let bound = 0.5 * options.tolerance * self.largest;
         let converged = (0..options.pairs).all(|k| (remainder * eigen.vectors[(count - 1, k)]).to_f64().abs() <= bound);
         Ok(Ritz { eigen, converged })

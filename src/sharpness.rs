@@ -1,7 +1,7 @@
 //! Spherical sharpness λ₁(θ): the largest Hessian eigenvalue at a point of the sphere.
 //!
-//! Off Γ two notions differ, and both are here. They agree where ∇L(θ) = 0, since ∇²L(θ)θ = −∇L(θ). Of weights w it is λ₁(∇²L(w))·‖w‖²,
-//! which no rescaling changes.
+//! There are two notions, and this module has both ([`HessianKind`]). They differ off Γ and agree where ∇L(θ) = 0, since ∇²L(θ)θ = −∇L(θ).
+//! The spherical sharpness of weights w is λ₁(∇²L(w))·‖w‖², which does not change when w is rescaled.
 //!
 //! ```
 //! use sharpflow::data::Dataset;
@@ -45,7 +45,7 @@ pub enum HessianKind {
 pub enum SharpnessError {
     #[error(transparent)]
     Dense(#[from] DenseError),
-    /// The eigenpair is not one to the accuracy asked.
+    /// The residual of the eigenpair is larger than rounding explains.
     #[error("the top eigenpair has residual {residual:e}, above the {bound:e} that rounding explains")]
     NotConverged { residual: f64, bound: f64 },
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rayon::ThreadPoolBuildError;
 use sharpflow::data::{ArrayError, LogError};
-use sharpflow::network::NetworkError;
 use sharpflow::network::file::FileError;
+use sharpflow::network::{NetworkError, Unmended};
 use sharpflow_report::{PlotError, ReportError};
 use sharpflow_theorems::derivatives::DerivativesError;
 use sharpflow_theorems::evidence::FolderError;
@@ -44,6 +44,8 @@ pub enum CliError {
     NotOnnx { name: String },
     #[error(transparent)]
     Inspection(#[from] NetworkError),
+    #[error(transparent)]
+    Mends(#[from] Unmended),
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]

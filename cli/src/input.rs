@@ -35,7 +35,8 @@ enum NetworkFile {
 }
 
 impl NamedNetwork {
-    /// The bytes of the file that it was read from; where that needs files of numbers, of one that needs none. Evidence keeps it.
+    /// The bytes of the file that the network was read from. If that file needs files of numbers, these are the bytes of a file with all numbers in it.
+    /// Evidence keeps them.
     ///
     /// # Errors
     /// All numbers together are more than a network file can hold.

@@ -33,8 +33,8 @@ pub(super) fn divider<T: Scalar>(divisor: T) -> impl Fn(T) -> T {
     move |x| if const { T::Base::IS_EXACT } { x * reciprocal } else { x / divisor }
 }
 
-/// Does work on jets. On exact ones it is code of its own, once for each kind of jet: many numbers of several instructions each, repeated in every kernel, take the
-/// compiler minutes.
+/// Does `work` on jets. For exact arithmetic this is a call of a function that is not inlined: the code for a jet is long there, and a copy of it in every
+/// kernel would take the compiler minutes.
 #[inline(always)]
 fn apart<T: Scalar, const N: usize>(
     a: Jet<T, N>,

@@ -112,7 +112,8 @@ impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for Combination<'_, F> {
     }
 }
 
-/// How many registers, or rows, are summed together where `left` of them remain. With more sums together, each waits less for its own last step.
+/// How many registers, or rows, are summed together if `left` of them remain. Each addition of a sum waits for the one before it, and several sums at once
+/// fill this time.
 #[inline(always)]
 fn tile(left: usize) -> usize {
     match left {
@@ -234,7 +235,7 @@ impl<'a, F: Fn(usize) -> &'a [f64]> WithSimd for ByEight<'_, F> {
                 if by_rows {
                     let mut rows = [&[][..]; TOGETHER];
                     for (t, row) in rows.iter_mut().enumerate() {
-                        // Where fewer are left, the last one again.
+                        // If fewer rows are left, the last row fills the other places, whose sums are not used.
                         *row = &line(first + t.min(count - 1))[..terms];
                     }
                     #[allow(clippy::needless_range_loop, reason = "k runs along several rows at once")]

@@ -142,7 +142,7 @@ pub trait Field: Base {
     /// `n` times one.
     fn from_integer(n: u64) -> Self;
 
-    /// The number below the order of which this is the image; no number of the field where this is undefined.
+    /// The whole number n below the order for which `from_integer(n)` is this element. If this is undefined, the result is not below the order.
     fn to_integer(self) -> u64;
 
     /// Whether no operation on the way here was undefined.

@@ -9,7 +9,7 @@ pub struct Rounding {
 }
 
 impl Rounding {
-    /// That of a number type.
+    /// The rounding of a number type.
     pub const fn of<T: Real>() -> Self {
         Self { unit: T::UNIT_ROUNDOFF }
     }
@@ -19,18 +19,18 @@ impl Rounding {
         self.unit
     }
 
-    /// Of a result that `count` operations lead to, one after another: (1 + u)^count − 1 = count·u to first order (N. Higham, *Accuracy and Stability of Numerical
-    /// Algorithms*, section 3.1).
+    /// The error of a result after `count` operations, one after another: (1 + u)^count − 1 = count·u to first order (N. Higham, *Accuracy and Stability of
+    /// Numerical Algorithms*, section 3.1).
     pub const fn of_operations(self, count: f64) -> f64 {
         count * self.unit
     }
 
-    /// Of a sum to which `count` operations add errors of either sign, independent of one another: √count·u, as of a random walk. It is an estimate and no bound.
+    /// The error of a sum to which `count` operations add independent errors of either sign: √count·u, as in a random walk. It is an estimate and no bound.
     pub fn of_random_walk(self, count: f64) -> f64 {
         count.sqrt() * self.unit
     }
 
-    /// Of an eigenvalue or a projection of a dense computation in D dimensions, over the largest eigenvalue or the norm: 64·D·u.
+    /// The error of an eigenvalue or a projection in a dense computation in D dimensions, over the largest eigenvalue or the norm: 64·D·u.
     ///
     /// A backward-stable solver returns the eigenvalues of H + E with ‖E‖ ≤ c·D·u·‖H‖: reflections to a tridiagonal matrix cost some 20 roundings for each of D steps,
     /// the iterations on it fewer (Higham, section 19.3), and by Weyl's inequality no eigenvalue moves farther than ‖E‖. A sum of D products errs by D·u of the sum of

@@ -131,7 +131,7 @@ fn sine_and_cosine_series<T: Scalar, const N: usize>(x: Jet<T, N>) -> [Jet<T, N>
 fn sine_and_cosine(x: Quad) -> (Quad, Quad) {
     let quarter = Quad::PI / Quad::from_f64(2.0);
     let turns = (x.0 / quarter.0).round();
-    // Beyond this, no digit of the remainder would be left; so with what is not finite.
+    // For larger |x| no digit of the remainder would be right, so that the result is NaN. It is NaN for infinite x and for NaN, too.
     if !(turns.abs() < 1e15) {
         return (Quad::from_f64(f64::NAN), Quad::from_f64(f64::NAN));
     }

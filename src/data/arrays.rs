@@ -60,10 +60,11 @@ pub enum ArrayError {
 }
 
 impl Array {
-    /// The array of a file, whose kind is known by the end of its name, or the rows of it from one to before another.
+    /// Reads an array from a file. The end of the file's name says what kind it is. `rows` = (first, end) asks for the rows from `first` to `end` − 1 only.
     ///
     /// # Errors
-    /// The file cannot be read, is of no known kind or is damaged; it has several arrays or not the one that is named; rows it does not have.
+    /// The file cannot be read, is of an unknown kind or is damaged. It has several arrays and none is named, or it lacks the array or the rows that are asked
+    /// for.
     pub fn read(path: &Path, array: Option<&str>, rows: Option<(usize, usize)>) -> Result<Self, ArrayError> {
         let file = ArrayFile { path, rows };
         let (name, bytes) = file.bytes()?;
@@ -183,7 +184,7 @@ impl ArrayFile<'_> {
         if bytes.len() as u64 > LARGEST { Err(self.too_long()) } else { Ok((name, bytes)) }
     }
 
-    /// The first row that is wanted, and the first that is not any more, of so many rows of so many numbers each.
+    /// The first row that is wanted, and the row after the last one. The array has `rows` rows of `each` numbers.
     fn wanted(&self, rows: usize, each: usize) -> Result<(usize, usize), ArrayError> {
         let (first, end) = self.rows.unwrap_or((0, rows));
         // A file may hold an array without rows, but nobody asks for none.

@@ -1,8 +1,8 @@
-//! Whether the first line of a table names its columns: a decision that every sign enters, and that is told.
+//! Decides whether the first line of a table names its columns. Several signs are looked at, and the user is told which of them decided.
 
 use csv::StringRecord;
 
-/// Up to this chance that a sample would look as the first line does, the line is a header.
+/// The first line is a header if the chance that a line of data looks like it is at most this.
 const UNLIKELY: f64 = 0.01;
 
 /// Lines that show whether rows count in equal steps.

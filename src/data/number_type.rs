@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-/// A type of numbers; of whole ones, how many bytes each has.
+/// A type of numbers. A type of whole numbers also says how many bytes each number has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumberType {
     Double,
@@ -31,7 +31,7 @@ impl NumberType {
         }
     }
 
-    /// Numbers from bytes, the lowest first; bytes at the end that are no whole number are left out.
+    /// Numbers from bytes, the lowest byte first. Bytes at the end that do not fill a number are left out.
     pub fn unpack(self, raw: &[u8]) -> Vec<f64> {
         raw.chunks_exact(self.bytes()).map(|entry| self.number(entry)).collect()
     }

@@ -17,9 +17,9 @@ const TALL: usize = 8;
 
 /// The thin singular value decomposition, whose left vectors take the matrix's place where it is large. Left vectors of vanishing values are then 0.
 ///
-/// Blocks of rows are folded into what stands for all rows before, ΣVᵀ, which is backward stable as each fold is (the idea of Demmel, Grigori,
-/// Hoemmen and Langou, SIAM J. Sci. Comput. 34, 2012). Then U = A·VΣ⁻¹, whose columns err by u·σ₁/σ_k; a step of Newton and Schulz, U ← ½U(3 − UᵀU),
-/// squares that.
+/// The small matrix ΣVᵀ stands for all rows so far. Each further block of rows is put below it, and the decomposition of both gives the next ΣVᵀ. Every such
+/// step is backward stable, and so is the whole (the idea of Demmel, Grigori, Hoemmen and Langou, SIAM J. Sci. Comput. 34, 2012). Then U = A·VΣ⁻¹, whose
+/// columns err by u·σ₁/σ_k. One step of Newton and Schulz, U ← ½U(3 − UᵀU), squares this error.
 ///
 /// # Errors
 /// See [`thin_svd`].

@@ -15,7 +15,7 @@ pub(super) struct Degrees {
     /// A bound on the degrees of the derivatives of L up to the fourth, denominators cleared.
     pub derivatives: f64,
     pub roots: usize,
-    /// How many values may be taken for Λ, each the root of one polynomial: the rank. 1 where Λ itself is drawn.
+    /// The number of values that Λ can have: the rank, because Λ is a root of a polynomial of that degree. It is 1 where Λ itself is drawn.
     pub conjugates: usize,
 }
 
@@ -26,7 +26,7 @@ impl Degrees {
         const DENOMINATORS: f64 = 8.0;
         let (dimension, conjugates) = (self.dimension as f64, self.conjugates as f64);
         let derivatives = self.derivatives + 1.0;
-        // The derivatives themselves, where two residuals' weights are made of a resolvent, in which Λ occurs.
+        // For two eigenvalues the loss has two weights that are made of a resolvent, in which Λ occurs. This raises the degrees of all derivatives.
         let more = if theme == Theme::TwoEigenvalues { 4.0 * (dimension + 1.0) } else { 1.0 };
         let atoms = 2.0 * (1.0 + DENOMINATORS) * theme.size(self.dimension) * more;
         let degree = atoms * 2.0 * (dimension + 1.0) * derivatives;
@@ -38,7 +38,7 @@ impl Degrees {
     }
 }
 
-/// How many points bring a chance below the target, where it is 2^`log2` at one.
+/// The number of points at which the chance of an accident falls below the target, if it is 2^`log2` at one point.
 pub(super) fn points_for(log2: f64) -> usize {
     // A bound of 1 stays 1 at any number of points.
     if log2 < 0.0 { ((TARGET / log2).ceil() as usize).min(MOST_POINTS) } else { MOST_POINTS }

@@ -25,7 +25,7 @@ pub struct Eigenplane<F> {
 }
 
 impl<F: Field> Minimum<F> {
-    /// The eigenvectors of a value that H has twice; `None` where it has not, or where a vector among them is orthogonal to all.
+    /// The eigenvectors of a double eigenvalue of H. `None` if `value` is no double eigenvalue, or if one of its eigenvectors is orthogonal to all of them.
     pub fn eigenplane(&self, value: F) -> Option<Eigenplane<F>> {
         let raised = shifted(self.hessian.as_ref(), -value);
         let basis = kernel(raised.as_ref());

@@ -58,7 +58,7 @@ impl<'a, F: Field, L: Loss<F>> Site<'a, F, L> {
         normal
     }
 
-    /// Where the other normal coordinates follow h = 1 to: −½H⁺T without its part along v.
+    /// The place of the other normal coordinates when they follow h, for h = 1: −½H⁺T without its part along v.
     fn following(&self, quantities: &Quantities<F>) -> Vec<F> {
         let mut normal = times(&self.minimum.pseudo_inverse, &quantities.third);
         let along = dot(&normal, &self.pair.vector) / self.pair.square;

@@ -34,8 +34,8 @@ pub struct Minimum<F> {
 }
 
 impl<F: Field> Minimum<F> {
-    /// The point of Γ at `weights`; `None` where ∇L does not vanish, or where a vector of ker H happens to be orthogonal to all of ker H, which over the reals
-    /// the vector 0 alone is.
+    /// The point of Γ at `weights`. `None` if ∇L does not vanish there, or if a vector of ker H other than 0 is orthogonal to all of ker H. Over the reals the
+    /// latter cannot happen.
     pub fn new<L: Loss<F>>(loss: L, weights: Vec<F>) -> Option<Self> {
         let mut derivatives = Derivatives::new(loss);
         let zero = F::constant(0.0);
@@ -83,7 +83,7 @@ pub fn hessian<F: Field, L: Loss<F>>(derivatives: &mut Derivatives<L, F>, w: &[F
     columns(w.len(), |unit, column| derivatives.hessian_vector(w, unit, column))
 }
 
-/// The square matrix of whose columns `column` writes each, given the unit vector.
+/// The square matrix whose k-th column `column` writes when it is given the k-th unit vector.
 pub fn columns<F: Field>(dimension: usize, mut column: impl FnMut(&[F], &mut [F])) -> Mat<F> {
     let zero = F::constant(0.0);
     let (mut unit, mut image) = (vec![zero; dimension], vec![zero; dimension]);

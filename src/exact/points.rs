@@ -55,7 +55,7 @@ impl<'a> MinimumSource<'a> {
             if let Some(way) = way {
                 return Ok(Self { network, way, roots });
             }
-            // Where weights become 0 other roots are taken, which a point has by chance.
+            // No way worked at this point. Another point may do: a loss whose weights become 0 takes other square roots, which exist only by chance.
             met += 1;
             if met == TRIES {
                 break;
@@ -84,7 +84,8 @@ fn draw<F: Field>(network: &Network, random: &mut ChaCha12Rng) -> Result<Option<
     Ok(is_defined.then_some((loss, weights)))
 }
 
-/// What may make weights a point of Γ: all arrays that are compared with one of no weights, or one of these pairs alone, the last first; then a group of weights.
+/// The ways that may lead to a point of Γ, in the order in which they are tried. First all arrays without weights become the outputs that they are compared
+/// with. Then only one of them does, beginning with the last one of the network. Then a group of weights becomes 0.
 fn ways<F: Field>(network: &Network, loss: &NetworkLoss<F>) -> Vec<Way> {
     let compared =
         network.nodes().iter().rev().filter(|node| matches!(node.op, Op::MeanSquaredError(_) | Op::Subtract(_)));
@@ -117,7 +118,7 @@ fn made<F: Field>(way: &Way, mut loss: NetworkLoss<F>, mut weights: Vec<F>) -> D
     (loss, weights)
 }
 
-/// Whether ∇L vanishes where `way` leads, and L is not constant around.
+/// Whether `way` leads to a point where ∇L vanishes and ∇²L does not.
 fn vanishes<F: Field>(way: &Way, loss: NetworkLoss<F>, weights: Vec<F>) -> bool {
     let (loss, weights) = made(way, loss, weights);
     Minimum::new(&loss, weights).is_some_and(|minimum| minimum.rank > 0)
@@ -127,7 +128,7 @@ fn vanishes<F: Field>(way: &Way, loss: NetworkLoss<F>, weights: Vec<F>) -> bool 
 pub(crate) fn eigenpair<F: Field>(minimum: &Minimum<F>, random: &mut ChaCha12Rng) -> Option<Eigenpair<F>> {
     let polynomial = minimum.characteristic_polynomial();
     let mut roots = polynomial.roots(random);
-    // The order in which roots are found is no order of the field: the one that is taken is drawn.
+    // The order in which the roots are found has no meaning, so that a random one of them is taken.
     let count = roots.len() as u64;
     let chosen = (count > 0).then(|| rand::Rng::next_u64(random) % count)?;
     minimum.eigenpair(roots.swap_remove(chosen as usize))

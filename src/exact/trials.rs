@@ -89,7 +89,7 @@ impl Theme {
                 let rule = HeavyBall { momentum: *momentum, quantities: &quantities, is_slaved: true };
                 let mut laws = site.leading_map(&rule, &quantities, draw);
                 let unprepared = HeavyBall { is_slaved: false, ..rule };
-                // The oscillation itself starts alike.
+                // Both starts have the same oscillation, so that only the laws of p and δ, the first two, must fail for the control.
                 let controls = site.leading_map(&unprepared, &quantities, draw);
                 laws = laws
                     .into_iter()
@@ -245,7 +245,7 @@ fn tried<F: Field, S: Source<F>>(source: &S, themes: &[Theme], seed: u64) -> Res
         let random = &mut numbers_of::<F>(seed, found);
         let point = loop {
             drawn += 1;
-            // An eigenvalue is in the field with a chance of its own.
+            // A point must also have an eigenvalue in the field, which happens by chance. Two more roots allow for this.
             if drawn > (found + 1) * most_draws(source.roots() + 2) {
                 return Err(ExactError::NoPoint { draws: drawn, roots: source.roots() });
             }

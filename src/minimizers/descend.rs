@@ -6,10 +6,11 @@ use crate::dense::{Eigen, symmetric_eigen};
 use crate::loss::{Derivatives, Loss};
 use crate::sphere::Space;
 
-/// A minimum of a loss: from `start`, which is no 0, down to where the gradient is rounding.
+/// Descends from `start`, which is not 0, to a minimum of a loss, until the gradient is nothing but rounding.
 ///
-/// Each step divides the gradient's part along an eigenvector of ∇²L by |λ| + ν, and ν is as small as lets the loss fall: far away
-/// that is gradient descent, near a minimum Newton's method. Meant for D up to a few hundred, as [`NumericMinimizers`](super::NumericMinimizers).
+/// Each step divides the gradient's part along an eigenvector of ∇²L by |λ| + ν. The damping ν is lowered after every step and raised until the loss falls.
+/// So the steps are those of gradient descent far away from a minimum, and those of Newton's method near one. Meant for D up to a few hundred, as
+/// [`NumericMinimizers`](super::NumericMinimizers).
 ///
 /// Where rounding stops the fall before that, `precise`, the loss in double-double, goes on.
 ///

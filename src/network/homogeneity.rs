@@ -50,7 +50,7 @@ pub struct Witness {
 pub enum Answer {
     /// The rules give degree 0.
     Proved,
-    /// They give none, for the first time at a node; and no numbers were found that contradict it.
+    /// The rules do not give degree 0, and no numbers were found that contradict invariance. The breach is the first node at which the rules fail.
     NotProved(Breach),
     /// There are numbers that contradict it.
     Refuted { breach: Breach, witness: Witness },
@@ -213,7 +213,8 @@ impl Operands<'_> {
         }
     }
 
-    /// The degree of a sum of two terms: terms of one degree keep it; one that is repeated along some axes is a shift along these.
+    /// The degree of a sum of two terms. Terms of the same degree keep it. If the degrees differ, a term that is repeated along some axes is a shift that is
+    /// constant along them.
     pub fn sum(&self) -> Result<Degree, Reason> {
         let (a, b) = (self.degree(0), self.degree(1));
         let rank = self.out.axes().len();
@@ -260,7 +261,7 @@ impl Degree {
     fn power(&self) -> f64 {
         match self {
             Self::Homogeneous(degree) | Self::UpToShift { degree, .. } => *degree,
-            // Nodes behind an unknown one are unknown before they ask.
+            // Nobody asks for this degree, because a node behind an unknown one is unknown itself.
             Self::Unknown(_) => f64::NAN,
         }
     }

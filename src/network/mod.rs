@@ -12,6 +12,7 @@ mod composed;
 mod error;
 pub mod file;
 pub mod homogeneity;
+mod mended;
 pub mod ops;
 mod program;
 mod reason;
@@ -27,6 +28,7 @@ use crate::arithmetic::Jet;
 pub use builder::Builder;
 pub use complexity::Complexity;
 pub use error::{Fault, NetworkError, PointFault};
+pub use mended::{Mended, Unmended};
 pub use ops::{Activation, Constant, Normalization, Op, Origin};
 pub use program::{NetworkLoss, SmallestSize};
 pub use shape::Shape;
@@ -186,9 +188,15 @@ impl Network {
     pub fn with_only(&self, groups: &[&str], seed: u64) -> Result<Self, NetworkError> {
         groups.iter().try_for_each(|group| self.has_group(group))?;
         let mut network = self.clone();
-        for (place, node) in network.nodes.iter_mut().enumerate() {
+        network.freeze(|_, name| !groups.contains(&name), seed);
+        Ok(network)
+    }
+
+    /// Turns groups of weights, told by their places and names, into constants: their own numbers, or ones drawn from seeds that `seed` decides.
+    fn freeze(&mut self, is_frozen: impl Fn(NodeId, &str) -> bool, seed: u64) {
+        for (place, node) in self.nodes.iter_mut().enumerate() {
             if let Op::Weight(weight) = &mut node.op
-                && !groups.contains(&node.name.as_str())
+                && is_frozen(NodeId(place), &node.name)
             {
                 let (shape, drawn) = (node.shape.clone(), seed.wrapping_add((place as u64) << 32) & i64::MAX as u64);
                 node.op = match weight.values.take() {
@@ -197,7 +205,6 @@ impl Network {
                 };
             }
         }
-        Ok(network)
     }
 
     /// The smooth piece of the loss around `w`, of length D: what the network is where every operation with kinks goes on as it does

@@ -20,7 +20,7 @@ pub struct NetworkLoss<T> {
     extras: usize,
     /// The values that depend on no weight, and that some step reads.
     fixed: Vec<T>,
-    /// The nodes behind it that were computed, by their places in the network.
+    /// The nodes that were computed once because no weight enters them: their places in the network, and their ranges of `fixed`.
     fixed_nodes: Vec<(usize, Range<usize>)>,
     /// Where the values of each node are.
     sources: Vec<Source>,
@@ -134,7 +134,7 @@ impl<T: Base> NetworkLoss<T> {
         Source::Active(out)
     }
 
-    /// Whether every node has a value at w, of length D. What is calculated after the first that has none is not calculated.
+    /// Whether every node has a value at w, of length D. The calculation stops at the first node that has none.
     pub(crate) fn is_defined_at(&self, w: &[T]) -> bool
     where
         T: Field,
@@ -367,7 +367,7 @@ impl<T: Base> NetworkLoss<T> {
         }
     }
 
-    /// From the adjoints of what these steps, the first ones, lead to.
+    /// Runs `steps` backwards. They are the first steps of the network, and the adjoints of what they lead to must be there already.
     fn backwards<S: Scalar<Base = T>>(
         &self,
         steps: &[Step],

@@ -77,7 +77,8 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Where each entry of an array lies in another, for `map` from an entry's place along the axes to its index or to nothing.
+/// The index in another array of each entry of an array of this shape. `map` takes the place of an entry along the axes to that index, or to `None` if there is
+/// none.
 pub(super) fn table(shape: &Shape, mut map: impl FnMut(&[usize]) -> Option<usize>) -> Vec<u32> {
     let mut place = vec![0; shape.axes().len()];
     let mut table = Vec::with_capacity(shape.count());

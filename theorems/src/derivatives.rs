@@ -77,7 +77,7 @@ pub enum DerivativeAnswer {
     Wrong { error: f64 },
     /// It is more than rounding should make, and less than what it can.
     Undecided { error: f64 },
-    /// The framework gave numbers that are none.
+    /// Some of the framework's numbers are NaN or infinite.
     NotFinite,
     /// The framework refused to compute it.
     Refused,
@@ -100,7 +100,7 @@ impl DerivativeAnswer {
     }
 }
 
-/// A derivative in double-double, what distances from it are measured in, and how large a distance is right, and how large wrong.
+/// A derivative in double-double, the unit of distances from it, and two limits. A distance up to the first one is right, and one beyond the second is wrong.
 struct Exact {
     vector: Vec<Quad>,
     unit: f64,

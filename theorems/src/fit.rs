@@ -56,7 +56,7 @@ pub(crate) fn fitted<'a>(
         let paths = paths(k);
         paths.iter().map(|path| Fit::of(law, path, &flow, &pairs, 2.0 * STEP)).collect()
     });
-    // What the readings' times and the predicted path alone say.
+    // The responses depend only on the times of the readings and on the predicted path, so that those of the first run serve for all.
     let Some(responses) = fits[0].first().map(|fit| fit.responses) else { return vec![] };
     let of_b = apart.offset / law.numerator.abs();
     let of_c = apart.slope / law.numerator.abs();

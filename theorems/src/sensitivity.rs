@@ -21,7 +21,7 @@ const HALVINGS: usize = 9;
 /// with a changed constant. A bound that is only made weaker always passes, so that no change of it is noticed.
 pub(crate) fn noticed(constant: impl Into<Name>, value: f64, check: impl Fn(f64) -> Check) -> Sensitivity {
     let passes = |change: f64| outcome(&check(value * (1.0 + change)), FAMILY_CONFIDENCE) == Outcome::Passes;
-    // What does not pass as it is tells nothing of changes.
+    // A check that fails without any change says nothing about changes.
     let is_told = passes(0.0);
     let smallest = |sign: f64| {
         if !is_told || passes(sign * LARGEST) {

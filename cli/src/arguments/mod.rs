@@ -187,6 +187,9 @@ pub struct InspectArguments {
     /// With --toml: write every number of the data, in place of the seeds that some are drawn by
     #[arg(long, requires = "toml")]
     pub values: bool,
+    /// With --toml: make the network scale-invariant first, with ε = 0 and with those weights frozen that stand in the way
+    #[arg(long, requires = "toml")]
+    pub mended: bool,
     /// Print the network as LaTeX
     #[arg(long)]
     pub latex: bool,

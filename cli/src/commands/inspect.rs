@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use sharpflow::network::{Mended, Network};
 use sharpflow_theorems::inspect::{
     BreachReading, Exact, ExactLaws, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness,
     SizeReading, inspect,
@@ -10,12 +11,13 @@ use sharpflow_theorems::inspect::{
 use crate::arguments::InspectArguments;
 use crate::error::{CliError, REFUTED, UNDECIDED};
 use crate::input::{self, NamedNetwork};
-use crate::terminal::print;
+use crate::terminal::{print, say};
 
 pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
     let NamedNetwork { network, small, .. } = input::told(&arguments.of)?;
     arguments.group.iter().try_for_each(|name| network.has_group(name))?;
     if arguments.toml || arguments.latex {
+        let network = if arguments.mended { mended(&network, arguments.seed)? } else { network };
         let network = if arguments.values { network.with_data_given() } else { network };
         let text = if arguments.toml { network.to_toml() } else { network.to_latex() };
         return print(&text).map(|()| 0);
@@ -34,6 +36,15 @@ pub fn run(arguments: &InspectArguments) -> Result<u8, CliError> {
         Invariance::Proved | Invariance::NotProved { .. } => UNDECIDED,
         Invariance::Refuted { .. } => REFUTED,
     })
+}
+
+/// The network made scale-invariant. What was changed is told.
+fn mended(network: &Network, seed: u64) -> Result<Network, CliError> {
+    let Mended { network, epsilons, frozen } = network.mended(seed)?;
+    let listed = |names: &[String]| if names.is_empty() { "nothing".into() } else { names.join(", ") };
+    say(&format!("ε is 0 now in: {}", listed(&epsilons)));
+    say(&format!("these weights are constants now: {}", listed(&frozen)));
+    Ok(network)
 }
 
 fn render(inspection: &Inspection, suggest: bool) -> String {

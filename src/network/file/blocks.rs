@@ -237,7 +237,8 @@ impl<'a> Flat<'a> {
         Ok(())
     }
 
-    /// The nodes' numbers, each after its inputs; those that may stand as they do stay.
+    /// The indices of the nodes in an order in which each node follows its inputs. The order of the file is kept, but an input that stands behind its node
+    /// moves in front of it.
     pub fn in_order(&self) -> Result<Vec<usize>, FileError> {
         #[derive(Clone, Copy, PartialEq)]
         enum State {

@@ -28,7 +28,7 @@ pub(super) enum Operation {
 
 impl Operation {
     pub(super) fn build(self, builder: &mut Builder, name: &str, inputs: &[NodeId]) -> Result<NodeId, NetworkError> {
-        // A wrong number of inputs is told apart by the primitive operation's own count.
+        // A primitive operation checks the number of its inputs itself. The last arm reports a wrong number for the others.
         match (self, inputs) {
             (Self::Primitive(Op::Concatenate(Concatenate { axis })), _) => builder.concatenate(name, inputs, axis),
             (Self::Primitive(op), _) => builder.add(name, op, inputs),

@@ -104,7 +104,7 @@ pub(in crate::network) trait Compute {
         before: Before,
     );
 
-    /// Why it has no number for a first input whose forward pass left `extra`, where that can be told beforehand.
+    /// The reason why the output is no number for the first input `x`, if the kernel can name one. `extra` is what the forward pass kept.
     fn fault(&self, x: &[f64], extra: &[f64]) -> Option<PointFault>;
 }
 

@@ -282,7 +282,7 @@ fn check_axes(shape: &Shape, axes: &[usize]) -> Result<(), Fault> {
 
 /// The reduction of a shape over axes that were checked when the node was added.
 fn reduction(shape: &Shape, axes: &[usize]) -> Reduction {
-    // Axes that do not fit one another are one reduction after all: the whole.
+    // `check_axes` has refused all axes without a reduction, so that this fallback, the reduction of the whole array, is never taken.
     Reduction::new(shape, axes).unwrap_or_else(|| Reduction::whole(shape))
 }
 

@@ -4,7 +4,7 @@ use super::activation::Activation;
 use crate::arithmetic::{Scalar, sum_of};
 use crate::network::shape::Reduction;
 
-/// `sums[j][result] ← Σ terms(entries, by_result)[j]` over the entries of each result, those of the arrays in `of`.
+/// `sums[j][result] ← Σ terms(entries, by_result)[j]`. The sum is over all entries of a result, and `entries` has one entry of each array in `of`.
 #[inline(always)]
 pub(super) fn reduce<S: Scalar, const N: usize, const R: usize, const M: usize>(
     reduction: &Reduction,
@@ -36,7 +36,8 @@ pub(super) fn reduce<S: Scalar, const N: usize, const R: usize, const M: usize>(
     );
 }
 
-/// Writes every entry from itself, those of the arrays in `of` and what the arrays in `by_result` say of its result.
+/// Replaces every entry by `f` of three things: the entry itself, the same entry of each array in `of`, and what each array in `by_result` holds for its
+/// result.
 #[inline(always)]
 pub(super) fn update<S: Scalar, const N: usize, const M: usize>(
     reduction: &Reduction,

@@ -97,7 +97,7 @@ impl Operation for Maximum {
     }
 
     fn degree(&self, operands: &Operands<'_>) -> Result<Degree, Reason> {
-        // A maximum takes a shift along only where all the terms that it is taken of share it.
+        // A maximum keeps a shift only if all the terms that it compares have the same shift.
         match operands.shift(0) {
             Some(along) if !self.axes.iter().all(|axis| along.contains(axis)) => {
                 Err(Reason::Shift { degree: operands.degree(0) })
@@ -223,7 +223,7 @@ impl Compute for Largest {
         // The adjoint goes to the first entry that is the maximum.
         let (reduction, x) = (&self.reduction, inputs.scalars(0));
         let (zero, one) = (S::constant(0.0), S::constant(1.0));
-        // 1 until an entry has been it.
+        // The mark of a result is 1 until its maximum has been met, and 0 afterwards.
         extra.fill(one);
         let step = usize::from(!reduction.runs_reduce());
         reduction.for_each_run(|entry, length, result| {

@@ -115,7 +115,7 @@ impl Compute for Softmaxed {
         let (reduction, function, x) = (&self.reduction, self.function, inputs.scalars(0));
         out.copy_from_slice(x);
         if function == Activation::Exponential {
-            // A common factor cancels: the largest entry's leads to no overflow.
+            // The largest entry is subtracted to avoid an overflow. The common factor cancels in the quotient.
             let largest = largest_leading(x);
             out.iter_mut().for_each(|x| *x = *x - largest);
         }

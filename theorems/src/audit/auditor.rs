@@ -122,7 +122,7 @@ impl Auditor {
         }
     }
 
-    /// Which state the rows hold: that of which the recursion holds, or ⟨w, ∇L⟩ = 0 where it holds of neither.
+    /// Which state the rows hold: the one for which the recursion holds. If it holds for neither, it is the one for which |⟨w, ∇L⟩| is smaller.
     fn logged(&self) -> Logged {
         let by = |before: f64, after: f64| if after < before { Logged::AfterTheStep } else { Logged::BeforeTheStep };
         let recursion = |logged| self.gradient_descent.claim(logged).median();

@@ -153,8 +153,8 @@ fn moved(step: &Step, remembered: Remembered, along: Measured) -> Prediction {
 }
 
 impl Step {
-    /// The residual of a rule over what the printed digits and the rounding of the run explain, and how far its prediction is from another rule's,
-    /// over the same; `None` where the log lacks what it takes.
+    /// The residual of a rule, and the distance of its prediction from that of another rule. Both are divided by what the printed digits and the rounding of
+    /// the run explain. `None` if the log lacks a number that the rule needs.
     pub fn compare(&self, rule: &Rule, other: Option<Prediction>, rounding: Rounding) -> Option<(f64, f64)> {
         let (next, along) = (rule.predict)(self)?;
         let of_norm = self.rounding(rounding);

@@ -40,7 +40,7 @@ impl Tried {
         &self.of_logged[logged as usize][0].0
     }
 
-    /// The verdict on the claim; where it is refuted, with the name of the rule that every step follows, if one of them is that.
+    /// The verdict on the claim. If the claim is refuted and every step follows another of the rules, the reason names that rule.
     pub fn judged(&self, named: Named, logged: Logged, measurement: Measurement) -> Finding {
         let mut finding = judged(named, measurement);
         let follows = |(tally, _): &&(Tally, f64)| tally.trials() > 0 && tally.largest() <= 1.0;

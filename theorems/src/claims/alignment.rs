@@ -46,7 +46,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let beside = swing.reading.distance_to_manifold.powi(2) - along * along;
         beside.max(0.0).sqrt() / along
     };
-    // The errors, held to an order at least. Late answers move them either way, about the middle of what they may do.
+    // The errors must fall with at least this order. Late answers may move the logarithm of an error by half of `late` to either side.
     let of_order = |what: &'static str, expected: f64, error: &dyn Fn(f64) -> f64| {
         let mut statement =
             falls(what, record, FLOOR, |run: &Run| worst(run.swings_within(horizon).map(tangent).map(error)));
@@ -82,7 +82,7 @@ fn moved_by_late_answers(instance: &Instance) -> f64 {
     };
     let ladder = &instance.plan.intrinsic_lrs;
     let [coarsest, finest] = [ladder.first(), ladder.last()].map(|rung| rung.copied().unwrap_or(f64::NAN));
-    // A loss of one normal direction has nothing beside v₁ but what p and S add.
+    // A place where no other normal direction answers is left out. There only p and S turn θ − p away from v₁.
     let places = instance.path.iter().filter(|place| beside(place, 0.0) > 0.0);
     worst(std::iter::once(0.0).chain(places.map(|place| (beside(place, finest) / beside(place, coarsest)).ln())))
 }

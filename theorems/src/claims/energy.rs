@@ -111,7 +111,8 @@ fn fitted(run: &ShortRun, skewness: f64) -> [f64; 2] {
 
 /// The range of E from the first upward crossing of δ to the next, in units of the energy that E has above its minimum.
 ///
-/// Its largest change would be that above the first value on one rung and that below it on another, with a bend between them; their sum has none.
+/// The largest change from the first value would be upwards on one rung and downwards on another. The error would have a bend between these rungs. The range is
+/// the sum of both changes and has no bend.
 fn variation(run: &ShortRun, skewness: f64, form: Form) -> f64 {
     let lr = run.intrinsic_lr;
     let energy = |reading: &Reading| {

@@ -123,7 +123,7 @@ fn judge((instance, record): (&Instance, &GrowthRecord)) -> Judged {
     };
     let law = predicted_by(LAW);
     let predicted = law.gain(end);
-    // What every second place makes of the same drift bounds the error of ∫κ dτ, and 10⁻⁵ that of the table of R.
+    // The error of ∫κ dτ is bounded by the change of the drift when only every second place is used. The error of the table of R is at most 10⁻⁵.
     let coarse: Vec<Place> = path.iter().step_by(2).cloned().collect();
     let coarse = Predicted::of(&coarse, |law| LAW.of(law, optimizer));
     let times = (0..=256).map(|k| end * f64::from(k) / 256.0);

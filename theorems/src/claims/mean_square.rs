@@ -63,7 +63,7 @@ fn judge((instance, record): (&Instance, &SwingRecord)) -> Judged {
     let constant = |what: &'static str, energy: f64| {
         swing_constant(what, (LAW.a, APART), (record, energy), LAW.a * QUADRATURE, |run| ratio(run, LAW))
     };
-    // A twin's ratio is off by what its constants make of K h² = 2ηλ, on the finest rung by twice the bound at least.
+    // A twin is tried if its constants change the ratio, for K h² = 2ηλ, by at least twice the bound of the finest rung.
     let square = instance.geometry.log_gradient_square();
     let finest = record.of_energy(small).map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
     let is_told = |energy: f64, law: Law| {

@@ -62,7 +62,7 @@ fn judge((records, scope): (&[StableRecord], Scope)) -> Judged {
     let sum = |what: &'static str, sum: Sum, factor: f64| {
         over(what, &|margin, _, exit| exit.squares / (factor * sum(margin, exit)))
     };
-    // S_ε is noticed in the time where the sum itself lasts two steps.
+    // A time without S_ε can be refuted only if the sum Σ η̃²‖∇L‖² of some run delays its exit by at least two steps.
     let delays = |margin: f64| {
         let mut exits = records.iter().flat_map(move |record| record.exits(scope, margin));
         exits.any(|(intrinsic_lr, exit)| exit.squares >= 4.0 * (-intrinsic_lr).ln_1p().abs())

@@ -58,8 +58,8 @@ impl ClaimEvidence {
         checks.min_by(|a, b| margin(a).total_cmp(&margin(b)))
     }
 
-    /// The first constant, pooled and worst, or else the first check where it is shown worst; and orders that only some of the
-    /// instances have.
+    /// The first constant, pooled and on its worst instance. If there is no constant, this is the first check on its worst instance. Orders that only some of
+    /// the instances have are added.
     pub fn headline(&self) -> String {
         let of = self.held().count();
         let having = |k: usize| self.held().filter(|instance| instance.statements.len() > k).count();

@@ -84,8 +84,8 @@ struct Plan {
 impl Plan {
     /// The energies and phases of all starts. Starts of one energy are evenly spaced in their phases, from phase 0 on.
     ///
-    /// Over a swing h² falls short of its mean by what δ gains, so that p goes on from a place that lies G·δ₀/(2K) off the start, where κ is
-    /// another one: log e moves by a part √ε that is odd in δ₀. Two starts at the phases 0 and π have δ₀ = 0.
+    /// Over a swing the sum of h² falls short of its mean by what δ gains. So p goes on as if it had started from a place that is G·δ₀/(2K) away, where κ is
+    /// different. This changes log e by a part of the order √ε that is odd in δ₀. Two starts, at the phases 0 and π, have δ₀ = 0.
     fn swings(&self) -> [(f64, f64); STARTS] {
         let count = self.energies.len();
         array::from_fn(|start| {

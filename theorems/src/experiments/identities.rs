@@ -70,8 +70,8 @@ impl IdentityRecord {
     }
 }
 
-/// The identities in double-double, held to the bound that a running error analysis of the same computation gives: of the forward and the
-/// backward pass, not of their result, so that it stays where the result vanishes.
+/// The identities in double-double. Their bound comes from a running error analysis of the same computation. The analysis follows the forward and the backward
+/// pass and not their result, so that the bound does not vanish where the result does.
 fn in_floats(network: &Network, seed: u64) -> Result<Vec<FloatTrial>, Rejected> {
     // The bound is for doubles and proportional to the unit roundoff. The factor 2 covers terms that are not of first order.
     const SHRINK: f64 = 2.0 * Quad::UNIT_ROUNDOFF / f64::UNIT_ROUNDOFF;

@@ -1,4 +1,4 @@
-//! What runs are predicted to show at most, from the predicted path alone, and whether its order will be decided.
+//! Predicts the largest errors of runs from the predicted path alone, and whether their order will be decided.
 
 use sharpflow::descent::{EdgeConstants, EdgeStart};
 use sharpflow::measure::{LadderPoint, fit_order, worst};
@@ -11,7 +11,7 @@ use crate::verdict::LEAST_ORDER;
 /// law neglects is as large.
 pub(crate) const ORDER: f64 = 0.5;
 
-/// How many parts of the next term are looked at on each side of none.
+/// How many fractions of the next term are tried with either sign, besides 0.
 const PARTS: i32 = 4;
 
 /// The largest errors that a run is predicted to show, to leading order.
@@ -21,7 +21,7 @@ pub(super) struct Largest {
     pub swing: f64,
     /// |δ|, which is read on both sides of its centre: the centre is added.
     pub offset: f64,
-    /// The next term over √ε: it is as large a part of √ε as the centre q h² of δ is. It may have either sign.
+    /// The size of the next term relative to the leading one: that of the centre q h² of δ over √ε. The term may have either sign.
     pub next: f64,
 }
 

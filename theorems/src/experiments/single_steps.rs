@@ -35,9 +35,10 @@ impl StableStep {
 
 /// The most weights for which ∇²L is written out. With more, λ₁ and ‖∇²L(b) − ∇²L(a)‖ come from products.
 const MOST_DENSE: usize = 256;
-/// The relative residual of λ₁ then.
+/// The relative residual of λ₁ when it comes from products.
 const TOLERANCE: f64 = 1e-6;
-/// That of a change, whose first digits will do. A change near rounding is no symmetric operator, and has no more.
+/// The relative residual of ‖∇²L(b) − ∇²L(a)‖ when it comes from products. Its first digits suffice, and a change near rounding has no more: its operator is
+/// not symmetric.
 const OF_CHANGE: f64 = 1e-2;
 /// The most restarts for a change.
 const RESTARTS: usize = 3;

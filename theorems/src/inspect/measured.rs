@@ -67,7 +67,7 @@ pub struct SizeReading {
     pub largest: f64,
 }
 
-/// What is measured at a point, of length D; where its sharpness takes too long, why it is not.
+/// What is measured at a point, of length D. If the sharpness would take too long, `fits` has the reason, which stands in its place.
 pub(super) fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64, fits: Result<(), String>) -> PointReading {
     let mut derivatives = Derivatives::new(loss);
     let (value, gradient) = derivatives.gradient(theta);

@@ -66,7 +66,7 @@ pub struct Inspection {
     /// The laws of the edge of stability in both prime fields, theme by theme; or why they could not be tried.
     #[serde(serialize_with = "known")]
     pub laws: Result<Vec<ExactLaws>, String>,
-    /// Or why nothing is said of any.
+    /// What was measured at a point; or why there is no point at which anything can be measured.
     #[serde(serialize_with = "known")]
     pub point: Result<PointReading, String>,
     #[serde(serialize_with = "known")]

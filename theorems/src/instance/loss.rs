@@ -157,7 +157,7 @@ pub(crate) fn radial_part(theta: &[Quad], gradient: &[Quad], sharpness: f64) -> 
     dot(gradient, theta).to_f64().abs() / (2f64.powi(-60) * scale)
 }
 
-/// Asks the same of either kind: `$of` is what the regression, or the network, has under this name.
+/// Calls a method on a field of the regression or of the network. `$of` is the name of the field, which both kinds have.
 macro_rules! either {
     ($loss:expr, $of:ident.$method:ident($($argument:expr),*)) => {
         match $loss {

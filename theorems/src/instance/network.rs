@@ -183,7 +183,7 @@ fn settle(
     Ok(reached)
 }
 
-/// At which of the points of the flow from a trained minimum runs start, of those from where they stay within the theory.
+/// Runs may stay within the theory from several points of the flow from a trained minimum. This says at which of them they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The first, from where λ₁ falls the most.

@@ -86,8 +86,8 @@ pub(crate) fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, 
         }
         let size = norm(gradient);
         if loss.work() > LARGE {
-            // Single precision tells as well whether a gradient is more than rounding, where it has the range, and costs much less. A gradient
-            // that it has as 0 tells nothing.
+            // Single precision also shows whether a gradient is more than rounding, as long as the numbers are in its range, and it costs much less. A
+            // gradient of 0 in single precision shows nothing.
             let narrow: Vec<f32> = theta.iter().map(|&x| x as f32).collect();
             let rough = f64::from(norm(single.evaluate(&narrow).1));
             moves = rough > 0.0 && rough.is_finite() && size > SINGLE_ROUNDING_FALLS * rough;

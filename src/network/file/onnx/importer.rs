@@ -30,7 +30,7 @@ pub(super) enum Value {
         group: String,
         tensor: Rc<Tensor>,
     },
-    /// Whole numbers without data, which are drawn when it is known how many there are of what they count.
+    /// Whole numbers without data, such as indices. They are drawn when they are used, because the use shows how large they may be.
     Undrawn {
         shape: Vec<usize>,
     },
@@ -118,7 +118,7 @@ impl Importer {
         self.values.get(name).cloned()
     }
 
-    /// Builds nodes in their order; of those that the output does not need, none.
+    /// Builds the nodes that the output needs, in the order of the graph.
     pub fn run(&mut self, nodes: &[schema::Node], needed: &HashSet<&str>, folder: &Path) -> Result<(), OnnxError> {
         let wanted = |node: &&schema::Node| node.output.iter().any(|name| needed.contains(name.as_str()));
         for node in nodes.iter().filter(wanted) {
@@ -142,7 +142,7 @@ impl Importer {
             for (name, value) in node.output.iter().zip(built) {
                 self.set(name, value);
             }
-            // What is asked for and was not built shows where it is used.
+            // An output that was not built is reported at the node that uses it.
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl Importer {
         }
         let shape = self.shape(axes)?;
         let id = self.add(part, Reshape { shape }, &[x])?;
-        // What was summed over axes is the same without them.
+        // A sum over axes stays the same sum when axes of size 1 are added or removed.
         if let Some(fact @ (Fact::Moment { .. } | Fact::Size { .. })) = self.fact(x).cloned() {
             self.note_fact(id, fact);
         }
@@ -329,7 +329,8 @@ impl Importer {
         })
     }
 
-    /// Whether what was summed of `of` over `axes` repeats along them where it meets `of`, and along no others.
+    /// Whether `sum`, which was summed from `of` over `axes`, is repeated along exactly these axes when it is combined with `of`, or has the shape of `of`
+    /// already.
     pub fn repeats(&self, sum: NodeId, of: NodeId, axes: &[usize]) -> bool {
         let whole = self.axes(of);
         let lies = |axes: &[usize]| axes.iter().copied().skip_while(|&size| size == 1).collect::<Vec<_>>();

@@ -11,8 +11,8 @@ use super::schema;
 use super::tensor::Tensor;
 use crate::network::error::shown;
 
-/// Makes initializers groups of weights, but for whole numbers, running statistics, what is not to be trained, and what an exporter made
-/// that is no matrix of a layer.
+/// Makes groups of weights of the initializers. Some initializers become constants: whole numbers, masks, running statistics, what is not to be trained, and
+/// arrays that an exporter made and that are not the matrix of a layer.
 pub(super) fn weights(
     importer: &mut Importer,
     graph: &schema::Graph,

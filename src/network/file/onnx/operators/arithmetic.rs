@@ -106,7 +106,7 @@ fn times(importer: &mut Importer, a: &Input, b: &Input) -> Outcome<NodeId> {
     }
     let id = importer.add("", Multiply, &[a, b])?;
     for (a, b) in [(a, b), (b, a)] {
-        // What is multiplied by the gain is known to repeat only where the size lies as it was summed.
+        // The gain is noted only if the inverse size has the shape of the sum. Otherwise it is unknown along which axes it is repeated.
         if let Some(Fact::Size { size, stage: Stage::Inverse { gain: None } }) = importer.fact(b).cloned()
             && importer.axes(b) == kept(&importer.axes(size.of), &size.normalization.axes)
         {

@@ -23,7 +23,7 @@ pub fn choice(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
             continue;
         }
         if let Value::Known(tensor) = &input.value {
-            // 0·∞ is no number, so that what is not chosen is left out before.
+            // Entries that are not chosen become 0. A product with a mask would make NaN of an infinite entry.
             let filled = tensor.zip(&chosen, |x, chosen| if chosen == 1.0 { x } else { 0.0 });
             parts.push(importer.constant("filled", &filled.ok_or("its inputs do not fit entry by entry")?)?);
         } else {
@@ -69,7 +69,7 @@ pub fn bounded(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     let id = importer.node(&x)?;
     match (low, high) {
         (None, None) => Ok(id),
-        // A bound that keeps a size from 0 does nothing where the size is none.
+        // A tiny lower bound only keeps a size away from 0, and does not change a larger size.
         (Some(low), None) if low > 0.0 && low < 1e-6 && matches!(importer.fact(id), Some(Fact::Size { .. })) => {
             importer.notes.push(format!(
                 "the lower bound {low:e} of the size `{}` is left out: it acts only where the size is below it",
@@ -91,7 +91,7 @@ pub fn same(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Value>> {
     match call.node.op_type.as_str() {
         "Dropout" => {
             let ratio = call.known(1)?.and_then(|tensor| tensor.constant()).unwrap_or(call.float("ratio", 0.5));
-            // Before opset 12 an exporter writes it where the module trains alone.
+            // Before opset 12 an exporter writes dropout only if the module is in training mode.
             let trains = call.opset < 12 || call.known(2)?.and_then(|tensor| tensor.constant()) == Some(1.0);
             if trains && ratio > 0.0 {
                 return Err(format!(
@@ -129,7 +129,7 @@ fn is_cut(call: &Call<'_>) -> Outcome<bool> {
     Ok(depends && is_whole)
 }
 
-/// What is asked of numbers of the network, all of which must be finite.
+/// `IsNaN` and `IsInf`. The answer is no for every entry, because all numbers of a network must be finite.
 pub fn never(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let shape = importer.axes_of(call.input(0)?);
     let count = importer.shape(&shape)?.count();

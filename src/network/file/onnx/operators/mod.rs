@@ -22,7 +22,7 @@ pub(super) fn build(importer: &mut Importer, call: &Call<'_>) -> Outcome<Vec<Val
     if !matches!(call.node.domain.as_str(), "" | "ai.onnx" | "com.microsoft") {
         return Err(format!("operations of the domain `{}` are not known", shown(&call.node.domain)).into());
     }
-    // What is known is computed at once, and operations of whole numbers are of nothing else.
+    // The result of known inputs is computed at once. Operations of whole numbers have known inputs only.
     if let Some(folded) = numbers::fold(importer, call)? {
         return Ok(folded);
     }

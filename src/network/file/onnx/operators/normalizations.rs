@@ -22,7 +22,7 @@ fn normal(
     importer.normalize(part, &Size { of: x, normalization: Normalization { axes, epsilon, centred, averaged: true } })
 }
 
-/// Times a gain and plus a shift, which get this shape; of known ones and zeros, nothing is left.
+/// x times the gain plus the shift, which are both given the shape `shape`. A gain of known ones is left out, and so is a shift of known zeros.
 fn affine(
     importer: &mut Importer,
     x: NodeId,

@@ -20,7 +20,7 @@ fn product(importer: &mut Importer, left: NodeId, right: NodeId) -> Outcome<Node
     if a.is_empty() || b.is_empty() {
         return Err("a product of matrices with a number".into());
     }
-    // b is transposed already where it is written as a layer's weights, transposed.
+    // If b is the transpose of a matrix, as a layer's weights are written, the product takes this matrix with `transpose_right`.
     if a.len() >= 2
         && b.len() == 2
         && let Some(Fact::Transposed { of, order }) = importer.fact(right).cloned()
@@ -107,7 +107,7 @@ pub fn attention(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {
     }
     if let Some(input) = call.optional(3) {
         let mask = match &input.value {
-            // Where it is of conditions, they say what is seen.
+            // A mask of conditions says which places are seen.
             Value::Known(tensor) if tensor.is_whole => importer.constant(
                 "mask",
                 &Tensor { is_whole: false, ..tensor.map(|x| if x == 0.0 { f64::NEG_INFINITY } else { 0.0 }) },
