@@ -14,6 +14,7 @@ mod krylov;
 mod lanes;
 mod loss;
 mod manifold;
+mod mended;
 mod metamorphic;
 mod minimizers;
 mod nearest;
