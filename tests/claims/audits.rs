@@ -151,6 +151,8 @@ fn logs_of_pytorch_and_jax_are_judged() {
         let verdicts = ["scale_invariance", "gradient_descent", "effective_learning_rate", "heavy_ball"]
             .map(|claim| verdict(&found, claim));
         assert_eq!((found.logged, verdicts), (logged, expected), "{name}: {:?}", found.findings);
+        // What the recursion of η̃ says exactly, RMSprop says up to its remainder.
+        assert_eq!(verdict(&found, "quasi_rmsprop"), expected[2], "{name}: {:?}", found.findings);
     }
 }
 
@@ -191,6 +193,7 @@ fn a_wrong_guess_is_refuted() {
         ("jax_minibatch_schedule_float32.csv.gz", LogOptions { learning_rate: Some(0.05), ..none }, "gradient_descent"),
         ("jax_adamw_float32.csv.gz", LogOptions { momentum: Some(0.0), ..none }, "gradient_descent"),
         ("sgd_full_6digits.csv.gz", LogOptions { learning_rate: Some(0.2001), ..none }, "effective_learning_rate"),
+        ("sgd_full_6digits.csv.gz", LogOptions { weight_decay: Some(0.0052), ..none }, "quasi_rmsprop"),
     ];
     for (name, options, id) in guesses {
         assert_eq!(claim(name, options, id), Verdict::Refuted, "{name} {options:?}");

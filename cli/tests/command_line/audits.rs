@@ -36,7 +36,7 @@ fn an_audit_is_json_with_its_provenance() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["schema"], "sharpflow-audit/1");
     assert_eq!((&found["logged"], &found["rows"]), (&"after-the-step".into(), &1000.into()));
-    assert!(found["provenance"]["commit"].is_string() && found["findings"].as_array().unwrap().len() == 5);
+    assert!(found["provenance"]["commit"].is_string() && found["findings"].as_array().unwrap().len() == 6);
     // Another run of it says the same to the byte.
     assert_eq!(folder.run(&["audit", &fixture("sgd_logged_after_step.csv.gz"), "--json"]).stdout, output.stdout);
 }

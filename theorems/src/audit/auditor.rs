@@ -4,9 +4,11 @@ use sharpflow::arithmetic::Rounding;
 use sharpflow::data::{LogArithmetic, LogRow, TrainingLog};
 
 use super::edge::Edge;
-use super::rules::{EFFECTIVE_LEARNING_RATE, GRADIENT_DESCENT, HEAVY_BALL, Remembered, Step, number};
+use super::rules::{EFFECTIVE_LEARNING_RATE, GRADIENT_DESCENT, HEAVY_BALL, QUASI_RMSPROP, Remembered, Step, number};
 use super::tally::Tally;
-use super::tried::{EFFECTIVE, Invariance, MOMENTUM, NORM_RECURSION, SCALE_INVARIANCE, Tried, judged, not_judged};
+use super::tried::{
+    EFFECTIVE, Invariance, MOMENTUM, NORM_RECURSION, RMSPROP, SCALE_INVARIANCE, Tried, judged, not_judged,
+};
 use super::{Finding, Logged};
 
 /// The most gaps, restarts and changes of the learning rate that are told one by one.
@@ -21,6 +23,7 @@ pub(super) struct Auditor {
     invariance: [Invariance; 2],
     gradient_descent: Tried,
     effective_learning_rate: Tried,
+    quasi_rmsprop: Tried,
     heavy_ball: Tried,
     /// The recursion of each group of weights, with both meanings of a row.
     groups: Vec<[Tally; 2]>,
@@ -57,6 +60,7 @@ impl Auditor {
             invariance: [invariance.clone(), invariance],
             gradient_descent: Tried::new(&GRADIENT_DESCENT),
             effective_learning_rate: Tried::new(&EFFECTIVE_LEARNING_RATE),
+            quasi_rmsprop: Tried::new(&QUASI_RMSPROP),
             heavy_ball: Tried::new(&HEAVY_BALL),
             groups: (0..groups).map(|_| [Tally::new(), Tally::new()]).collect(),
             edge: Edge::default(),
@@ -105,6 +109,7 @@ impl Auditor {
             let Some(step) = step(logged, of, (previous, row)) else { continue };
             self.gradient_descent.add(logged, &step, row.line, self.rounding);
             self.effective_learning_rate.add(logged, &step, row.line, self.rounding);
+            self.quasi_rmsprop.add(logged, &step, row.line, self.rounding);
             self.heavy_ball.add(logged, &step, row.line, self.rounding);
             for (k, group) in self.groups.iter_mut().enumerate() {
                 if let [(Some(before), _), (Some(after), _), (_, Some(gradient))] =
@@ -162,16 +167,23 @@ impl Auditor {
         } else {
             not_judged(NORM_RECURSION, other())
         });
-        findings.push(if !is_plain {
-            not_judged(EFFECTIVE, other())
-        } else if !is_logged {
-            not_judged(EFFECTIVE, NO_RADIAL.into())
-        } else {
-            judged(
-                EFFECTIVE,
-                self.effective_learning_rate.measurement(logged, name, vec![invariance.hypothesis()], &mut notes),
-            )
-        });
+        for (named, tried) in [(EFFECTIVE, &self.effective_learning_rate), (RMSPROP, &self.quasi_rmsprop)] {
+            findings.push(if !is_plain {
+                not_judged(named, other())
+            } else if !is_logged {
+                not_judged(named, NO_RADIAL.into())
+            } else if tried.claim(logged).trials() == 0 {
+                not_judged(named, "the run has no weight decay".into())
+            } else {
+                let told = tried.measurement(logged, name, vec![invariance.hypothesis()], &mut notes);
+                let tells = !told.twins.is_empty();
+                if tells {
+                    judged(named, told)
+                } else {
+                    not_judged(named, "the digits tell it from no other law".into())
+                }
+            });
+        }
         findings.push(if !self.has_momentum {
             let why = if self.knows_momentum { "the run has no momentum" } else { "the log names no momentum" };
             not_judged(MOMENTUM, why.into())

@@ -102,6 +102,34 @@ fn effective(step: &Step, [kept_power, of_rate]: [u32; 2], part: f64) -> Option<
     Some((power(kept_power) * step.before * (number(1.0) + number(part) * turn), None))
 }
 
+/// The same again as the step size of scalar RMSprop, up to a remainder. A rule predicts an interval, and the remainder is its error.
+pub(super) const QUASI_RMSPROP: [Rule; 5] = [
+    Rule {
+        what: "ṽ₊ = βṽ + (1−β)‖∇L(θ)‖² up to (1−β)²(s + s²/4), β = (1−ηλ)⁴, η_in² = 2ηλ",
+        predict: |step| quasi_rmsprop(step, 4, 2.0),
+    },
+    Rule { what: "β = (1−ηλ)²", predict: |step| quasi_rmsprop(step, 2, 2.0) },
+    Rule { what: "β = (1−ηλ)⁶", predict: |step| quasi_rmsprop(step, 6, 2.0) },
+    Rule { what: "η_in² = ηλ", predict: |step| quasi_rmsprop(step, 4, 1.0) },
+    Rule { what: "η_in² = 4ηλ", predict: |step| quasi_rmsprop(step, 4, 4.0) },
+];
+
+/// ‖w₊‖² where (‖w₊‖²/‖w‖²)² = ṽ₊/ṽ is β + (1−β)s, β = (1−ηλ)^`power`, up to the remainder. Here s = ‖∇L(θ)‖²/ṽ with ṽ = η_in²/η̃² and
+/// η_in² = `square`·ηλ. Without weight decay there is no such ṽ.
+fn quasi_rmsprop(step: &Step, power: u32, square: f64) -> Option<Prediction> {
+    if !(step.rate.value * step.decay.value > 0.0) {
+        return None;
+    }
+    let kept = kept(step);
+    let beta = (0..power).fold(number(1.0), |beta, _| beta * kept);
+    let s = step.rate * step.gradient / (number(square) * step.decay * kept.square() * step.before);
+    let centre = beta + (number(1.0) - beta) * s;
+    let remainder = (1.0 - beta.value).powi(2) * (s.value + 0.25 * s.value * s.value);
+    let [least, most] = [-1.0, 1.0].map(|sign| (centre.value + sign * (centre.error + remainder)).max(0.0).sqrt());
+    let growth = Measured { value: 0.5 * (least + most), error: 0.5 * (most - least) };
+    Some((step.before * growth, None))
+}
+
 /// Heavy-ball momentum m₊ = μm + ∇L + λw, w₊ = w − ηm₊, and what it could be mistaken for.
 pub(super) const HEAVY_BALL: [Rule; 8] = [
     Rule { what: "m₊ = μm + ∇L + λw, w₊ = w − ηm₊", predict: |step| heavy_ball(step, step.momentum, 1.0) },

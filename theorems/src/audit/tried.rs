@@ -133,6 +133,7 @@ pub(super) type Named = (&'static str, &'static str);
 pub(super) const SCALE_INVARIANCE: Named = ("scale_invariance", "The loss is scale-invariant");
 pub(super) const NORM_RECURSION: Named = ("gradient_descent", "Every step is gradient descent with this weight decay");
 pub(super) const EFFECTIVE: Named = ("effective_learning_rate", "Recursion of the effective learning rate");
+pub(super) const RMSPROP: Named = ("quasi_rmsprop", "The step size is that of scalar RMSprop, up to its remainder");
 pub(super) const MOMENTUM: Named = ("heavy_ball", "Every step is heavy-ball momentum with this weight decay");
 
 pub(super) fn judged((id, title): Named, measurement: Measurement) -> Finding {
