@@ -52,8 +52,8 @@ struct Header<'a> {
     notes: &'a [String],
 }
 
-/// The open files of a trace. Rows are written as they come, memory does not grow with them, and the files take their names
-/// when they are whole: an earlier trace in the folder stays until then.
+/// The open files of a trace. Rows are written as they come, so that memory does not grow with them. The files get their names only
+/// when they are whole, and an earlier trace in the folder stays until then.
 pub struct TraceFiles {
     table: Part<csv::Writer<BufWriter<File>>>,
     json: Part<JsonRows<BufWriter<File>>>,

@@ -2,7 +2,7 @@
 
 use sharpflow_theorems::evidence::{ClaimEvidence, Kept, Sensitivity, significant};
 
-/// A line a claim: what it is, its verdict, and the first thing measured.
+/// One line for each claim: what the claim is, its verdict, and the first quantity that was measured.
 pub fn claims(kept: &Kept) -> String {
     let mut text = String::from(
         "| claim | strength | says | verdict | instances | measured |\n| --- | --- | --- | --- | --- | --- |\n",
@@ -26,7 +26,7 @@ pub fn sensitivity(kept: &Kept) -> String {
             let changes = [up.map(|change| percent('+', change)), down.map(|change| percent('−', change))];
             let changes: Vec<String> = changes.into_iter().flatten().collect();
             let changes = if changes.is_empty() { "no change".into() } else { changes.join(", ") };
-            // A name that stands for several values is told with each.
+            // If a name stands for several values, the value is written beside the name.
             let is_one = all.iter().filter(|other| other.constant == *constant).count() == 1;
             let of = if is_one { String::new() } else { format!(" of {}", significant(*value, 0.0)) };
             format!("{}{of}: {changes}", constant.replace('|', "\\|"))

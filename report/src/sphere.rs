@@ -6,10 +6,10 @@ use super::figures::{Figure, of_kind, scientific, table};
 use crate::plot::{Axis, Chart, PALETTE, Series, Style};
 use sharpflow_theorems::evidence::{Kept, Table};
 
-/// On the sphere, which has its own colours on dark paper too.
+/// The colour of Γ on the sphere. The sphere has the same colours on light and on dark paper, so that this colour does not change either.
 const SHADE: RGBColor = RGBColor(40, 40, 40);
 
-/// Seen from above the start: the turned frame's last axis looks at the eye.
+/// A view of the sphere from above the start. The frame is turned so that its last axis points to the eye.
 struct View {
     right: [f64; 3],
     up: [f64; 3],

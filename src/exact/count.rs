@@ -9,7 +9,8 @@ use super::quantities::Law;
 use crate::arithmetic::{Base, Field, Scalar};
 use crate::loss::Loss;
 
-/// The largest number of atoms in a term of an expression: factors above and below the fraction's line. Products and quotients add, sums take the larger, and 0 has −∞.
+/// The largest number of atoms in a term of an expression. Factors above and below the fraction's line are counted. The sizes of a product's or a quotient's
+/// parts are added, a sum has the larger size of its parts, and 0 has the size −∞.
 ///
 /// An atom is an entry of w, of a derivative of L, of H⁺, of P, of R or of v, or one of the numbers drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]

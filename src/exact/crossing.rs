@@ -41,10 +41,11 @@ impl<F: Field> Minimum<F> {
     }
 }
 
-/// A loss Σ c_i r_i² made to have a double eigenvalue at a point of Γ, by two of the weights c. With u₁ and u₂ along ∇r₁ and ∇r₂ and A the Hessian without these two terms, H = A + Σ (c_i/ρ_i)u_iu_iᵀ has
-/// the eigenvectors (A − Λ)⁻¹u_i of Λ if u₁ᵀ(A − Λ)⁻¹u₂ = 0, which is an equation for Λ, and c_i = −ρ_i/(u_iᵀ(A − Λ)⁻¹u_i).
+/// Gives the loss Σ c_i r_i² a double eigenvalue Λ at a point of Γ, by its weights c. Let u₁ and u₂ lie along ∇r₁ and ∇r₂, and let A be the Hessian without
+/// the first two terms, which has random weights. Then H = A + Σ (c_i/ρ_i)u_iu_iᵀ has the eigenvectors (A − Λ)⁻¹u_i of Λ under two conditions:
+/// u₁ᵀ(A − Λ)⁻¹u₂ = 0, which is an equation for Λ, and c_i = −ρ_i/(u_iᵀ(A − Λ)⁻¹u_i).
 ///
-/// `weights` is the node of c, length `count`. Returns Λ; `None` where the equation has no root in the field.
+/// `weights` is the node of c, length `count`. Returns Λ, or `None` if the equation has no root in the field.
 pub(crate) fn make_double<F: Field>(
     loss: &mut NetworkLoss<F>,
     (weights, count): (NodeId, usize),

@@ -78,7 +78,7 @@ impl<F: Field> Minimum<F> {
     }
 }
 
-/// ∇²L(w), column by column: several at a time would be quicker to calculate, and minutes longer to compile.
+/// ∇²L(w), column by column. Several columns at a time would be quicker to calculate, but would take minutes longer to compile.
 pub fn hessian<F: Field, L: Loss<F>>(derivatives: &mut Derivatives<L, F>, w: &[F]) -> Mat<F> {
     columns(w.len(), |unit, column| derivatives.hessian_vector(w, unit, column))
 }

@@ -114,7 +114,7 @@ impl<F: Field> Source<F> for OfAllLosses {
     }
 
     fn degrees(&self, _: usize) -> Degrees {
-        // Of f, its Jacobian and M, the largest is M with two vectors prescribed: its entries have degree 400 at most.
+        // The entries of f, of its Jacobian and of M have degree 400 at most. M has the largest degree, if two vectors are prescribed.
         Degrees { dimension: self.dimension, derivatives: 1000.0, roots: 0, conjugates: 1 }
     }
 

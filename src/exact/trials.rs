@@ -115,7 +115,7 @@ impl Theme {
         let (minimum, pair) = (Minimum::atoms(), Eigenpair::atoms());
         let site = Site { loss: &Atoms, minimum: &minimum, pair: &pair };
         match self {
-            // The characteristic polynomial has products of D entries, each times a power of Λ, above the line and below it.
+            // The terms of the characteristic polynomial are products of at most D entries with a power of Λ. They stand above the line and below it.
             Self::GradientOfSharpness => 4.0 * (dimension as f64 + 1.0) + 8.0,
             // The same steps as with one eigenvalue, with the inverse of a 2×2 matrix where that has a quotient.
             Self::TwoEigenvalues => 2.0 * Self::Map.size(dimension),
@@ -191,8 +191,8 @@ impl LawTrials {
         self.laws = laws.iter().map(trial).collect();
     }
 
-    /// Tries the laws at a point. Points on other pieces of a loss with kinks may have other ranks, and some laws and twins need a rank of two:
-    /// only those that all points have are kept.
+    /// Tries the laws at a point, and keeps only the laws and twins that all points so far have. Some of them need a rank of two, and the rank
+    /// may be another one at a point on another piece of a loss with kinks.
     fn add<F: Field>(&mut self, laws: &[Law<F>]) {
         self.laws.retain_mut(|trial| {
             let Some(law) = laws.iter().find(|law| law.what == trial.what) else { return false };
@@ -217,8 +217,8 @@ impl LawTrials {
 /// The most weights of a network on which laws are tried: the characteristic polynomial takes D⁴ products.
 pub const MOST_WEIGHTS: usize = 64;
 
-/// The random numbers of one point. Each field has a stream of its own, named after its order: the same numbers modulo two neighbouring primes would not be independent.
-/// Each point has a stretch of the stream of its own, so that it can be drawn again alone.
+/// The random numbers of one point. Each field has its own stream, whose number is the order of the field, because the same numbers modulo two neighbouring
+/// primes would not be independent. Each point has its own part of the stream, so that it can be drawn again alone.
 fn numbers_of<F: Field>(seed: u64, point: usize) -> ChaCha12Rng {
     let mut random = generator(seed, Stream::Exact);
     random.set_stream(F::ORDER);

@@ -9,10 +9,11 @@ use crate::arithmetic::{Field, Scalar, add_scaled, apply, dot};
 use crate::identities::element;
 use crate::loss::Loss;
 
-/// L(w) = ½f(w)ᵀM f(w), each of the r functions fᵢ a random quartic form over ‖w‖⁴ that vanishes at one point w₀, and M a random symmetric matrix.
+/// L(w) = ½f(w)ᵀM f(w). Each of the r functions fᵢ is a random quartic form over ‖w‖⁴ that vanishes at one point w₀, and M is a random symmetric matrix.
 ///
-/// At a point of a nondegenerate manifold of minimizers any loss that is smooth and scale-invariant has, up to fourth order, the Taylor polynomial of such a loss (the lemma of Morse
-/// and Bott; `proofs-notes/exact_map.md`). What holds of a random one, then, holds of all losses of that dimension and rank.
+/// Take any smooth and scale-invariant loss, and a point on a nondegenerate manifold of its minimizers. Up to fourth order the loss has there the Taylor
+/// polynomial of such an L (the lemma of Morse and Bott; `proofs-notes/exact_map.md`). So what holds for a random L holds for all losses of that
+/// dimension and rank.
 #[derive(Clone, Debug)]
 pub struct UniversalLoss<F> {
     dimension: usize,

@@ -90,8 +90,8 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         false
     }
 
-    /// [`Minimizers::nearest`](super::Minimizers::nearest), with the length of every step handed to `observe`: from the second on each is of the order of the
-    /// square of the one before, until rounding is all that is left.
+    /// [`Minimizers::nearest`](super::Minimizers::nearest) that also hands the length of every Newton step to `observe`. From the second step on, each
+    /// length is of the order of the square of the one before, until only rounding is left.
     ///
     /// # Errors
     /// See [`Minimizers::nearest`](super::Minimizers::nearest).

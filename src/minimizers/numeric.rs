@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 /// Γ of any loss, through its derivatives alone: eigenpairs of ∇²L, and ∇³L[v₁, v₁].
 ///
-/// Where L = ½‖r‖² and Γ is where the N residuals r vanish, ∇²L = JᵀJ there with J = ∂r/∂w, and the singular values and vectors of J are all that
-/// is needed: a point costs N rows of J and O(DN²) arithmetic, and nothing D×D is formed. Elsewhere a point costs O(D) Hessian–vector
-/// products and O(D³) arithmetic, for D up to a few hundred.
+/// There are two ways. If L = ½‖r‖² and the N residuals r vanish on Γ, then ∇²L = JᵀJ there, with J = ∂r/∂w. Only the singular values and vectors of J
+/// are needed: a point costs N rows of J and O(DN²) arithmetic, and no matrix of D×D is formed. Otherwise a point costs O(D) Hessian–vector
+/// products and O(D³) arithmetic, which suits D up to a few hundred.
 pub struct NumericMinimizers<L, T: Float> {
     pub(super) derivatives: Derivatives<L, T>,
     pub(super) rank: usize,
@@ -70,8 +70,8 @@ impl<L: Loss<T>, T: Float> NumericMinimizers<L, T> {
         Self::of_rank(loss, 0).through_point(point)
     }
 
-    /// The same with a loss that is known in double-double, which decides a rank that doubles leave open, and gives the Hessian where
-    /// they leave its top eigenpair no accuracy.
+    /// The same with a loss that is also known in double-double. Double-double decides a rank that doubles leave open. It also gives the Hessian
+    /// where the top eigenpair has no accuracy in doubles.
     ///
     /// # Errors
     /// A negative eigenvalue; a rank that is ambiguous in double-double as well.

@@ -89,8 +89,8 @@ fn eigen_vector(eigen: &Eigen<Quad>, k: usize) -> Vec<Quad> {
     (0..eigen.vectors.nrows()).map(|i| eigen.vectors[(i, k)]).collect()
 }
 
-/// The eigenpairs of a symmetric matrix in descending order, by its singular value decomposition: a left singular vector is the right one
-/// times the eigenvalue's sign.
+/// The eigenpairs of a symmetric matrix in descending order, by its singular value decomposition. Each left singular vector is the right singular
+/// vector times the sign of the eigenvalue.
 fn eigenpairs(matrix: Mat<Quad>) -> Result<Eigen<Quad>, MinimizersError> {
     let svd = graded_svd(matrix.as_ref(), matrix.nrows())?;
     let count = svd.values.len();

@@ -61,7 +61,8 @@ fn largest_curvature<T: Float, L: Loss<T>>(derivatives: &mut Derivatives<L, T>, 
     norm(&image).to_f64()
 }
 
-/// Steps −Jᵀ(JJᵀ + ν)⁻¹r with ν as small as lets the loss fall (Levenberg and Marquardt), until it falls no more.
+/// Takes steps −Jᵀ(JJᵀ + ν)⁻¹r until the loss falls no more (Levenberg and Marquardt). If a step does not let the loss fall, ν is raised; after a step that
+/// does, ν is lowered.
 fn gauss_newton<T: Float, L: Loss<T>>(
     derivatives: &mut Derivatives<L, T>,
     mut point: Vec<T>,

@@ -161,7 +161,7 @@ fn short_swings_are_held_to_the_window_of_their_energy() {
     let dimension = instance.loss.dimension();
     for energy in [ENERGIES[1], DEEP] {
         let k = record.swings.iter().rposition(|run| run.energy == energy).expect("swings of that energy");
-        let (lr, unit_roundoff) = (record.swings[k].intrinsic_lr, record.swings[k].unit_roundoff);
+        let (lr, unit_roundoff) = (record.swings[k].intrinsic_lr, record.swings[k].rounding.unit());
         // Deep ones sink so low that they are made in double-double.
         assert_eq!(unit_roundoff < 1e-20, energy == DEEP);
         let prefix = if energy == DEEP { "deep swings, " } else { "" };

@@ -12,8 +12,8 @@ use crate::terminal::{print, say, stopped_by_interrupt};
 
 /// How far numbers may be apart on another processor or by another compiler, in their own units.
 ///
-/// There roundings differ and are carried along runs of up to 10⁷ steps; intervals and bounds are made so that rounding is a small part
-/// of them.
+/// Roundings differ there, and they are carried along runs of up to 10⁷ steps. Intervals and bounds are made so that rounding is only a small
+/// part of them.
 const ELSEWHERE: f64 = 0.1;
 /// Differences told one by one.
 const TOLD: usize = 10;

@@ -118,7 +118,7 @@ impl Edge {
                 sensitivity: vec![],
             },
         );
-        // The claim is of small ηλ, and one run has one ηλ: what is far off may be a large swing.
+        // The claim is about small ηλ, and a run has only one ηλ. So a mean that is far off may come from a large swing, and does not refute the claim.
         if finding.verdict == Verdict::Refuted {
             finding.verdict = Verdict::Inconclusive;
             finding.reason += "; one run has one ηλ, and a large swing does as much";

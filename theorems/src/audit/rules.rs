@@ -193,7 +193,7 @@ impl Step {
         if let (Some(along), Some(remembered)) = (along, self.remembered) {
             let rounding = self.rounding_along(rounding, remembered);
             let of_momentum = over(along, remembered.after, rounding);
-            // NaN stays.
+            // A NaN in either of both is kept.
             residual = if of_momentum <= residual { residual } else { of_momentum };
             if let Some((_, Some(of_other))) = other {
                 apart = apart.max(over(along, of_other, rounding));
@@ -217,7 +217,7 @@ impl Step {
     }
 }
 
-/// How many roundings of a sum of squares its error is: derived in `proofs-notes/audit.md`.
+/// The error of a prediction, in roundings of the sums of squares in it. `proofs-notes/audit.md` derives this number.
 pub(super) const ROUNDINGS: f64 = 64.0;
 
 /// The distance of two numbers over their errors and rounding.

@@ -32,7 +32,7 @@ impl Tally {
     /// Adds the ratio of a residual to its tolerance, found at a line.
     pub fn add(&mut self, ratio: f64, line: u64) {
         self.trials += 1;
-        // NaN is larger than all, once and for ever.
+        // NaN counts as larger than all numbers, and no later number replaces it.
         if !(ratio <= self.largest) && !self.largest.is_nan() {
             (self.largest, self.line) = (ratio, line);
         }

@@ -13,7 +13,7 @@ use crate::instance::{Instance, LARGEST_ENERGY, START_ENERGY, integral};
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;
-/// The longest run, in steps, on a regression and on a network: there are four times as many runs as in a ladder.
+/// The longest run, in steps, on a regression and on a network. It is short, because four optimizers make four times as many runs as a ladder has.
 const LONGEST_RUN: [f64; 2] = [1.5e6, 2e5];
 /// The least and the largest energy of starts under momentum, which makes swings grow. The least is still above the energy that a
 /// start gets from its own errors of order ε.
@@ -29,8 +29,8 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Plans the runs; `None` where runs that are short enough end too early to show a flow and to tell it from wrong flows, or leave the order
-    /// of what they show undecided.
+    /// Plans the runs. The result is `None` if runs that are short enough end too early to show a flow and to tell it from wrong flows, or if they
+    /// would leave the order of their errors undecided.
     ///
     /// The plan takes the first ladder that suffices: the instance's ladder without its finest rung, which takes two thirds of the
     /// time, the whole ladder, or a ladder of as many rungs that starts one or two rungs lower.

@@ -12,7 +12,7 @@ use crate::instance::{LEARNING_RATE, Prepared, Rejected, digits};
 use crate::population::Population;
 use crate::progress::Progress;
 
-/// The seeds that draw training images are 0 to 19 whatever the study's own seed: fixed beforehand, like all else here.
+/// The training images are drawn by the seeds 0 to 19, whatever the study's own seed is. These seeds were fixed beforehand, like everything else here.
 pub const SEEDS: u64 = 20;
 /// ηλ and τ of the run with weight decay; the control takes as many steps.
 const INTRINSIC_LR: f64 = 1e-5;
@@ -123,7 +123,7 @@ pub fn held_out_run(seed: u64, progress: &Progress) -> Result<Option<SeedRecord>
     Ok(Some(SeedRecord { seed, decay, control, predicted }))
 }
 
-/// What the trained regression says of images it has not seen: ȳ + ‖y‖·⟨x − x̄, w⟩/‖Xw‖, statistics of the training images.
+/// What the trained regression predicts for images that it has not seen: ȳ + ‖y‖·⟨x − x̄, w⟩/‖Xw‖. ȳ, ‖y‖, x̄ and X are those of the training images.
 struct Prediction<'a> {
     loss: &'a LinearRegression<f64>,
     /// x − x̄ in the regression's coordinates, an image each.

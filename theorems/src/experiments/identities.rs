@@ -47,7 +47,7 @@ impl IdentityRecord {
     /// All built-in architectures.
     ///
     /// # Errors
-    /// There is none in practice:  the built-in files are networks.
+    /// There is none in practice: the built-in files are networks.
     pub fn all(seed: u64) -> Result<Vec<Self>, Rejected> {
         let record = |architecture: Architecture| {
             let network = architecture.network(&[]).map_err(Box::new)?;
@@ -59,7 +59,7 @@ impl IdentityRecord {
     /// One network; `small` is what exact arithmetic tries in its place.
     ///
     /// # Errors
-    /// There is none in practice:  floats have all functions.
+    /// There is none in practice: floats have all functions.
     pub fn new(name: &str, network: &Network, small: &Network, seed: u64) -> Result<Self, Rejected> {
         Ok(Self {
             architecture: name.into(),

@@ -67,7 +67,7 @@ pub struct Remainder {
 /// Random steps, one set for each arithmetic, with its name. The seed draws shapes, data, weights, norms and rates.
 ///
 /// # Errors
-/// There is none in practice:  random targets are not constant.
+/// There is none in practice: random targets are not constant.
 pub fn draws(seed: u64) -> Result<[(&'static str, Vec<Draw>); 3], Rejected> {
     let cases: Vec<Case> = seeds(seed, Stream::Steps).take(DRAWS).map(Case::new).collect::<Result<_, _>>()?;
     let all = |step: fn(&Case) -> Result<Draw, Rejected>| cases.iter().map(step).collect::<Result<Vec<_>, _>>();

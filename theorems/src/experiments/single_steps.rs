@@ -37,8 +37,8 @@ impl StableStep {
 const MOST_DENSE: usize = 256;
 /// The relative residual of λ₁ when it comes from products.
 const TOLERANCE: f64 = 1e-6;
-/// The relative residual of ‖∇²L(b) − ∇²L(a)‖ when it comes from products. Its first digits suffice, and a change near rounding has no more: its operator is
-/// not symmetric.
+/// The relative residual of ‖∇²L(b) − ∇²L(a)‖ when it comes from products. Its first digits suffice. A change near rounding has no more digits, because
+/// rounding makes its operator unsymmetric.
 const OF_CHANGE: f64 = 1e-2;
 /// The most restarts for a change.
 const RESTARTS: usize = 3;
@@ -120,9 +120,9 @@ impl<'a> SingleSteps<'a> {
         Ok(worst([of_sign(1.0)?.0, of_sign(-1.0)?.0]))
     }
 
-    /// A bound of λ₁ on a segment, and the largest change of ∇²L that is left on a part, over the change that counts as small. An
-    /// eigenvalue moves no faster than the matrix, so between a and b λ₁ stays below ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second
-    /// order in the segment's length. The segment is halved until the change of ∇²L is small.
+    /// A bound of λ₁ on a segment, and the largest change of ∇²L on a part of it, divided by the change that counts as small. The segment is halved
+    /// until the change of ∇²L on every part is small, or as often as is allowed. An eigenvalue moves no faster than the matrix. So between a and b, λ₁ stays
+    /// below ½(λ₁(a) + λ₁(b) + ‖∇²L(b) − ∇²L(a)‖) to second order in the segment's length.
     fn segment(
         &mut self,
         (a, from): (&[f64], &Curvature),

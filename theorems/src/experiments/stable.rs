@@ -29,8 +29,8 @@ const LEAST_MARGIN: f64 = MARGINS[2];
 type Rate = (f64, f64, f64);
 /// Random starts of an instance.
 const STARTS: u64 = 3;
-/// h of starts off Γ along v₁: far enough that the fall of the loss delays the end of the regime, and so near that the inequalities are
-/// nearly equalities.
+/// h of the two starts off Γ along v₁. The first is so far away that the fall of the loss delays the end of the regime. The second is so near that the
+/// inequalities are nearly equalities.
 const ASIDE: f64 = 0.2;
 const NEAR: f64 = 1e-6;
 /// η̃ρ of single steps, on both sides of the threshold of stability.

@@ -36,7 +36,7 @@ impl Trained {
     /// Prepares a scale-invariant network, with Γ on S, or any other, with Γ in ℝᴰ.
     ///
     /// # Errors
-    /// There is none in practice:  both precisions have all functions.
+    /// There is none in practice: both precisions have all functions.
     pub fn new(network: Network, space: Space) -> Result<Self, NetworkError> {
         let (loss, precise) = (NetworkLoss::new(&network)?, Arc::new(NetworkLoss::new(&network)?));
         Ok(Self { space, loss, precise, by_residuals: false, network })

@@ -37,7 +37,7 @@ pub(crate) use path::convergence_window;
 pub use path::integral;
 use path::{place, plan, worst_quartic};
 
-/// η of every run; by the symmetry (w, η, λ) → (cw, c²η, λ/c²) only ηλ matters.
+/// η of every run. Its size does not matter: by the symmetry (w, η, λ) → (cw, c²η, λ/c²) a run depends on ηλ only.
 pub const LEARNING_RATE: f64 = 0.1;
 /// Rungs of every ladder: half decades, two decades in all.
 const RUNGS: i32 = 5;
@@ -53,7 +53,7 @@ pub(crate) const LARGEST_ENERGY: f64 = 1.5;
 const LARGEST_LR: f64 = 1e-3;
 /// The least horizon of a ladder, in τ.
 const LEAST_HORIZON: f64 = 0.25;
-/// The largest K: 2 or 8 in place of its 4 must change it by a twentieth.
+/// The largest K. At this K, a 2 in place of its 4 changes K by about a twentieth, and an 8 by twice as much.
 const LARGEST_STIFFNESS: f64 = 41.0;
 /// How far the flows of wrong constants must end from the law's, in swings of the finest runs.
 pub(crate) const APART: f64 = 5.0;
@@ -73,11 +73,11 @@ struct Limits {
     usual: f64,
     /// Readings kept of the flow's window.
     kept: f64,
-    /// Whether the runs must show the 4 of K = 4 + ‖G‖². The suite's own instances must, as others can be drawn in their place.
+    /// Whether the runs must show the 4 of K = 4 + ‖G‖². The suite's own instances must show it, because others can be drawn in their place.
     shows_four: bool,
 }
 
-/// A regression steps in a microsecond and reads Γ in closed form; a network reads it by dense eigenpairs.
+/// Runs on a regression may be longer: it steps in a microsecond and reads Γ in closed form, and a network reads Γ by dense eigenpairs.
 const OF_REGRESSIONS: Limits = Limits { horizon: 2.0, steps: 5e6, usual: 2.5e6, kept: 512.0, shows_four: true };
 const OF_NETWORKS: Limits = Limits { horizon: 0.5, steps: 2e5, usual: 2e5, kept: 128.0, shows_four: true };
 

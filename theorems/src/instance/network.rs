@@ -202,14 +202,15 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Trains the network from random weights, or from those that it was given. Several draws are made together, and of the first that lead to
-    /// a start within the theory the one with the largest ηλ is taken, whose runs are the shortest. If no weights do, the first instance without runs is taken.
+    /// Trains the network from random weights, or from those that it was given. Several draws are made together, until some of them lead to a start within
+    /// the theory. Of these, the draw with the largest ηλ is taken, because its runs are the shortest. If no draw leads to a start, the first instance without
+    /// runs is taken.
     pub fn of(name: &str, network: &Network, seed: u64, (most_steps, stage): (Option<u64>, Stage)) -> Self {
         // Weights that are given are the same in every draw.
         let count = if network.given_weights().is_some() { 1 } else { DRAWS };
         let draws: Vec<u64> = seeds(seed, Stream::Instances).take(count).collect();
         let (mut grounded, mut left_out) = (None, vec![]);
-        // As many are always drawn together: which one is taken does not depend on the threads.
+        // The number of draws that are made together is fixed, so that the draw that is taken does not depend on the threads.
         for draws in draws.chunks(TOGETHER) {
             let of_draw = |&seed: &u64| (seed, Instance::of_network(name, network, seed, (most_steps, stage)));
             let trained = draws.par_iter().map(of_draw);

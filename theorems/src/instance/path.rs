@@ -90,8 +90,8 @@ impl<'a> Laws<'a> {
 
 /// The ladder of a path, its horizon, the number of places up to which the hypotheses hold, and why they hold no further.
 ///
-/// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), so that first order leads:
-/// 2ηλ|q|/K ≤ √(ηλ). Derived in `proofs-notes/sharpness_reduction_flow.md`.
+/// The ladder starts where the second-order centre −q h²_eq of δ is no larger than √(ηλ), which means 2ηλ|q|/K ≤ √(ηλ). Then the first order leads.
+/// `proofs-notes/sharpness_reduction_flow.md` has the derivation.
 fn reach(path: &[Place], limits: Limits) -> Result<(Vec<f64>, f64, usize, Option<Rejected>), Rejected> {
     let (mut best, mut top, mut grown) = (None, LARGEST_LR, 0.0);
     let highest = EdgeStart::at_energy(1.0, LARGEST_ENERGY, 0.0).kick;

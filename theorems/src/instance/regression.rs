@@ -24,7 +24,7 @@ pub mod digits {
     /// The digits with their name, training images drawn by the seed.
     ///
     /// # Errors
-    /// There is none in practice:  the split is fixed.
+    /// There is none in practice: the split is fixed.
     pub fn split(seed: u64) -> Result<(String, DigitsSplit), Rejected> {
         let images = Digits::pair(POSITIVE, NEGATIVE);
         Ok((format!("digits (seed {seed})"), images.split(TRAINING, seed)?))

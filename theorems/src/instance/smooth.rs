@@ -12,7 +12,7 @@ const TERMS: [usize; 2] = [1, 40];
 /// Their names and networks. A first axis lies on Γ and a last one is normal to it, on each.
 ///
 /// # Errors
-/// There is none in practice:  they are fixed.
+/// There is none in practice: they are fixed.
 pub(crate) fn smooth_losses(seed: u64) -> Result<Vec<(String, Network)>, Rejected> {
     let architecture = find("circle").ok_or(Rejected::NoSuchArchitecture { name: "circle" })?;
     let mut losses = vec![("3-parameter loss".into(), three_parameters()?)];

@@ -26,8 +26,8 @@ impl Store {
         Self { folder: None }
     }
 
-    /// Keeps the findings of this study by this very binary under `out`. Another study or binary has another folder, so that
-    /// numbers of two are never mixed.
+    /// Keeps the findings of this study by this very binary under `out`. Another study or another binary has another folder, so that
+    /// their numbers are never mixed.
     pub fn under(out: &Path, study: &Study) -> Self {
         let folder = fingerprint(study).map(|name| out.join("unfinished").join(name));
         Self { folder: folder.ok() }
@@ -50,7 +50,7 @@ impl Store {
         (name == work).then_some(done)
     }
 
-    /// Keeps what was found of a part. Written aside and renamed: a file is whole or not there.
+    /// Keeps what was found of a part. The file is written under another name and then renamed, so that it is either whole or not there.
     ///
     /// # Errors
     /// The folder cannot be written to.
@@ -68,7 +68,7 @@ impl Store {
     /// Forgets all of it, once the study's evidence is written.
     pub fn clear(&self) {
         if let Some(folder) = &self.folder {
-            // What cannot be removed does no harm.
+            // A folder that cannot be removed does no harm.
             let _ = remove_dir_all(folder);
             let _ = folder.parent().map(remove_dir);
         }

@@ -89,7 +89,7 @@ pub(super) fn weights(
     Ok(())
 }
 
-/// Operations by whose names PyTorch's newer exporter calls what it computed before it wrote the file.
+/// Names of operations. PyTorch's newer exporter gives such a name to an array that it computed before it wrote the file.
 const OPERATIONS: [&str; 27] = [
     "add",
     "arange",
@@ -138,7 +138,8 @@ fn layer_of<'a>(graph: &'a schema::Graph, name: &str) -> Option<&'a schema::Node
     graph.node.iter().filter(is_layer).find(|node| node.input.get(1).is_some_and(|input| input == name))
 }
 
-/// The module that a node belongs to, as PyTorch's exporters write it: in its name, /first/second/MatMul, or beside it, ['', 'first.second', 'linear'].
+/// The module that a node belongs to. PyTorch's exporters write it in the node's name, as in /first/second/MatMul, or beside the name, as in
+/// ['', 'first.second', 'linear'].
 fn scope(node: &schema::Node) -> Option<String> {
     let listed = node.metadata_props.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes");
     let path: Vec<&str> = match listed {

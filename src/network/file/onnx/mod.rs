@@ -40,7 +40,8 @@ const LARGEST: u64 = 1 << 30;
 pub enum OutputLoss {
     /// The mean of (outputs − targets)².
     MeanSquaredError,
-    /// Cross-entropy of logits, averaged over all but their classes. These are along axis 1, or along the last one where the targets fit that alone.
+    /// Cross-entropy of logits, averaged over all axes but that of the classes. The classes are along axis 1, or along the last axis if the targets fit
+    /// only that.
     CrossEntropy,
 }
 
