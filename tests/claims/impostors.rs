@@ -113,8 +113,8 @@ impl Descent<Starts> for Impostor<'_> {
 }
 
 /// The claims that are read on ladders, and on short swings.
-const ON_LADDERS: [&str; 5] =
-    ["sharpness_reduction_flow", "pinning", "equilibrium_norm", "sharpness_decay", "period_two"];
+const ON_LADDERS: [&str; 6] =
+    ["sharpness_reduction_flow", "pinning", "equilibrium_norm", "sharpness_decay", "period_two", "alignment"];
 const ON_SWINGS: [&str; 3] = ["mean_square", "slow_period", "energy"];
 
 fn measured(instance: &Instance, otherwise: Otherwise) -> Vec<(&'static str, Measurement)> {

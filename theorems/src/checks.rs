@@ -13,7 +13,7 @@ use crate::instance::{FLOW_TOLERANCE, Instance, READINGS};
 
 /// Errors, one for each run, the largest of which must fall with order ½. `floor` is the size of an error that comes from rounding alone.
 pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error: impl Fn(&Run) -> f64) -> Statement {
-    let point = |run: &Run| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
+    let point = |run: &Run| LadderPoint::new(run.start, run.intrinsic_lr, error(run));
     let points = record.runs.iter().map(point).collect();
     let missed = missed_peak(READINGS);
     Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor, at_least: false } }
@@ -38,7 +38,7 @@ pub(crate) fn swings_fall(
     (missed, floor): (f64, f64),
     error: impl Fn(&ShortRun) -> f64,
 ) -> Statement {
-    let point = |run: &ShortRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
+    let point = |run: &ShortRun| LadderPoint::new(run.start, run.intrinsic_lr, error(run));
     let points = record.of_energy(energy).map(point).collect();
     Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor, at_least: false } }
 }
@@ -93,7 +93,7 @@ pub(crate) fn others_fall(
     floor: f64,
     mut error: impl FnMut(&OtherRun) -> f64,
 ) -> Statement {
-    let point = |run: &OtherRun| LadderPoint { start: run.start, parameter: run.intrinsic_lr, error: error(run) };
+    let point = |run: &OtherRun| LadderPoint::new(run.start, run.intrinsic_lr, error(run));
     let points = record.runs.iter().map(point).collect();
     let missed = missed_peak(DYNAMICS_READINGS);
     Statement { what: what.into(), check: Check::Order { points, order: ORDER, missed, floor, at_least: false } }

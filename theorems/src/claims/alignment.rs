@@ -1,6 +1,6 @@
 //! The displacement's alignment with the top eigenvector.
 
-use sharpflow::measure::worst;
+use sharpflow::measure::{LadderPoint, fit_order, worst};
 
 use crate::assumption::OF_LADDERS;
 use crate::checks::falls;
@@ -26,19 +26,16 @@ pub(crate) static THEOREM: Theorem = Theorem {
 
 /// ‖θ − p‖² − h² cancels to a rounding of the larger: the angle is known to √u.
 const FLOOR: f64 = 1e-8;
-/// By how much the fitted order moves, at most, where late answers move log tan of the angle by 1 from one rung of the ladder to another
-/// (`alignment.md`).
-const MOVES_ORDER: f64 = 0.9;
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
-    let late = moved_by_late_answers(instance);
+    let moved = |intrinsic_lr: f64| moved_by_late_answers(instance, intrinsic_lr);
+    let moves_order = order_moved(instance, &moved)?;
     // Half of what lies between the order and the least one is left to late answers, and half to the fit.
-    if !(MOVES_ORDER * late <= 0.5 * (ORDER - LEAST_ORDER)) {
+    if !(moves_order <= 0.5 * (ORDER - LEAST_ORDER)) {
         return Err(NotJudged::Because(format!(
-            "{}: its normal directions answer late, which may move the order of the angle by {:.2}",
-            instance.name,
-            MOVES_ORDER * late
+            "{}: its normal directions answer late, which may move the order of the angle by {moves_order:.2}",
+            instance.name
         )));
     }
     let tangent = |swing: &Swing| {
@@ -46,13 +43,13 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
         let beside = swing.reading.distance_to_manifold.powi(2) - along * along;
         beside.max(0.0).sqrt() / along
     };
-    // The errors must fall with at least this order. Late answers may move the logarithm of an error by half of `late` to either side.
+    // The errors must fall with at least this order.
     let of_order = |what: &'static str, expected: f64, error: &dyn Fn(f64) -> f64| {
         let mut statement =
             falls(what, record, FLOOR, |run: &Run| worst(run.swings_within(horizon).map(tangent).map(error)));
-        if let Check::Order { order, missed, at_least, .. } = &mut statement.check {
+        if let Check::Order { points, order, at_least, .. } = &mut statement.check {
             (*order, *at_least) = (expected, true);
-            *missed += 0.5 * late;
+            points.iter_mut().for_each(|point| point.moved = moved(point.parameter));
         }
         statement
     };
@@ -69,20 +66,27 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     })
 }
 
-/// By how much late answers move log tan of the angle from one rung of the ladder to another, at most.
+/// By how much late answers move the order that is fitted, at most: the half-width of an exact power law on this ladder.
+fn order_moved(instance: &Instance, moved: &dyn Fn(f64) -> f64) -> Result<f64, NotJudged> {
+    let rungs = instance.plan.intrinsic_lrs.iter();
+    let point = |&rung: &f64| LadderPoint { moved: moved(rung), ..LadderPoint::new(0, rung, rung.powf(ORDER)) };
+    let fitted = fit_order(&rungs.map(point).collect::<Vec<_>>(), 0.0, 0.0);
+    fitted.map(|fit| fit.order.half_width).map_err(|error| NotJudged::Because(format!("{}: {error}", instance.name)))
+}
+
+/// By how much late answers move log tan of the angle on a rung, compared with the finest one, at most.
 ///
 /// Beside v₁, θ − p is the answer of the other normal directions to h². Along u_k it is ⟨T, u_k⟩h²/(2λ_k), T = ∇³L[v₁, v₁], if the answer is immediate.
 /// Of one that is λ₁/(2λ_k) steps late only the part 1/(1 + s) of the square follows a swing, s = 2ηλ(λ₁/λ_k)² (`energy_law.md`).
-fn moved_by_late_answers(instance: &Instance) -> f64 {
+fn moved_by_late_answers(instance: &Instance, intrinsic_lr: f64) -> f64 {
     let beside = |place: &Place, intrinsic_lr: f64| {
         // v₁'s own answer lies along v₁.
         let others = place.answers.iter().skip(1);
         let square = |answer: &Answer| answer.part * answer.late / (1.0 + 2.0 * intrinsic_lr * answer.late.powi(2));
         others.map(square).sum::<f64>().sqrt()
     };
-    let ladder = &instance.plan.intrinsic_lrs;
-    let [coarsest, finest] = [ladder.first(), ladder.last()].map(|rung| rung.copied().unwrap_or(f64::NAN));
+    let finest = instance.plan.intrinsic_lrs.last().copied().unwrap_or(f64::NAN);
     // A place where no other normal direction answers is left out. There only p and S turn θ − p away from v₁.
     let places = instance.path.iter().filter(|place| beside(place, 0.0) > 0.0);
-    worst(std::iter::once(0.0).chain(places.map(|place| (beside(place, finest) / beside(place, coarsest)).ln())))
+    worst(std::iter::once(0.0).chain(places.map(|place| (beside(place, finest) / beside(place, intrinsic_lr)).ln())))
 }

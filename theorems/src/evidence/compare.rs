@@ -168,6 +168,7 @@ impl Comparison {
                 for (a, b) in points.iter().zip(points_b) {
                     self.relative(&format!("{at}, parameter"), a.parameter, b.parameter);
                     self.relative(&format!("{at}, error at {:.1e}", a.parameter), a.error, b.error);
+                    self.number(&format!("{at}, moved at {:.1e}", a.parameter), a.moved, b.moved, 1.0);
                 }
             }
             (

@@ -62,11 +62,8 @@ impl Largest {
 pub(super) fn decides(rungs: &[Largest], missed: f64, part: f64, error: impl Fn(&Largest) -> f64) -> bool {
     let errors: Vec<f64> = rungs.iter().map(error).collect();
     let is_decisive_with = |part: f64| {
-        let point = |(rung, error): (&Largest, &f64)| LadderPoint {
-            start: 0,
-            parameter: rung.intrinsic_lr,
-            error: error * (part * rung.next).exp(),
-        };
+        let point =
+            |(rung, error): (&Largest, &f64)| LadderPoint::new(0, rung.intrinsic_lr, error * (part * rung.next).exp());
         is_decisive(&rungs.iter().zip(&errors).map(point).collect::<Vec<_>>(), missed)
     };
     (-PARTS..=PARTS).all(|k| is_decisive_with(part * f64::from(k) / f64::from(PARTS)))
@@ -93,7 +90,7 @@ mod tests {
         let decides = |rungs: std::ops::Range<i32>, error: &dyn Fn(f64) -> f64| {
             let parameters = rungs.map(|k| 10f64.powf(-0.5 * f64::from(k)));
             let points: Vec<LadderPoint> =
-                parameters.map(|parameter| LadderPoint { start: 0, parameter, error: error(parameter) }).collect();
+                parameters.map(|parameter| LadderPoint::new(0, parameter, error(parameter))).collect();
             is_decisive(&points, missed_peak(DYNAMICS_READINGS))
         };
         for (rungs, most) in [(0..4, 0.5), (0..5, 1.0), (1..6, 1.8)] {
