@@ -31,7 +31,8 @@ pub struct Unmended {
 impl Network {
     /// The same network with ε = 0 in every normalization, and with those groups of weights frozen that a proof of scale invariance cannot have.
     ///
-    /// Where the rules fail at a node, the group of weights nearest to it is frozen (the smallest of equally near ones), until the rules prove the rest. Then each frozen
+    /// Where the rules fail at a node, the group of weights nearest to it is frozen, until the rules prove the rest. Of equally near groups it is the smallest, and where the
+    /// terms of a sum have different degrees only groups behind the term of the higher degree are looked at. Then each frozen
     /// group is given back without which the proof holds as well. Groups without numbers of their own become constants that are drawn from `seed`.
     ///
     /// # Errors
@@ -51,7 +52,10 @@ impl Network {
         let mut trained: BTreeSet<_> = places.filter(|&id| network.node(id).op.role() == Role::Weights).collect();
         let mut frozen = Vec::new();
         while let Some(Breach { node, reason }) = network.first_breach(&trained) {
-            let nearest = network.nearest_of(&trained, node).filter(|_| trained.len() > 1);
+            // Freezing weights lowers degrees, so that it is the operand of the higher degree that must change.
+            let operand = reason.higher().and_then(|k| network.node(node).inputs.get(k).copied());
+            let behind = |from: NodeId| network.nearest_of(&trained, from);
+            let nearest = operand.and_then(behind).or_else(|| behind(node)).filter(|_| trained.len() > 1);
             let Some(nearest) = nearest else {
                 return Err(Unmended { node: network.node(node).name.clone(), reason });
             };

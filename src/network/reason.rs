@@ -38,6 +38,16 @@ impl Reason {
         }
     }
 
+    /// Which of two operands has the higher degree, where two degrees do not fit.
+    pub(super) fn higher(self) -> Option<usize> {
+        match self {
+            Self::Bias { left, right }
+            | Self::MixedDegrees { left, right }
+            | Self::AffineParameters { left, right } => Some(usize::from(right > left)),
+            _ => None,
+        }
+    }
+
     /// What would mend it.
     pub fn mend(self) -> &'static str {
         match self {

@@ -248,7 +248,7 @@ fn a_users_file_is_read_by_every_claim_and_can_be_confirmed() {
     let table = text(&output.stdout);
     assert!(!table.contains("held_out_error") && table.contains("minimum_norm_convergence"), "{table}");
     assert!(table.lines().all(|line| line.chars().filter(|c| *c != TILDE).count() <= 80), "{table}");
-    assert!(table.contains("29 confirmed."), "{table}");
+    assert!(table.contains("30 confirmed."), "{table}");
     let verbose =
         folder.run(&["verify", "pinning", "--data", "wide.csv", "--target", "13", "--verbose", "--out", "verbose"]);
     assert!(text(&verbose.stdout).contains("wrong twins rejected"), "{}", text(&verbose.stdout));

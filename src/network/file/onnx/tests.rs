@@ -277,19 +277,20 @@ fn the_exact_gelu_is_made_of_the_error_function() {
     let numbers = [-2.0f32, -0.5, 0.25, 3.0];
     let value = |nodes: Vec<Node>| {
         let sum = node("ReduceSum", &["y"], "loss", &[ints("keepdims", &[0])]);
-        let root = floats("root", &[], &[std::f32::consts::SQRT_2]);
-        let others = vec![floats("w", &[4], &numbers), root, floats("one", &[], &[1.0]), floats("half", &[], &[0.5])];
+        let root = floats("val_1", &[], &[std::f32::consts::SQRT_2]);
+        let others =
+            vec![floats("w", &[4], &numbers), root, floats("val_2", &[], &[1.0]), floats("val_3", &[], &[0.5])];
         let network = read(model(20, [nodes, vec![sum]].concat(), [others, vec![counted(&[1])]].concat())).unwrap();
         let loss = NetworkLoss::<f64>::new(&network).unwrap();
         Evaluator::new(&loss).evaluate(&network.given_weights().unwrap()).0
     };
     let whole = value(vec![node("Gelu", &["w"], "y", &[])]);
     let written_out = value(vec![
-        node("Div", &["w", "root"], "inner", &[]),
+        node("Div", &["w", "val_1"], "inner", &[]),
         node("Erf", &["inner"], "error", &[]),
-        node("Add", &["error", "one"], "gate", &[]),
+        node("Add", &["error", "val_2"], "gate", &[]),
         node("Mul", &["w", "gate"], "twice", &[]),
-        node("Mul", &["twice", "half"], "y", &[]),
+        node("Mul", &["twice", "val_3"], "y", &[]),
     ]);
     let gelu = |x: f64| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2));
     let expected: f64 = numbers.iter().map(|&x| gelu(x.into())).sum();
