@@ -118,8 +118,8 @@ impl Scalar for Ball {
             Transcendental::Logarithm => f64::INFINITY,
             Transcendental::Tanh | Transcendental::Softplus | Transcendental::Sine | Transcendental::Cosine => 1.0,
             Transcendental::Logistic => 0.25,
-            // 2/√π.
-            Transcendental::ErrorFunction => 1.128_379_167_095_513,
+            // 2/√π, rounded up.
+            Transcendental::ErrorFunction => std::f64::consts::FRAC_2_SQRT_PI.next_up(),
         };
         let carried = if radius == 0.0 { 0.0 } else { slope * radius };
         // A function of the mathematical library is right to a few units in the last place.

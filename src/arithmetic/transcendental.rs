@@ -181,7 +181,7 @@ fn artanh(x: Quad) -> Quad {
 
 /// 2/√π, to the digits of double-double.
 fn two_over_root_pi<S: Scalar>() -> S {
-    S::constant(1.128_379_167_095_512_6) + S::constant(1.533_545_961_316_588e-17)
+    S::constant(std::f64::consts::FRAC_2_SQRT_PI) + S::constant(1.533_545_961_316_588e-17)
 }
 
 /// erf x = 2/√π e^{−x²} Σ 2ⁿx^{2n+1}/(2n+1)!!, whose terms have one sign. From |x| = 9 on it is ±1 up to e^{−81}, which is below 2⁻¹¹⁰.

@@ -37,7 +37,7 @@ pub(crate) fn graded_svd<T: Real>(matrix: MatRef<'_, T>, rank: usize) -> Result<
     })
 }
 
-/// Whether [`graded_svd`] of a matrix in double-double takes seconds at most; a larger one is decomposed in doubles.
+/// Whether a singular value decomposition by Jacobi rotations in double-double takes seconds at most; a larger one is decomposed in doubles.
 pub fn is_affordable(rows: usize, columns: usize, rank: usize) -> bool {
     /// Multiplications in double-double.
     const MOST: f64 = 2e8;

@@ -14,7 +14,7 @@ fn exported(name: &str) -> Network {
 #[test]
 fn mended_networks_are_scale_invariant() {
     let names = ["torch_batch_norm", "torch_images", "torch_instances", "torch_weight_norm"];
-    for name in names.into_iter().chain(["jax_images", "jax_weight_norm"]) {
+    for name in names.into_iter().chain(["jax_images"]) {
         let network = exported(name);
         assert_ne!(network.homogeneity(&[], 0).answer, Answer::Proved, "{name}");
         let mended = network.mended(0).unwrap_or_else(|error| panic!("{name}: {error}"));
