@@ -29,29 +29,28 @@ pub struct Unmended {
 }
 
 impl Network {
-    /// The same network with ε = 0 in every normalization, and with those groups of weights frozen that a proof of scale invariance cannot have.
+    /// The same network with ε = 0 where an ε breaks scale invariance, and with those groups of weights frozen that the proof cannot have.
     ///
-    /// Where the rules fail at a node, the group of weights nearest to it is frozen, until the rules prove the rest. Of equally near groups it is the smallest, and where the
-    /// terms of a sum have different degrees only groups behind the term of the higher degree are looked at. Then each frozen
-    /// group is given back without which the proof holds as well. Groups without numbers of their own become constants that are drawn from `seed`.
+    /// Where the rules fail at a node for another reason, the group of weights nearest to it is frozen, until the rules prove the rest. Of equally near
+    /// groups the smallest is frozen. Where the terms of a sum have different degrees, only groups behind the term of the higher degree are looked at. At
+    /// the end each frozen group becomes weights again if the proof holds with it too. Frozen groups without numbers of their own are drawn from `seed`.
     ///
     /// # Errors
     /// No group of weights would be left.
     pub fn mended(&self, seed: u64) -> Result<Mended, Unmended> {
         let mut network = self.clone();
         let mut epsilons = Vec::new();
-        for node in &mut network.nodes {
-            if let Op::Normalize(normalization) = &mut node.op
-                && normalization.epsilon != 0.0
-            {
-                normalization.epsilon = 0.0;
-                epsilons.push(node.name.clone());
-            }
-        }
         let places = (0..network.nodes.len()).map(NodeId);
         let mut trained: BTreeSet<_> = places.filter(|&id| network.node(id).op.role() == Role::Weights).collect();
         let mut frozen = Vec::new();
         while let Some(Breach { node, reason }) = network.first_breach(&trained) {
+            if let (Reason::Epsilon { .. }, Op::Normalize(normalization)) =
+                (reason, &mut network.nodes[node.index()].op)
+            {
+                normalization.epsilon = 0.0;
+                epsilons.push(network.node(node).name.clone());
+                continue;
+            }
             // Freezing weights lowers degrees, so that it is the operand of the higher degree that must change.
             let operand = reason.higher().and_then(|k| network.node(node).inputs.get(k).copied());
             let behind = |from: NodeId| network.nearest_of(&trained, from);

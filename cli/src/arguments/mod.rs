@@ -188,7 +188,7 @@ pub struct InspectArguments {
     #[arg(long, requires = "toml")]
     pub values: bool,
     /// With --toml: make the network scale-invariant first, with ε = 0 and with those weights frozen that stand in the way
-    #[arg(long, requires = "toml")]
+    #[arg(long, requires = "toml", conflicts_with = "group")]
     pub mended: bool,
     /// Print the network as LaTeX
     #[arg(long)]
