@@ -212,14 +212,14 @@ mod tests {
     /// Whatever moves the error of each rung by as much as its points say, in either direction, the bounds hold the true order. They would not without.
     #[test]
     fn bounds_hold_the_order_whatever_moves_the_rungs() {
-        let moved = |k: usize| 0.3 * 0.4f64.powi(k as i32);
+        let moved = 0.05;
         let mut outside = 0;
         for signs in 0..32u32 {
             let mut points: Vec<_> = ladder(0, 2.0, 0.5).collect();
             for (k, point) in points.iter_mut().enumerate() {
                 let sign = if signs >> k & 1 == 1 { 1.0 } else { -1.0 };
-                point.error *= (sign * moved(k)).exp();
-                point.moved = moved(k);
+                point.error *= (sign * moved).exp();
+                point.moved = moved;
             }
             let fit = fit_order(&points, 0.0, 0.0).unwrap();
             assert!(fit.order.contains(0.5), "{signs:b}: {fit:?}");

@@ -34,7 +34,9 @@ fn confirmed_without_the_sphere() {
 fn a_twin_that_meets_a_crossing_is_told() {
     let family = FAMILIES.iter().find(|family| family.architecture == "rms_norm").unwrap();
     let instance = family.instance(9).unwrap();
-    let records = DynamicsRecord::all(&instance, &Progress::default()).unwrap();
+    let records: Vec<DynamicsRecord> = DynamicsRecord::optimizers(&instance)
+        .map(|optimizer| DynamicsRecord::new(&instance, optimizer, &Progress::default()).unwrap())
+        .collect();
     let rmsprop = Rmsprop { decay: 1.0 };
     let record = records.iter().find(|record| record.optimizer.setting() == rmsprop.setting()).unwrap();
     let law = rmsprop.flow();

@@ -23,10 +23,10 @@ pub(crate) fn falls(what: &'static str, record: &LadderRecord, floor: f64, error
 pub(crate) fn constant(
     what: &'static str,
     (theory, apart): (f64, f64),
-    (instance, record): (&Instance, &LadderRecord),
+    record: &LadderRecord,
     of: impl Fn(&Run) -> f64,
 ) -> Constant {
-    let values = Rungs::finest(|k| record.rung(instance, k).map(&of).collect());
+    let values = Rungs::finest(|k| record.rung(k).map(&of).collect());
     Constant { what: what.into(), values: Values::Limit { values, theory, apart } }
 }
 

@@ -28,7 +28,7 @@ pub trait Experiment: Sized + Sync + 'static {
     /// How many steps of descent it takes on a subject.
     fn steps(on: &Self::On) -> u64;
 
-    /// Makes the records of a subject and shows each of them; returns the tables to be looked at.
+    /// Makes the records of a subject and lets the claims read each of them; returns the tables to be looked at.
     ///
     /// # Errors
     /// Why there is no record.
@@ -36,13 +36,43 @@ pub trait Experiment: Sized + Sync + 'static {
         population: &Population,
         on: &Self::On,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun>;
 
     /// Whether the experiment is run for a claim with these judges: only if the claim reads its records.
     fn serves(judges: &[&'static dyn Judge]) -> bool {
         reads::<Self>(judges).is_some()
     }
+}
+
+/// The claims that read the records of an experiment.
+pub trait Readers<E: Experiment> {
+    /// Reads a record. Returns whether finer rungs may decide what is undecided on it.
+    fn read(&mut self, seen: E::Seen<'_>) -> bool;
+
+    /// Reads the last record again, which has finer rungs now. The new findings replace the former ones, unless a hypothesis fails on the finer rungs.
+    fn read_again(&mut self, seen: E::Seen<'_>) -> bool;
+}
+
+/// How many rungs are added to a ladder at most while its claims are undecided. The first one takes about twice as long as the whole ladder that was planned.
+const FINER: usize = 2;
+
+/// Lets claims read the record of a ladder, and adds a finer rung as long as they are undecided on it (`proofs-notes/README.md`).
+pub(crate) fn read_ladder<E: Experiment, R>(
+    claims: &mut dyn Readers<E>,
+    record: &mut R,
+    seen: impl for<'r> Fn(&'r R) -> E::Seen<'r>,
+    mut add_finer: impl FnMut(&mut R) -> Result<(), NotRun>,
+) -> Result<(), NotRun> {
+    let mut is_undecided = claims.read(seen(record));
+    for _ in 0..FINER {
+        if !is_undecided {
+            break;
+        }
+        add_finer(record)?;
+        is_undecided = claims.read_again(seen(record));
+    }
+    Ok(())
 }
 
 /// What an experiment is run on: the population of a study as a whole, or each instance.

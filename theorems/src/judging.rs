@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Measurement, Table};
-use crate::experiment::{Experiment, Judged, NotJudged, NotRun, Subject};
+use crate::evidence::{Hypothesis, Measurement, Table};
+use crate::experiment::{Experiment, Judged, NotJudged, NotRun, Readers, Subject};
 use crate::instance::{Instance, Rejected};
 use crate::population::Population;
 use crate::progress::Progress;
 use crate::theorem::Theorem;
+use crate::verdict::is_for_finer_rungs;
 
 /// The result of a part: findings, and tables to be looked at.
 pub type Done = (Vec<Finding>, Vec<Table>);
@@ -85,10 +86,9 @@ fn done<E: Experiment>(
     on: &E::On,
     progress: &Progress,
 ) -> Result<Option<Done>, Rejected> {
-    let mut findings = Vec::new();
-    let ran = E::run(population, on, progress, &mut |seen| {
-        findings.extend(ask::<E>(claims, |judge| judge(seen)));
-    });
+    let mut reading = Reading { claims, findings: Vec::new(), last: 0 };
+    let ran = E::run(population, on, progress, &mut reading);
+    let mut findings = reading.findings;
     let tables = match ran {
         Ok(tables) => tables,
         Err(NotRun::Stopped) => return Ok(None),
@@ -111,6 +111,46 @@ fn done<E: Experiment>(
         }
     };
     Ok((!progress.stopped()).then_some((findings, tables)))
+}
+
+/// Claims that read records, and what they found so far.
+struct Reading<'a> {
+    claims: &'a [&'static Theorem],
+    findings: Vec<Finding>,
+    /// Where the findings on the last record begin.
+    last: usize,
+}
+
+impl<E: Experiment> Readers<E> for Reading<'_> {
+    fn read(&mut self, seen: E::Seen<'_>) -> bool {
+        self.last = self.findings.len();
+        self.findings.extend(ask::<E>(self.claims, |judge| judge(seen)));
+        self.is_undecided()
+    }
+
+    fn read_again(&mut self, seen: E::Seen<'_>) -> bool {
+        let found = ask::<E>(self.claims, |judge| judge(seen));
+        let breaks = |finding: &Finding| match &finding.found {
+            Found::Measured(measurement) => !measurement.hypotheses.iter().all(Hypothesis::holds),
+            Found::Skipped(_) => false,
+        };
+        if found.iter().any(breaks) {
+            return false;
+        }
+        self.findings.truncate(self.last);
+        self.findings.extend(found);
+        self.is_undecided()
+    }
+}
+
+impl Reading<'_> {
+    /// Whether finer rungs may decide what is undecided on the last record.
+    fn is_undecided(&self) -> bool {
+        let of_record = &self.findings[self.last..];
+        of_record
+            .iter()
+            .any(|finding| matches!(&finding.found, Found::Measured(measurement) if is_for_finer_rungs(measurement)))
+    }
 }
 
 /// What every claim that reads the experiment says, asked in parallel; in the claims' order.

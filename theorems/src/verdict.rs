@@ -77,6 +77,18 @@ fn weigh(
     }
 }
 
+/// Whether finer rungs may decide a measurement: it is undecided because the bounds of an order or of a limit are too wide.
+pub(crate) fn is_for_finer_rungs(measurement: &Measurement) -> bool {
+    let decided = decide(measurement.clone(), FAMILY_CONFIDENCE);
+    let is_of_rungs = |d: &Decided| d.fit.is_some() || (matches!(d.check, Check::Limit { .. }) && d.mean.is_some());
+    let is_wide =
+        |estimate: &Estimate| estimate.outcome == Some(Outcome::Undecided) && estimate.estimate.half_width.is_finite();
+    decided.verdict == Verdict::Inconclusive
+        && (decided.statements.iter().any(|d| d.outcome == Outcome::Undecided && is_of_rungs(d))
+            || decided.twins.iter().any(|d| d.outcome != Outcome::Fails && is_of_rungs(d))
+            || decided.estimates.iter().any(is_wide))
+}
+
 /// The outcome of a check alone, as [`decide`] finds it.
 pub fn outcome(check: &Check, level: f64) -> Outcome {
     decide_check(Statement { what: "".into(), check: check.clone() }, level).outcome

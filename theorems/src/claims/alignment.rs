@@ -1,6 +1,6 @@
 //! The displacement's alignment with the top eigenvector.
 
-use sharpflow::measure::{LadderPoint, fit_order, worst};
+use sharpflow::measure::{LadderPoint, StatisticsError, fit_order, worst};
 
 use crate::assumption::OF_LADDERS;
 use crate::checks::falls;
@@ -29,8 +29,11 @@ const FLOOR: f64 = 1e-8;
 
 fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
     let horizon = instance.plan.horizon;
-    let moved = |intrinsic_lr: f64| moved_by_late_answers(instance, intrinsic_lr);
-    let moves_order = order_moved(instance, &moved)?;
+    let rungs = record.intrinsic_lrs();
+    let finest = rungs.last().copied().unwrap_or(f64::NAN);
+    let moved = |intrinsic_lr: f64| moved_by_late_answers(instance, intrinsic_lr, finest);
+    let moves_order =
+        order_moved(&rungs, &moved).map_err(|error| NotJudged::Because(format!("{}: {error}", instance.name)))?;
     // Half of what lies between the order and the least one is left to late answers, and half to the fit.
     if !(moves_order <= 0.5 * (ORDER - LEAST_ORDER)) {
         return Err(NotJudged::Because(format!(
@@ -67,25 +70,23 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
 }
 
 /// By how much late answers move the order that is fitted, at most: the half-width of an exact power law on this ladder.
-fn order_moved(instance: &Instance, moved: &dyn Fn(f64) -> f64) -> Result<f64, NotJudged> {
-    let rungs = instance.plan.intrinsic_lrs.iter();
+fn order_moved(rungs: &[f64], moved: &dyn Fn(f64) -> f64) -> Result<f64, StatisticsError> {
     let point = |&rung: &f64| LadderPoint { moved: moved(rung), ..LadderPoint::new(0, rung, rung.powf(ORDER)) };
-    let fitted = fit_order(&rungs.map(point).collect::<Vec<_>>(), 0.0, 0.0);
-    fitted.map(|fit| fit.order.half_width).map_err(|error| NotJudged::Because(format!("{}: {error}", instance.name)))
+    let fitted = fit_order(&rungs.iter().map(point).collect::<Vec<_>>(), 0.0, 0.0);
+    fitted.map(|fit| fit.order.half_width)
 }
 
 /// By how much late answers move log tan of the angle on a rung, compared with the finest one, at most.
 ///
 /// Beside v₁, θ − p is the answer of the other normal directions to h². Along u_k it is ⟨T, u_k⟩h²/(2λ_k), T = ∇³L[v₁, v₁], if the answer is immediate.
 /// Of one that is λ₁/(2λ_k) steps late only the part 1/(1 + s) of the square follows a swing, s = 2ηλ(λ₁/λ_k)² (`energy_law.md`).
-fn moved_by_late_answers(instance: &Instance, intrinsic_lr: f64) -> f64 {
+fn moved_by_late_answers(instance: &Instance, intrinsic_lr: f64, finest: f64) -> f64 {
     let beside = |place: &Place, intrinsic_lr: f64| {
         // v₁'s own answer lies along v₁.
         let others = place.answers.iter().skip(1);
         let square = |answer: &Answer| answer.part * answer.late / (1.0 + 2.0 * intrinsic_lr * answer.late.powi(2));
         others.map(square).sum::<f64>().sqrt()
     };
-    let finest = instance.plan.intrinsic_lrs.last().copied().unwrap_or(f64::NAN);
     // A place where no other normal direction answers is left out. There only p and S turn θ − p away from v₁.
     let places = instance.path.iter().filter(|place| beside(place, 0.0) > 0.0);
     worst(std::iter::once(0.0).chain(places.map(|place| (beside(place, finest) / beside(place, intrinsic_lr)).ln())))

@@ -161,5 +161,5 @@ fn rate((instance, regression): (&Instance, &Regression), record: &LadderRecord)
         along / square
     };
     // The nearest twin has half the rate.
-    constant("rate of tan φ", (1.0, 0.5), (instance, record), of)
+    constant("rate of tan φ", (1.0, 0.5), record, of)
 }

@@ -55,7 +55,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
             .into_iter()
             .chain(falls_far.then_some(to_start))
             .collect(),
-        constants: vec![constant("η̃λ₁, its mean", (2.0, 0.1), (instance, record), mean)],
+        constants: vec![constant("η̃λ₁, its mean", (2.0, 0.1), record, mean)],
         sensitivity: vec![],
     })
 }

@@ -78,9 +78,7 @@ fn judge((instance, record): (&Instance, &LadderRecord)) -> Judged {
             .map(|(what, twin)| rate(what, twin))
             .chain(of_quarters.map(|(what, twin)| parts(what, twin)))
             .collect(),
-        constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", (2.0, 1.0), (instance, record), |run| {
-            numerator(run, horizon)
-        })],
+        constants: vec![constant("2 of 2‖G‖²/(4 + ‖G‖²)", (2.0, 1.0), record, |run| numerator(run, horizon))],
         sensitivity: vec![],
     })
 }

@@ -84,7 +84,7 @@ fn largest_distance(run: &Run, flow: &Flow<f64>, read: Read) -> f64 {
 
 /// The constants that fit the projected iterates of the three finest rungs.
 fn constants(instance: &Instance, record: &LadderRecord) -> Vec<Constant> {
-    let paths = |k| record.rung(instance, k).map(|run| run.path(instance.plan.horizon)).collect();
+    let paths = |k| record.rung(k).map(|run| run.path(instance.plan.horizon)).collect();
     // The nearest twins: numerator 1, denominator 3 or 5, the slope left out.
     let apart = Apart { numerator: 1.0, offset: 1.0, slope: 1.0 };
     fitted(instance, (LAW, apart), instance.plan.horizon, instance.finest_swing(), paths)

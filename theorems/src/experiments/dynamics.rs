@@ -13,8 +13,8 @@ use super::starts::{Sight, Starts, odd_stride, watch_starts};
 use super::swings::watch;
 use super::{ENERGIES, ShortRun, SwingRecord, of_rung};
 use crate::assumption::Assumption;
-use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotJudged, NotRun};
+use crate::evidence::{HALF_DECADE, Hypothesis, Table};
+use crate::experiment::{Experiment, NotJudged, NotRun, Readers, read_ladder};
 use crate::instance::{Instance, LARGEST_ENERGY, Rejected, STARTS};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -23,18 +23,14 @@ use crate::progress::Progress;
 pub(crate) const DYNAMICS_READINGS: f64 = 24.0;
 /// Readings of a run, besides those of its first and its last period.
 const READINGS: f64 = 64.0;
-/// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
-fn of(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
-    let space = instance.loss.space();
-    OPTIMIZERS.into_iter().filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(&space))
-}
-
 /// One optimizer on one instance: a ladder of rungs from several starts.
 #[derive(Debug)]
 pub struct DynamicsRecord {
     pub optimizer: &'static InstanceOptimizer,
     /// The end of its runs, in its own time.
     pub horizon: f64,
+    /// e₀ of every start.
+    energy: f64,
     pub runs: Vec<OtherRun>,
     /// Under momentum, two periods each of small swings.
     pub swings: Vec<ShortRun>,
@@ -64,36 +60,57 @@ impl OtherRun {
 }
 
 impl DynamicsRecord {
-    /// The records of all optimizers on an instance. An optimizer whose runs would end too early has a record without runs.
+    /// The relatives of gradient descent that concern an instance: without the sphere RMSprop alone has this theory.
+    pub fn optimizers(instance: &Instance) -> impl Iterator<Item = &'static InstanceOptimizer> {
+        let space = instance.loss.space();
+        OPTIMIZERS
+            .into_iter()
+            .filter(move |one| one.constants() != EdgeConstants::GRADIENT_DESCENT && one.suits(&space))
+    }
+
+    /// The record of an optimizer on an instance. It has no runs if they would end too early.
     ///
     /// # Errors
     /// It was stopped, or a start is no start.
-    pub fn all(instance: &Instance, progress: &Progress) -> Result<Vec<Self>, NotRun> {
-        let records = of(instance).map(|optimizer| {
-            let Some(Extent { intrinsic_lrs, horizon, energy }) = Extent::of(instance, optimizer) else {
-                return Ok(Self { optimizer, horizon: 0.0, runs: vec![], swings: vec![] });
-            };
-            let constants = optimizer.constants();
-            let end = part(constants) * horizon;
-            let descending: Vec<f64> = intrinsic_lrs.iter().rev().copied().collect();
-            let runs: Vec<Vec<OtherRun>> = descending
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|intrinsic_lr| runs_of(instance, optimizer, end, (intrinsic_lr, energy), progress))
-                .collect::<Result<_, StepError>>()?;
-            let swings: Vec<Vec<ShortRun>> = if constants.momentum > 0.0 {
-                let intrinsic_lrs = SwingRecord::rungs(instance, constants, ENERGIES[0]);
-                let swing = |intrinsic_lr| swings_of(instance, optimizer, intrinsic_lr, progress);
-                intrinsic_lrs.into_par_iter().rev().with_max_len(1).map(swing).collect::<Result<_, StepError>>()?
-            } else {
-                vec![]
-            };
-            let (runs, swings) = (runs.into_iter().flatten().collect(), swings.into_iter().flatten().collect());
-            Ok(Self { optimizer, horizon: end * optimizer.own_time(), runs, swings })
-        });
-        let records = records.collect::<Result<_, StepError>>().map_err(Rejected::from)?;
+    pub fn new(
+        instance: &Instance,
+        optimizer: &'static InstanceOptimizer,
+        progress: &Progress,
+    ) -> Result<Self, NotRun> {
+        let Some(Extent { intrinsic_lrs, horizon, energy }) = Extent::of(instance, optimizer) else {
+            return Ok(Self { optimizer, horizon: 0.0, energy: f64::NAN, runs: vec![], swings: vec![] });
+        };
+        let constants = optimizer.constants();
+        let end = part(constants) * horizon;
+        let descending: Vec<f64> = intrinsic_lrs.iter().rev().copied().collect();
+        let runs: Vec<Vec<OtherRun>> = descending
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|intrinsic_lr| runs_of(instance, optimizer, end, (intrinsic_lr, energy), progress))
+            .collect::<Result<_, StepError>>()
+            .map_err(Rejected::from)?;
+        let swings: Vec<Vec<ShortRun>> = if constants.momentum > 0.0 {
+            let intrinsic_lrs = SwingRecord::rungs(instance, constants, ENERGIES[0]);
+            let swing = |intrinsic_lr| swings_of(instance, optimizer, intrinsic_lr, progress);
+            let swings = intrinsic_lrs.into_par_iter().rev().with_max_len(1).map(swing);
+            swings.collect::<Result<_, StepError>>().map_err(Rejected::from)?
+        } else {
+            vec![]
+        };
         progress.goes_on()?;
-        Ok(records)
+        let (runs, swings) = (runs.into_iter().flatten().collect(), swings.into_iter().flatten().collect());
+        Ok(Self { optimizer, horizon: end * optimizer.own_time(), energy, runs, swings })
+    }
+
+    /// Adds the runs of the rung below the finest one.
+    ///
+    /// # Errors
+    /// See [`DynamicsRecord::new`].
+    pub fn add_finer(&mut self, instance: &Instance, progress: &Progress) -> Result<(), NotRun> {
+        let Some(finest) = self.rung(0).next().map(|run| run.intrinsic_lr) else { return Ok(()) };
+        let (end, start) = (self.horizon / self.optimizer.own_time(), (finest / HALF_DECADE, self.energy));
+        self.runs.extend(runs_of(instance, self.optimizer, end, start, progress).map_err(Rejected::from)?);
+        progress.goes_on()
     }
 
     /// Passes unless no runs were long enough.
@@ -132,7 +149,7 @@ impl DynamicsRecord {
             };
             Extent::of(instance, optimizer).map_or(0, of)
         };
-        of(instance).map(steps).sum::<u64>() * STARTS as u64
+        Self::optimizers(instance).map(steps).sum::<u64>() * STARTS as u64
     }
 }
 
@@ -225,9 +242,17 @@ impl Experiment for OtherDynamics {
         _: &Population,
         instance: &Instance,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
-        DynamicsRecord::all(instance, progress)?.iter().for_each(|record| show((instance, record)));
+        for optimizer in DynamicsRecord::optimizers(instance) {
+            let mut record = DynamicsRecord::new(instance, optimizer, progress)?;
+            read_ladder(
+                claims,
+                &mut record,
+                |record| (instance, record),
+                |record| record.add_finer(instance, progress),
+            )?;
+        }
         Ok(vec![])
     }
 }

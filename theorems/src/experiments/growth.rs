@@ -13,7 +13,7 @@ use super::of_rung;
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend};
 use super::starts::{Sight, Starts, watch_starts};
 use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::{Answer, Instance, Place, Rejected, STARTS, integral};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -335,10 +335,10 @@ impl Experiment for Growth {
         _: &Population,
         instance: &Instance,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         for optimizer in OPTIMIZERS {
-            show((instance, &GrowthRecord::new(instance, optimizer, progress)?));
+            claims.read((instance, &GrowthRecord::new(instance, optimizer, progress)?));
         }
         Ok(vec![])
     }

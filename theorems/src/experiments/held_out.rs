@@ -7,7 +7,7 @@ use sharpflow::loss::LinearRegression;
 use sharpflow::measure::Tracker;
 
 use crate::evidence::Table;
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::{LEARNING_RATE, Prepared, Rejected, digits};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -184,12 +184,12 @@ impl Experiment for HeldOut {
         _: &Population,
         _: &Population,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         let runs = (0..SEEDS).into_par_iter().map(|seed| held_out_run(seed, progress));
         let seeds: Option<Vec<_>> = runs.collect::<Result<Vec<_>, _>>()?.into_iter().collect();
         let record = HeldOutRecord { seeds: seeds.ok_or(NotRun::Stopped)? };
-        show(&record);
+        claims.read(&record);
         Ok(tables(&record))
     }
 }

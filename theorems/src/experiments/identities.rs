@@ -11,7 +11,7 @@ use sharpflow::network::{Network, NetworkLoss};
 
 use crate::assumption::Assumption;
 use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::{Rejected, point_of};
 use crate::population::{Population, Source};
 use crate::progress::Progress;
@@ -138,7 +138,7 @@ impl Experiment for Identities {
         population: &Population,
         _: &Population,
         _: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         let records = match &population.source {
             Source::Network { network, .. } => {
@@ -149,7 +149,9 @@ impl Experiment for Identities {
             }
             Source::BuiltIn | Source::Data { .. } => IdentityRecord::all(population.seed)?,
         };
-        records.iter().for_each(show);
+        for record in &records {
+            claims.read(record);
+        }
         Ok(vec![])
     }
 }

@@ -6,10 +6,11 @@ use sharpflow::measure::{Oscillation, OscillationSummary, Reading, slow_period, 
 use sharpflow::minimizers::MinimizersError;
 
 use super::hypotheses::{displacement_noise, largest, lost_runs, rank_hypothesis, simple_sharpness};
+use super::of_rung;
 use super::starts::{Descents, Sight, gradient_descent, odd_stride, side_by_side, watch_starts};
 use crate::assumption::Assumption;
-use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun};
+use crate::evidence::{HALF_DECADE, Hypothesis, Table};
+use crate::experiment::{Experiment, NotRun, Readers, read_ladder};
 use crate::instance::{
     Instance, LARGEST_ENERGY, LEARNING_RATE, READINGS, Regression, Rejected, START_ENERGY, STARTS, convergence_window,
 };
@@ -122,6 +123,25 @@ impl LadderRecord {
         Ok(Self { runs: runs.into_iter().flatten().collect() })
     }
 
+    /// Adds the runs of the rung below the finest one.
+    ///
+    /// # Errors
+    /// See [`LadderRecord::new`].
+    pub fn add_finer(&mut self, instance: &Instance, progress: &Progress) -> Result<(), NotRun> {
+        let Some(&finest) = self.intrinsic_lrs().last() else { return Ok(()) };
+        let runs = runs_of(instance, &gradient_descent(instance), finest / HALF_DECADE, progress);
+        self.runs.extend(runs.map_err(Rejected::from)?);
+        progress.goes_on()
+    }
+
+    /// The ηλ of the rungs, from the coarsest to the finest.
+    pub fn intrinsic_lrs(&self) -> Vec<f64> {
+        let mut intrinsic_lrs: Vec<f64> = self.runs.iter().map(|run| run.intrinsic_lr).collect();
+        intrinsic_lrs.sort_by(|a, b| b.total_cmp(a));
+        intrinsic_lrs.dedup();
+        intrinsic_lrs
+    }
+
     /// How many steps the runs of an instance take.
     pub fn steps(instance: &Instance) -> u64 {
         let intrinsic_lrs = instance.plan.intrinsic_lrs.iter();
@@ -129,10 +149,8 @@ impl LadderRecord {
     }
 
     /// The runs of the `k`-th smallest ηλ.
-    pub fn rung(&self, instance: &Instance, k: usize) -> impl Iterator<Item = &Run> {
-        let intrinsic_lrs = &instance.plan.intrinsic_lrs;
-        let intrinsic_lr = intrinsic_lrs[intrinsic_lrs.len() - 1 - k];
-        self.runs.iter().filter(move |run| run.intrinsic_lr == intrinsic_lr)
+    pub fn rung(&self, k: usize) -> impl Iterator<Item = &Run> {
+        of_rung(&self.runs, |run| run.intrinsic_lr, k)
     }
 }
 
@@ -277,10 +295,10 @@ impl Experiment for Ladder {
         _: &Population,
         instance: &Instance,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
-        let record = LadderRecord::new(instance, progress)?;
-        show((instance, &record));
+        let mut record = LadderRecord::new(instance, progress)?;
+        read_ladder(claims, &mut record, |record| (instance, record), |record| record.add_finer(instance, progress))?;
         Ok(tables(instance, &record))
     }
 }

@@ -10,7 +10,7 @@ use sharpflow::network::zoo::{ZOO, find};
 use super::identities::has_something_to_test;
 use crate::assumption::Assumption;
 use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};
-use crate::experiment::{Experiment, Judged, NotJudged, NotRun};
+use crate::experiment::{Experiment, Judged, NotJudged, NotRun, Readers};
 use crate::instance::Rejected;
 use crate::population::{Population, Source};
 use crate::progress::Progress;
@@ -108,7 +108,7 @@ impl Experiment for Laws {
         population: &Population,
         _: &Population,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         if let Source::Network { network, .. } = &population.source {
             has_something_to_test(population, network)?;
@@ -119,7 +119,9 @@ impl Experiment for Laws {
         let subjects = Self::subjects(population)?;
         let record = |subject: &Subject| progress.goes_on().map(|()| subject.record(population.seed));
         let records: Vec<LawsRecord> = subjects.par_iter().with_max_len(1).map(record).collect::<Result<_, _>>()?;
-        records.iter().for_each(show);
+        for record in &records {
+            claims.read(record);
+        }
         Ok(vec![])
     }
 }

@@ -1,7 +1,7 @@
 use super::hypotheses::{invariance_hypothesis, largest, rank_hypothesis};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::{Instance, Place};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -30,9 +30,9 @@ impl Experiment for Points {
         _: &Population,
         instance: &Instance,
         _: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
-        show(instance);
+        claims.read(instance);
         Ok(vec![])
     }
 }

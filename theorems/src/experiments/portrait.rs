@@ -11,7 +11,7 @@ use super::ShortRun;
 use super::starts::gradient_descent;
 use super::swings::{SwingRecord, swings, tables as of_swings};
 use crate::evidence::Table;
-use crate::experiment::{Experiment, Judge, NotRun, reads};
+use crate::experiment::{Experiment, Judge, NotRun, Readers, reads};
 use crate::instance::{Instance, LEARNING_RATE};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -194,7 +194,7 @@ impl Experiment for Portrait {
         _: &Population,
         instance: &Instance,
         progress: &Progress,
-        _: &mut dyn FnMut(Self::Seen<'_>),
+        _: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         // A picture that cannot be made says nothing of any claim.
         let record = PortraitRecord::new(instance, progress).ok().flatten();

@@ -9,7 +9,7 @@ use sharpflow::sphere::{direction, project};
 
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::Rejected;
 use crate::population::{Population, Source};
 use crate::progress::Progress;
@@ -311,9 +311,11 @@ impl Experiment for RandomSteps {
         population: &Population,
         _: &Population,
         _: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
-        draws(population.seed)?.iter().for_each(|(arithmetic, draws)| show((arithmetic, draws)));
+        for (arithmetic, draws) in &draws(population.seed)? {
+            claims.read((arithmetic, draws));
+        }
         Ok(vec![])
     }
 }

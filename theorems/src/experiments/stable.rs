@@ -17,7 +17,7 @@ use super::single_steps::{SingleSteps, StableStep};
 use super::stable_run::{Exit, StableRun};
 use crate::assumption::Assumption;
 use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::{Instance, InstanceLoss, LEARNING_RATE, Rejected, Trained, smooth_losses};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -276,11 +276,11 @@ impl Experiment for StableDescents {
         population: &Population,
         instance: &Instance,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         let record = StableRecord::of_instance(instance, population.seed, progress);
         let record = record.map_err(|error| broken(&instance.name, &error))?.ok_or(NotRun::Stopped)?;
-        show((&[record], Scope::Path));
+        claims.read((&[record], Scope::Path));
         Ok(vec![])
     }
 }
@@ -303,11 +303,11 @@ impl Experiment for SmoothLosses {
         population: &Population,
         _: &Population,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         let records = StableRecord::smooth(population.seed, progress);
         let records = records.map_err(|error| broken(Self::NAME, &error))?.ok_or(NotRun::Stopped)?;
-        show((&records, Scope::Sphere));
+        claims.read((&records, Scope::Sphere));
         Ok(vec![])
     }
 }

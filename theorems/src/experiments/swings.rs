@@ -9,7 +9,7 @@ use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypo
 use super::short_run::ShortRun;
 use super::starts::{Descents, Sight, Starts, gradient_descent, odd_stride, side_by_side, watch_starts};
 use crate::evidence::{HALF_DECADE, Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun};
+use crate::experiment::{Experiment, NotRun, Readers, read_ladder};
 use crate::instance::{Instance, LEARNING_RATE, Precise, Rejected, STARTS, phase};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -118,6 +118,19 @@ impl SwingRecord {
             .map_err(Rejected::from)?;
         progress.goes_on()?;
         Ok(Self { swings: swings.into_iter().flatten().collect() })
+    }
+
+    /// Adds the runs of the rung below the finest one, of either energy.
+    ///
+    /// # Errors
+    /// See [`SwingRecord::new`].
+    pub fn add_finer(&mut self, instance: &Instance, progress: &Progress) -> Result<(), NotRun> {
+        for energy in ENERGIES {
+            let finest = self.of_energy(energy).map(|run| run.intrinsic_lr).fold(f64::INFINITY, f64::min);
+            let runs = runs_of(instance, &gradient_descent(instance), (finest / HALF_DECADE, energy), progress);
+            self.swings.extend(runs.map_err(Rejected::from)?);
+        }
+        progress.goes_on()
     }
 
     /// The runs of one energy on the `k`-th smallest ηλ.
@@ -281,10 +294,10 @@ impl Experiment for Swings {
         _: &Population,
         instance: &Instance,
         progress: &Progress,
-        show: &mut dyn FnMut(Self::Seen<'_>),
+        claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
-        let record = SwingRecord::new(instance, progress)?;
-        show((instance, &record));
+        let mut record = SwingRecord::new(instance, progress)?;
+        read_ladder(claims, &mut record, |record| (instance, record), |record| record.add_finer(instance, progress))?;
         Ok(tables(&instance.name, record.swings.iter()))
     }
 }
