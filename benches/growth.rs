@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use sharpflow::descent::{Descent, GradientDescent};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{Geometry, Minimizers, NumericMinimizers};
-use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::zoo::find;
 use work::{Outcome, Work};
 
 const SAMPLES: [(&str, usize); 2] = [("regression", 50), ("network", 64)];

@@ -9,7 +9,7 @@ use std::time::Instant;
 use sharpflow::arithmetic::product::{Operand, multiply};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::network::NetworkLoss;
-use sharpflow::network::zoo::find;
+use sharpflow::network_file::zoo::find;
 
 const ROUNDS: usize = 31;
 

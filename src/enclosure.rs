@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use sharpflow::enclosure::SphereBounds;
-//! use sharpflow::network::{NetworkLoss, zoo::find};
+//! use sharpflow::{network::NetworkLoss, network_file::zoo::find};
 //!
 //! let network = find("circle").ok_or("no such architecture")?.network(&[])?;
 //! let bounds = SphereBounds::new(&NetworkLoss::new(&network)?)?;

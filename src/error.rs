@@ -9,7 +9,7 @@ use crate::identities::ExactError;
 use crate::krylov::KrylovError;
 use crate::minimizers::MinimizersError;
 use crate::network::NetworkError;
-use crate::network::file::FileError;
+use crate::network_file::FileError;
 use crate::sharpness::SharpnessError;
 
 /// Any error of the library, for those who do not tell one from another.

@@ -37,6 +37,7 @@ pub mod loss;
 pub mod measure;
 pub mod minimizers;
 pub mod network;
+pub mod network_file;
 pub mod sharpness;
 pub mod sphere;
 mod text;

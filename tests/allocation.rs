@@ -11,7 +11,7 @@ use sharpflow::descent::{Descent, GradientDescent, ProjectedGradientDescent, eve
 use sharpflow::krylov::KrylovOptions;
 use sharpflow::loss::{Derivatives, LinearRegression, Loss};
 use sharpflow::network::NetworkLoss;
-use sharpflow::network::zoo::{ZOO, find};
+use sharpflow::network_file::zoo::{ZOO, find};
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::project;
 

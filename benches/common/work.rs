@@ -7,8 +7,8 @@ use sharpflow::data::{Dataset, Stream, generator};
 use sharpflow::flow::{FlowConstants, integrate};
 use sharpflow::loss::{LinearRegression, Loss};
 use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend};
-use sharpflow::network::zoo::find;
 use sharpflow::network::{NetworkLoss, Op};
+use sharpflow::network_file::zoo::find;
 use sharpflow::sphere::{Space, project};
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rayon::ThreadPoolBuildError;
 use sharpflow::data::{ArrayError, LogError};
-use sharpflow::network::file::FileError;
 use sharpflow::network::{NetworkError, Unmended};
+use sharpflow::network_file::FileError;
 use sharpflow_report::{PlotError, ReportError};
 use sharpflow_theorems::derivatives::DerivativesError;
 use sharpflow_theorems::evidence::FolderError;

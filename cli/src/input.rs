@@ -5,8 +5,8 @@ use std::path::Path;
 
 use sharpflow::data::{DataError, Dataset};
 use sharpflow::network::Network;
-use sharpflow::network::file::{FileError, LARGEST_FILE, OnnxOptions, Opened};
-use sharpflow::network::zoo::{ZOO, find};
+use sharpflow::network_file::zoo::{ZOO, find};
+use sharpflow::network_file::{FileError, LARGEST_FILE, OnnxOptions, Opened};
 use sharpflow_theorems::evidence::Input;
 use sharpflow_theorems::population::Source;
 use sharpflow_theorems::runner::StudyError;

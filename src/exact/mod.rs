@@ -10,7 +10,7 @@
 //! ```
 //! use sharpflow::arithmetic::{Field, PrimeField};
 //! use sharpflow::exact::{Draw, GradientDescent, Minimum, Quantities, Site};
-//! use sharpflow::network::{NetworkLoss, zoo::find};
+//! use sharpflow::{network::NetworkLoss, network_file::zoo::find};
 //!
 //! type F = PrimeField<10007>;
 //! let n = F::from_integer;

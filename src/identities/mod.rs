@@ -8,7 +8,7 @@
 //! ```
 //! use sharpflow::arithmetic::PrimeField;
 //! use sharpflow::identities::try_exactly;
-//! use sharpflow::network::zoo::find;
+//! use sharpflow::network_file::zoo::find;
 //!
 //! let network = find("batch_norm").ok_or("no such architecture")?.exact()?;
 //! let trials = try_exactly::<PrimeField<{ (1 << 61) - 1 }>>(&network, 1, 0)?;

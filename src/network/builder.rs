@@ -20,7 +20,7 @@ pub struct Builder {
 }
 
 /// Standard normal draws.
-pub(super) fn normal(shape: Shape, seed: u64) -> Constant {
+pub(crate) fn normal(shape: Shape, seed: u64) -> Constant {
     let mut generator = generator(seed, Stream::Data);
     let values = (0..shape.count()).map(|_| StandardNormal.sample(&mut generator)).collect();
     Constant { shape, values, origin: Origin::Normal { seed }, standardized: false }
@@ -29,7 +29,7 @@ pub(super) fn normal(shape: Shape, seed: u64) -> Constant {
 /// The longest name of a node, in bytes: names of parts of parts are long.
 const LONGEST_NAME: usize = 128;
 
-pub(super) type Built = Result<NodeId, NetworkError>;
+pub(crate) type Built = Result<NodeId, NetworkError>;
 
 impl Builder {
     /// An empty network.
@@ -77,7 +77,7 @@ impl Builder {
     }
 
     /// What a node does.
-    pub(super) fn op(&self, id: NodeId) -> Option<&Op> {
+    pub(crate) fn op(&self, id: NodeId) -> Option<&Op> {
         self.nodes.get(id.0).map(|node| &node.op)
     }
 
@@ -185,18 +185,18 @@ impl Builder {
         if network.dimension() == 0 { Err(NetworkError::NoWeights) } else { Ok(network) }
     }
 
-    pub(super) fn axes(&self, id: NodeId) -> usize {
+    pub(crate) fn axes(&self, id: NodeId) -> usize {
         self.shape(id).map_or(0, |shape| shape.axes().len())
     }
 
-    pub(super) fn shape_at(&self, name: &str, axes: &[usize]) -> Result<Shape, NetworkError> {
+    pub(crate) fn shape_at(&self, name: &str, axes: &[usize]) -> Result<Shape, NetworkError> {
         Shape::new(axes).ok_or_else(|| NetworkError::Node { node: shown(name), fault: Fault::TooLarge })
     }
 }
 
 /// Gives each column mean 0 and variance 1. Differences from the first entry, in units of a power of two near the largest, neither overflow
 /// nor lose what a constant added to the column would hide.
-pub(super) fn standardize(constant: &mut Constant) -> Result<(), Fault> {
+pub(crate) fn standardize(constant: &mut Constant) -> Result<(), Fault> {
     let columns = constant.shape.axes().last().copied().unwrap_or(1);
     let rows = constant.values.len() / columns;
     for column in 0..columns {

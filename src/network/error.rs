@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use super::ops::Patches;
 use super::shape::{MOST_AXES, MOST_NUMBERS, Shape};
-pub(super) use crate::text::shown;
+pub(crate) use crate::text::shown;
 
 /// Why a network cannot be built, and at which node.
 #[derive(Clone, Debug, Error, PartialEq)]

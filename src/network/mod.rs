@@ -1,25 +1,23 @@
 //! Networks as data: a loss is a graph of operations on named groups of weights and constants.
 //!
 //! One graph is *read* ([`homogeneity`]: is the loss scale-invariant, node by node), *evaluated and differentiated* over any
-//! arithmetic ([`NetworkLoss`], a [`Loss`](crate::loss::Loss)), written as text, LaTeX or TOML ([`text`], [`mod@file`]). A [`Builder`] makes one in
-//! code; the [`zoo`] has examples.
+//! arithmetic ([`NetworkLoss`], a [`Loss`](crate::loss::Loss)), written as text or LaTeX ([`text`]). A [`Builder`] makes one in
+//! code, and [`network_file`](crate::network_file) reads one from a file.
 //!
 //! Arrays are row-major with up to six axes. A batch is the first axis, channels are the last.
 
-mod builder;
+pub(crate) mod builder;
 mod complexity;
 mod composed;
-mod error;
-pub mod file;
+pub(crate) mod error;
 pub mod homogeneity;
 mod mended;
 pub mod ops;
 mod program;
 mod reason;
-mod shape;
+pub(crate) mod shape;
 pub mod text;
 mod witness;
-pub mod zoo;
 
 use std::ops::Range;
 

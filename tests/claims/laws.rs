@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
 use sharpflow::network::Network;
-use sharpflow::network::zoo::find as architecture;
+use sharpflow::network_file::zoo::find as architecture;
 use sharpflow_theorems::evidence::{Check, Measurement, Outcome, Verdict};
 use sharpflow_theorems::experiment::NotJudged;
 use sharpflow_theorems::experiments::{Laws, LawsRecord};

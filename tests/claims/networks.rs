@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use sharpflow::network::Network;
-use sharpflow::network::zoo::find as architecture;
+use sharpflow::network_file::zoo::find as architecture;
 use sharpflow_theorems::evidence::Verdict;
 use sharpflow_theorems::experiments::{
     Ladder, LadderRecord, Points, Scope, StableDescents, StableRecord, SwingRecord, Swings,

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use sharpflow::arithmetic::{Base, Enclosure, Field, FirstField, Jet, Quad, Real, Scalar, Transcendental};
 use sharpflow::loss::{Derivatives, Evaluator, Loss};
 use sharpflow::network::NetworkLoss;
-use sharpflow::network::zoo::find;
+use sharpflow::network_file::zoo::find;
 
 /// A scalar that is its own base number.
 macro_rules! of_one_number {

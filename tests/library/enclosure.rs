@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use sharpflow::arithmetic::Enclosure;
 use sharpflow::enclosure::{EnclosureError, SphereBounds, largest_sharpness};
 use sharpflow::loss::Derivatives;
-use sharpflow::network::zoo::find;
 use sharpflow::network::{Fault, Network, NetworkError, NetworkLoss};
+use sharpflow::network_file::zoo::find;
 use sharpflow::sharpness::{HessianKind, spherical_sharpness};
 use sharpflow::sphere::project;
 

@@ -9,8 +9,8 @@ use sharpflow::exact::{
     try_all_losses_in_both_fields, try_network_in_both_fields,
 };
 use sharpflow::identities::ExactError;
-use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::zoo::find;
 
 #[derive(Deserialize)]
 struct Fixtures {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use sharpflow::arithmetic::{Quad, Real};
 use sharpflow::loss::Evaluator;
 use sharpflow::network::homogeneity::{Answer, Degree, Reason};
-use sharpflow::network::zoo::{ZOO, find};
 use sharpflow::network::{Activation, Builder, Network, NetworkLoss, NodeId, Normalization, ops};
+use sharpflow::network_file::zoo::{ZOO, find};
 
 /// L with the weights of `group` (all where it is empty) multiplied by c, in double-double.
 fn rescaled(network: &Network, w: &[f64], group: &[&str], c: f64) -> f64 {

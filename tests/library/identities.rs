@@ -3,8 +3,8 @@
 use sharpflow::arithmetic::{FirstField, SecondField};
 use sharpflow::identities::{ExactError, Identity, MOST_ROOTS, try_exactly};
 use sharpflow::network::homogeneity::Answer;
-use sharpflow::network::zoo::{ZOO, find};
 use sharpflow::network::{Activation, Fault, Network, NetworkError};
+use sharpflow::network_file::zoo::{ZOO, find};
 
 const POINTS: usize = 4;
 

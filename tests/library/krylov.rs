@@ -9,7 +9,7 @@ use sharpflow::arithmetic::{Float, dot, norm};
 use sharpflow::krylov::{KrylovError, KrylovOptions, LargestEigenpairs, largest_eigenpairs};
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::network::NetworkLoss;
-use sharpflow::network::zoo::find;
+use sharpflow::network_file::zoo::find;
 use sharpflow::sharpness::{HessianKind, largest_sharpnesses, spherical_sharpness};
 use sharpflow::sphere::project;
 

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use sharpflow::arithmetic::{Base, Lanes, Quad, Real, apply, distance, norm};
 use sharpflow::descent::{Descent, GradientDescent};
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
-use sharpflow::network::zoo::ZOO;
 use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::zoo::ZOO;
 
 fn cast<T: Base>(w: &[f64]) -> Vec<T> {
     w.iter().map(|&x| T::from_f64(x)).collect()

@@ -6,7 +6,7 @@ use sharpflow::descent::EdgeConstants;
 use sharpflow::loss::{Derivatives, Evaluator, Loss};
 use sharpflow::minimizers::{Geometry, Minimizers, MinimizersError, NumericMinimizers, descend};
 use sharpflow::network::NetworkLoss;
-use sharpflow::network::zoo::{ZOO, find};
+use sharpflow::network_file::zoo::{ZOO, find};
 use sharpflow::sphere::{Space, make_tangent, project};
 
 fn loss_of(name: &str) -> NetworkLoss<f64> {

@@ -6,7 +6,7 @@ use sharpflow::dense::symmetric_eigen;
 use sharpflow::loss::{Derivatives, Loss};
 use sharpflow::minimizers::{MinimizersError, NumericMinimizers, descend};
 use sharpflow::network::NetworkLoss;
-use sharpflow::network::zoo::find;
+use sharpflow::network_file::zoo::find;
 use sharpflow::sphere::Space;
 
 /// ½(x²/4 + y² − 1)²: Γ is an ellipse, whose curvature radius at (2, 0) is ½.

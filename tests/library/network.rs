@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use sharpflow::arithmetic::{Base, Jet, Quad, Real, Scalar, add_scaled, distance, dot, norm};
 use sharpflow::data::Dataset;
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
-use sharpflow::network::zoo::ZOO;
 use sharpflow::network::{Activation, Builder, Network, NetworkLoss, NodeId, Normalization, Op, ops};
+use sharpflow::network_file::zoo::ZOO;
 
 fn cast<T: Base>(w: &[f64]) -> Vec<T> {
     w.iter().map(|&x| T::from_f64(x)).collect()

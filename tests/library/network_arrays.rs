@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use sharpflow::network::file::FileError;
 use sharpflow::network::{Network, ops::Op};
+use sharpflow::network_file::FileError;
 
 /// A network whose only constant `x` is this one, read from the folder of fixtures.
-fn open(constant: &str) -> Result<sharpflow::network::file::Opened, FileError> {
+fn open(constant: &str) -> Result<sharpflow::network_file::Opened, FileError> {
     let text = format!(
         "[weights]\nw = []\n[constants]\nx = {{ {constant} }}\n[nodes]\nproduct = {{ op = \"multiply\", of = [\"w\", \"x\"] }}\n\
          loss = {{ op = \"mean_squared_error\", of = [\"product\", \"x\"] }}\n"
@@ -151,7 +151,7 @@ fn what_was_read_is_written_with_its_numbers() {
 }
 
 /// A network whose weights are `entry`, with one input for each of them.
-fn with_weights(entry: &str) -> Result<sharpflow::network::file::Opened, FileError> {
+fn with_weights(entry: &str) -> Result<sharpflow::network_file::Opened, FileError> {
     let text = format!(
         "[weights]\nw = {entry}\n[constants]\nx = {{ shape = [4, 3], normal = 1 }}\n\
          [nodes]\nproduct = {{ op = \"multiply\", of = [\"w\", \"x\"] }}\nnorm = {{ op = \"rms_norm\", of = \"product\" }}\n\

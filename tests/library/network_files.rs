@@ -2,9 +2,9 @@
 
 use crate::common::cases;
 use proptest::prelude::*;
-use sharpflow::network::file::FileError;
-use sharpflow::network::zoo::{ZOO, find};
 use sharpflow::network::{Activation, Builder, Fault, Network, NetworkError, Normalization, ops};
+use sharpflow::network_file::FileError;
+use sharpflow::network_file::zoo::{ZOO, find};
 
 /// Every operation once, so that all of the format is written and read.
 fn everything() -> Network {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sharpflow::data::Array;
 use sharpflow::loss::Derivatives;
-use sharpflow::network::file::{OnnxOptions, Opened, OutputLoss};
 use sharpflow::network::homogeneity::Answer;
 use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::{OnnxOptions, Opened, OutputLoss};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/frameworks/onnx");
 

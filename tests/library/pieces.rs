@@ -8,8 +8,8 @@ use sharpflow::measure::Tracker;
 use sharpflow::minimizers::{
     EnergyLaw, Geometry, Minimizers, MinimizersError, NumericMinimizers, descend, interpolates, train,
 };
-use sharpflow::network::zoo::find;
 use sharpflow::network::{Activation, Builder, Network, NetworkLoss, ops};
+use sharpflow::network_file::zoo::find;
 use sharpflow::sphere::{Space, project};
 
 /// A two-layer network with a ReLU, and a maximum over pairs of its hidden units.

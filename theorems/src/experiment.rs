@@ -58,19 +58,22 @@ pub trait Readers<E: Experiment> {
 const FINER: usize = 2;
 
 /// Lets claims read the record of a ladder, and adds a finer rung as long as they are undecided on it (`proofs-notes/README.md`).
-pub(crate) fn read_ladder<E: Experiment, R>(
+pub(crate) fn read_ladder<E, R: 'static>(
     claims: &mut dyn Readers<E>,
+    instance: &Instance,
     record: &mut R,
-    seen: impl for<'r> Fn(&'r R) -> E::Seen<'r>,
     mut add_finer: impl FnMut(&mut R) -> Result<(), NotRun>,
-) -> Result<(), NotRun> {
-    let mut is_undecided = claims.read(seen(record));
+) -> Result<(), NotRun>
+where
+    E: for<'a> Experiment<Seen<'a> = (&'a Instance, &'a R)>,
+{
+    let mut is_undecided = claims.read((instance, record));
     for _ in 0..FINER {
         if !is_undecided {
             break;
         }
         add_finer(record)?;
-        is_undecided = claims.read_again(seen(record));
+        is_undecided = claims.read_again((instance, record));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sharpflow::data::{Dataset, TableOptions};
 use sharpflow::network::Network;
-use sharpflow::network::file::OnnxOptions;
+use sharpflow::network_file::OnnxOptions;
 
 use crate::evidence::Input;
 

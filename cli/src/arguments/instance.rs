@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, ValueEnum};
 use sharpflow::data::{Header, TableOptions};
-use sharpflow::network::file::{OnnxOptions, OutputLoss};
+use sharpflow::network_file::{OnnxOptions, OutputLoss};
 use sharpflow_theorems::evidence::Input;
 
 /// What an ONNX file leaves open, besides its data.

@@ -43,7 +43,7 @@ pub use source::{Constant, Origin, Weight};
 pub use take::Take;
 
 pub(super) use kernel::{Before, Inputs, Kernel, Source};
-pub(super) use parameters::{ParameterError, Parameters};
+pub(crate) use parameters::{ParameterError, Parameters};
 
 /// What a node does with its inputs. Nothing has a default: whoever adds an operation says all of it.
 pub(super) trait Operation: Clone + fmt::Debug + PartialEq + Into<Op> {
@@ -147,7 +147,7 @@ macro_rules! operations {
             ///
             /// # Errors
             /// See [`Operation::read`].
-            pub(super) fn read(name: &str, parameters: &mut Parameters<'_>) -> Result<Option<Self>, ParameterError> {
+            pub(crate) fn read(name: &str, parameters: &mut Parameters<'_>) -> Result<Option<Self>, ParameterError> {
                 $(if <$type as Operation>::NAMES.contains(&name) {
                     return <$type as Operation>::read(name, parameters).map(|operation| Some(operation.into()));
                 })*

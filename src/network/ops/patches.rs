@@ -30,6 +30,16 @@ impl Patches {
         Self { window: window.to_vec(), stride: 1, padding: 0, dilation: 1 }
     }
 
+    /// The window that parameters describe, of whatever operation.
+    pub(crate) fn of(parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
+        Ok(Self {
+            window: parameters.sizes_of("window")?,
+            stride: parameters.size("stride", Some(1))?,
+            padding: parameters.size("padding", Some(0))?,
+            dilation: parameters.size("dilation", Some(1))?,
+        })
+    }
+
     /// How many places the window has along each axis of a batch of signals or images.
     pub(in crate::network) fn places(&self, shape: &Shape) -> Result<Vec<usize>, Fault> {
         let (axes, Self { window, stride, padding, dilation }) = (shape.axes(), self);
@@ -54,12 +64,7 @@ impl Operation for Patches {
     const NAMES: &'static [&'static str] = &["patches"];
 
     fn read(_: &str, parameters: &mut Parameters<'_>) -> Result<Self, ParameterError> {
-        Ok(Self {
-            window: parameters.sizes_of("window")?,
-            stride: parameters.size("stride", Some(1))?,
-            padding: parameters.size("padding", Some(0))?,
-            dilation: parameters.size("dilation", Some(1))?,
-        })
+        Self::of(parameters)
     }
 
     fn facts(&self) -> Facts {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sharpflow::data::TableOptions;
-use sharpflow::network::file::OnnxOptions;
+use sharpflow::network_file::OnnxOptions;
 
 use super::{ClaimEvidence, Name, Verdict};
 use crate::instance::{Obstacle, Plan, Rejected};

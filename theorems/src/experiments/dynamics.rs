@@ -246,12 +246,7 @@ impl Experiment for OtherDynamics {
     ) -> Result<Vec<Table>, NotRun> {
         for optimizer in DynamicsRecord::optimizers(instance) {
             let mut record = DynamicsRecord::new(instance, optimizer, progress)?;
-            read_ladder(
-                claims,
-                &mut record,
-                |record| (instance, record),
-                |record| record.add_finer(instance, progress),
-            )?;
+            read_ladder(claims, instance, &mut record, |record| record.add_finer(instance, progress))?;
         }
         Ok(vec![])
     }

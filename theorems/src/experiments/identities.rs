@@ -6,8 +6,8 @@ use sharpflow::identities::{ExactError, Identity, Point, Trial, Trials, Variant,
 use sharpflow::loss::Derivatives;
 use sharpflow::measure::worst;
 use sharpflow::network::homogeneity::Answer;
-use sharpflow::network::zoo::{Architecture, ZOO};
 use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::zoo::{Architecture, ZOO};
 
 use crate::assumption::Assumption;
 use crate::evidence::{Check, Constant, Hypothesis, InField, Measurement, Statement, Table, Values};

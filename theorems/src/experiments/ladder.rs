@@ -298,7 +298,7 @@ impl Experiment for Ladder {
         claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         let mut record = LadderRecord::new(instance, progress)?;
-        read_ladder(claims, &mut record, |record| (instance, record), |record| record.add_finer(instance, progress))?;
+        read_ladder(claims, instance, &mut record, |record| record.add_finer(instance, progress))?;
         Ok(tables(instance, &record))
     }
 }

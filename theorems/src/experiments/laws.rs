@@ -5,7 +5,7 @@ use sharpflow::exact::{LawTrials, Theme, all_losses, try_all_losses_in_both_fiel
 use sharpflow::identities::ExactError;
 use sharpflow::network::Network;
 use sharpflow::network::homogeneity::Answer;
-use sharpflow::network::zoo::{ZOO, find};
+use sharpflow::network_file::zoo::{ZOO, find};
 
 use super::identities::has_something_to_test;
 use crate::assumption::Assumption;

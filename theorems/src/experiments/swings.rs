@@ -297,7 +297,7 @@ impl Experiment for Swings {
         claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         let mut record = SwingRecord::new(instance, progress)?;
-        read_ladder(claims, &mut record, |record| (instance, record), |record| record.add_finer(instance, progress))?;
+        read_ladder(claims, instance, &mut record, |record| record.add_finer(instance, progress))?;
         Ok(tables(&instance.name, record.swings.iter()))
     }
 }

@@ -10,8 +10,8 @@ use sharpflow::flow::{FlowConstants, integrate};
 use sharpflow::loss::Loss;
 use sharpflow::minimizers::{Minimizers, NumericMinimizers, descend, interpolates, train};
 use sharpflow::network::homogeneity::Answer;
-use sharpflow::network::zoo::find;
 use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::zoo::find;
 use sharpflow::sphere::{Space, project};
 
 use super::{Instance, Limits, OF_NETWORKS, Refusal, Rejected, Trained, memory, point_of};

@@ -5,7 +5,7 @@ use sharpflow::descent::StepError;
 use sharpflow::flow::FlowError;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::network::NetworkError;
-use sharpflow::network::file::FileError;
+use sharpflow::network_file::FileError;
 use thiserror::Error;
 
 use super::{APART, Instance, LARGEST_STIFFNESS, LEAST_HORIZON, START_ENERGY, Unfit};

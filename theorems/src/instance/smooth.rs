@@ -1,7 +1,7 @@
 //! Losses that are smooth on all of S, and so small that their bounds over it can be enclosed.
 
-use sharpflow::network::zoo::find;
 use sharpflow::network::{Builder, Network, NetworkError, ops};
+use sharpflow::network_file::zoo::find;
 
 use super::Rejected;
 

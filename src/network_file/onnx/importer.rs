@@ -15,10 +15,10 @@ use super::tensor::Tensor;
 use crate::data::{Stream, generator};
 use crate::network::builder::{Builder, normal};
 use crate::network::error::{NetworkError, shown};
-use crate::network::file::MASKED;
 use crate::network::ops::{Multiply, Op, Reshape, Transpose};
 use crate::network::shape::Shape;
 use crate::network::{Network, NodeId};
+use crate::network_file::MASKED;
 
 /// What a name of the graph stands for.
 #[derive(Clone, Debug)]

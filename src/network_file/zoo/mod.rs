@@ -1,7 +1,7 @@
 //! Architectures to start from: each a small network file beside this one, scale-invariant and interpolating.
 
-use super::Network;
-use super::file::FileError;
+use super::FileError;
+use crate::network::Network;
 
 /// A built-in architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod blocks;
 mod error;
 mod onnx;
 mod operation;
+pub mod zoo;
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -14,11 +15,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::builder::Builder;
-use super::error::shown;
-use super::ops::{self, Constant, Op, Origin, Parameters};
-use super::{Network, NodeId};
 use crate::data::Array;
+use crate::network::builder::Builder;
+use crate::network::error::shown;
+use crate::network::ops::{self, Constant, Op, Origin, Parameters};
+use crate::network::{Network, NodeId};
 use blocks::{Block, Entry, Flat, Lines, Node};
 pub use error::FileError;
 use error::plain;

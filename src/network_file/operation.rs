@@ -3,7 +3,7 @@
 use crate::network::NodeId;
 use crate::network::builder::Builder;
 use crate::network::error::{Fault, NetworkError};
-use crate::network::ops::{Concatenate, Op, Operation as _, ParameterError, Parameters, Patches};
+use crate::network::ops::{Concatenate, Op, ParameterError, Parameters, Patches};
 
 /// An operation as a file names it: a primitive one, or one that is written as several.
 pub(super) enum Operation {
@@ -125,10 +125,10 @@ impl Operation {
             "rotary" => Self::Rotary { base: parameters.number("base", Some(10_000.0))? },
             "embedding" => Self::Embedding,
             "convolution" => {
-                Self::Convolution { shape: Patches::read(op, parameters)?, groups: parameters.size("groups", Some(1))? }
+                Self::Convolution { shape: Patches::of(parameters)?, groups: parameters.size("groups", Some(1))? }
             }
-            "average_pool" => Self::AveragePool(Patches::read(op, parameters)?),
-            "max_pool" => Self::MaxPool(Patches::read(op, parameters)?),
+            "average_pool" => Self::AveragePool(Patches::of(parameters)?),
+            "max_pool" => Self::MaxPool(Patches::of(parameters)?),
             "upsample" => Self::Upsample { factor: parameters.size("factor", None)? },
             "abs" => Self::Absolute,
             "clip" => Self::Clip { low: parameters.number("low", None)?, high: parameters.number("high", None)? },
