@@ -107,10 +107,7 @@ pub fn largest_sharpness<L: Loss<Enclosure>>(loss: &L, kind: HessianKind) -> Res
             }
         }
         // Both entries of a pair enclose the same number.
-        let both = |i: usize, j: usize| {
-            let (a, b) = (hessian[(i, j)] * square, hessian[(j, i)] * square);
-            Enclosure::new(a.lower.max(b.lower), a.upper.min(b.upper))
-        };
+        let both = |i: usize, j: usize| (hessian[(i, j)] * square).both(hessian[(j, i)] * square);
         largest_eigenvalue(&Mat::from_fn(dimension, dimension, both))
     })
 }
@@ -120,7 +117,7 @@ pub fn largest_sharpness<L: Loss<Enclosure>>(loss: &L, kind: HessianKind) -> Res
 /// * λ₁(M) = max yᵀBy/yᵀCy over y, with B = VᵀMV and C = VᵀV, where M is the middle. Row sums bound B's eigenvalues from above and C's on both sides
 ///   (Gershgorin), if the latter are positive; the first vector's quotient bounds λ₁ from below.
 /// * By Weyl's inequality no matrix of the intervals has an eigenvalue farther from M's than the Frobenius norm of the radii.
-fn largest_eigenvalue(matrix: &Mat<Enclosure>) -> Enclosure {
+pub(crate) fn largest_eigenvalue(matrix: &Mat<Enclosure>) -> Enclosure {
     let size = matrix.nrows();
     let middle = Mat::from_fn(size, size, |i, j| matrix[(i, j)].middle());
     let Ok(eigen) = symmetric_eigen(middle.as_ref()) else { return Enclosure::WHOLE };
@@ -140,7 +137,7 @@ fn largest_eigenvalue_by(matrix: &Mat<Enclosure>, middle: &Mat<f64>, vectors: Ma
         |i: usize, k: usize| (0..size).fold(zero, |sum, j| sum + exactly(vectors[(j, i)]) * exactly(vectors[(j, k)]));
     // Centre and radius of a row's Gershgorin disc.
     let disc = |entry: &dyn Fn(usize, usize) -> Enclosure, i: usize| {
-        let others = (0..size).filter(|&k| k != i).map(|k| magnitude(entry(i, k)));
+        let others = (0..size).filter(|&k| k != i).map(|k| entry(i, k).magnitude());
         (entry(i, i), others.fold(zero, |sum, one| sum + exactly(one)))
     };
     let (mut above, mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY);
@@ -158,17 +155,12 @@ fn largest_eigenvalue_by(matrix: &Mat<Enclosure>, middle: &Mat<f64>, vectors: Ma
     let lower = of_form(0, 0) / gram(0, 0);
     let squares = (0..size).flat_map(|i| (0..size).map(move |j| (i, j)));
     let away = squares.fold(zero, |sum, at| {
-        let radius = exactly(magnitude(matrix[at] - exactly(middle[at])));
+        let radius = exactly((matrix[at] - exactly(middle[at])).magnitude());
         sum + radius * radius
     });
     // Rounded outwards, a sum of zeros begins below 0.
     let away = exactly(away.upper).sqrt().upper;
     Enclosure::new((lower - exactly(away)).lower, (upper + exactly(away)).upper)
-}
-
-/// The largest |x| of an interval.
-fn magnitude(x: Enclosure) -> f64 {
-    x.lower.abs().max(x.upper.abs())
 }
 
 /// A box of a face of the cube [−1, 1]ᴰ, and what is known there.

@@ -24,6 +24,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod arithmetic;
+pub mod certificate;
 pub mod data;
 pub mod dense;
 pub mod descent;

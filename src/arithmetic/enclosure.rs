@@ -31,10 +31,64 @@ impl Enclosure {
         (self.upper - self.middle()).max(self.middle() - self.lower).next_up()
     }
 
+    /// The largest |x|.
+    pub fn magnitude(self) -> f64 {
+        self.lower.abs().max(self.upper.abs())
+    }
+
+    /// |x|.
+    pub fn absolute(self) -> Self {
+        let least = if self.lower <= 0.0 && self.upper >= 0.0 { 0.0 } else { self.lower.abs().min(self.upper.abs()) };
+        Self::new(least, self.magnitude())
+    }
+
+    /// What lies in both intervals, which enclose the same number.
+    pub fn both(self, other: Self) -> Self {
+        Self::new(self.lower.max(other.lower), self.upper.min(other.upper))
+    }
+
+    /// The natural logarithm; the whole line where some number is not positive.
+    ///
+    /// Only the four operations are trusted, not a library's logarithm (`proofs-notes/certified_tracking.md`).
+    pub fn ln(self) -> Self {
+        if !(self.lower > 0.0 && self.upper < f64::INFINITY) {
+            return Self::WHOLE;
+        }
+        Self::new(logarithm(self.lower).lower, logarithm(self.upper).upper)
+    }
+
     /// One unit of rounding outwards: each bound was the nearest float to its number.
     fn outwards(lower: f64, upper: f64) -> Self {
         Self::new(lower.next_down(), upper.next_up())
     }
+}
+
+/// log 2 lies next to the float that is nearest to it.
+const LN_2: Enclosure =
+    Enclosure { lower: std::f64::consts::LN_2.next_down(), upper: std::f64::consts::LN_2.next_up() };
+
+/// log x = k log 2 + 2 artanh z of a finite x = m·2ᵏ > 0 with ¾ ≤ m < 1½, z = (m − 1)/(m + 1).
+fn logarithm(x: f64) -> Enclosure {
+    const SUBNORMAL: f64 = (1u64 << 54) as f64;
+    const EXPONENT: u64 = 0x7ff << 52;
+    let (x, shift) = if x < f64::MIN_POSITIVE { (x * SUBNORMAL, 54) } else { (x, 0) };
+    let exponent = (x.to_bits() >> 52) as i32 - 1023 - shift;
+    let fraction = f64::from_bits(x.to_bits() & !EXPONENT | 1.0f64.to_bits());
+    let (m, k) = if fraction < 1.5 { (fraction, exponent) } else { (0.5 * fraction, exponent + 1) };
+    let (m, one) = (Enclosure::from_f64(m), Enclosure::from_f64(1.0));
+    Enclosure::from_f64(f64::from(k)) * LN_2 + twice_artanh((m - one) / (m + one))
+}
+
+/// 2 artanh z = 2zΣz²ⁱ/(2i + 1) for |z| ≤ 1/3. The terms from `TERMS` on add up to between 0 and z²ᴺ/((2N + 1)(1 − z²)).
+fn twice_artanh(z: Enclosure) -> Enclosure {
+    const TERMS: u32 = 18;
+    let exactly = Enclosure::from_f64;
+    let (one, square) = (exactly(1.0), z * z);
+    let odd = |i: u32| exactly(f64::from(2 * i + 1));
+    let power = (0..TERMS).fold(one, |power, _| power * square);
+    let rest = (power / (odd(TERMS) * (one - square))).magnitude();
+    let sum = (0..TERMS).rev().fold(exactly(0.0), |sum, i| one / odd(i) + square * sum);
+    exactly(2.0) * z * (sum + Enclosure::new(0.0, rest))
 }
 
 impl Neg for Enclosure {
@@ -157,6 +211,36 @@ mod tests {
             prop_assert!(holds((x * x).sqrt(), (p * p).sqrt()));
             prop_assert!((x + y).radius() <= x.radius() + y.radius() + 1e-14);
         }
+    }
+
+    proptest! {
+        /// The double-double logarithm lies inside, and the ends are a few units of rounding apart.
+        #[test]
+        fn logarithms_enclose(exponent in -300.0..300.0f64) {
+            let x = 10f64.powf(exponent);
+            let found = Enclosure::from_f64(x).ln();
+            let value = Quad::from_f64(x).transcendental(crate::arithmetic::Transcendental::Logarithm);
+            prop_assert!(Quad::from_f64(found.lower) <= value && value <= Quad::from_f64(found.upper), "{x:e}");
+            prop_assert!(found.radius() <= 8.0 * f64::EPSILON * found.magnitude().max(0.1), "{x:e}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn logarithms_at_their_limits() {
+        let ln = |x: f64| Enclosure::from_f64(x).ln();
+        let of_two = twice_artanh(Enclosure::from_f64(1.0) / Enclosure::from_f64(3.0));
+        assert!(of_two.radius() < 2e-15 && of_two.lower < LN_2.upper && LN_2.lower < of_two.upper);
+        let one = ln(1.0);
+        assert!(one.lower <= 0.0 && one.upper >= 0.0 && one.radius() < 1e-300);
+        // 2⁻¹⁰⁷⁴, the least positive double.
+        let least = ln(f64::from_bits(1));
+        let expected = -1074.0 * std::f64::consts::LN_2;
+        assert!((least.middle() - expected).abs() < 1e-12);
+        assert_eq!(ln(0.0), Enclosure::WHOLE);
+        assert_eq!(ln(-1.0), Enclosure::WHOLE);
+        assert_eq!(ln(f64::INFINITY), Enclosure::WHOLE);
+        let wide = Enclosure::new(1.0, 2.0).ln();
+        assert!(wide.lower <= 0.0 && wide.upper >= std::f64::consts::LN_2 && wide.upper < 0.7);
     }
 
     #[test]

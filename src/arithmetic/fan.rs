@@ -1,12 +1,11 @@
 //! A value with its slopes in several directions.
 
-use std::array;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use bytemuck::TransparentWrapper;
 
 use super::jet::divider;
-use super::{Scalar, Transcendental};
+use super::{Base, Scalar, Transcendental};
 
 /// A value, and after it its derivatives in N − 1 directions: c₀ + Σ cₖεₖ where all products εᵢεₖ vanish.
 ///
@@ -17,12 +16,22 @@ use super::{Scalar, Transcendental};
 pub struct Fan<T, const N: usize>(pub [T; N]);
 
 impl<T: Scalar, const N: usize> Fan<T, N> {
-    /// The fan of a value and of the slopes `slope(k)`, k ≥ 1. The slope of place 0 is calculated too, because vector instructions
-    /// take all places at once; the value then replaces it.
+    /// The fan of a value and of the slopes `slope(k)`, k ≥ 1. In floats the slope of place 0 is calculated too, because vector instructions
+    /// take all places at once; the value then replaces it. (`array::from_fn` is not inlined where T is large.)
     #[inline(always)]
     fn of(value: T, slope: impl Fn(usize) -> T) -> Self {
-        let mut fan = array::from_fn(slope);
+        let first = usize::from(const { T::Base::IS_EXACT });
+        let mut fan = [value; N];
+        (first..N).for_each(|k| fan[k] = slope(k));
         fan[0] = value;
+        Fan(fan)
+    }
+
+    /// The fan of all places.
+    #[inline(always)]
+    fn each(place: impl Fn(usize) -> T) -> Self {
+        let mut fan = [place(0); N];
+        (1..N).for_each(|k| fan[k] = place(k));
         Fan(fan)
     }
 }
@@ -31,7 +40,7 @@ impl<T: Scalar, const N: usize> Neg for Fan<T, N> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        Fan(array::from_fn(|k| -self.0[k]))
+        Self::each(|k| -self.0[k])
     }
 }
 
@@ -39,7 +48,7 @@ impl<T: Scalar, const N: usize> Add for Fan<T, N> {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Fan(array::from_fn(|k| self.0[k] + other.0[k]))
+        Self::each(|k| self.0[k] + other.0[k])
     }
 }
 
@@ -47,7 +56,7 @@ impl<T: Scalar, const N: usize> Sub for Fan<T, N> {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        Fan(array::from_fn(|k| self.0[k] - other.0[k]))
+        Self::each(|k| self.0[k] - other.0[k])
     }
 }
 

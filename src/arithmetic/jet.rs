@@ -39,24 +39,34 @@ pub(super) fn divider<T: Scalar>(divisor: T) -> impl Fn(T) -> T {
 fn apart<T: Scalar, const N: usize>(
     a: Jet<T, N>,
     b: Jet<T, N>,
-    work: impl Fn(Jet<T, N>, Jet<T, N>) -> Jet<T, N>,
+    work: impl Fn(&Jet<T, N>, &Jet<T, N>) -> Jet<T, N>,
 ) -> Jet<T, N> {
     #[inline(never)]
     fn called<T: Scalar, const N: usize>(
         a: &Jet<T, N>,
         b: &Jet<T, N>,
-        work: impl Fn(Jet<T, N>, Jet<T, N>) -> Jet<T, N>,
+        work: impl Fn(&Jet<T, N>, &Jet<T, N>) -> Jet<T, N>,
     ) -> Jet<T, N> {
-        work(*a, *b)
+        work(a, b)
     }
-    if const { T::Base::IS_EXACT } { called(&a, &b, work) } else { work(a, b) }
+    if const { T::Base::IS_EXACT } { called(&a, &b, work) } else { work(&a, &b) }
+}
+
+/// A jet of coefficients. (`array::from_fn` is not inlined where the closure is large.)
+#[inline(always)]
+fn jet<T: Scalar, const N: usize>(coefficient: impl Fn(usize) -> T) -> Jet<T, N> {
+    let mut jet = [coefficient(0); N];
+    for (k, slot) in jet.iter_mut().enumerate().skip(1) {
+        *slot = coefficient(k);
+    }
+    Jet(jet)
 }
 
 impl<T: Scalar, const N: usize> Neg for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn neg(self) -> Self {
-        apart(self, self, |a, _| Jet(a.0.map(|c| -c)))
+        apart(self, self, |a, _| jet(|k| -a.0[k]))
     }
 }
 
@@ -64,7 +74,7 @@ impl<T: Scalar, const N: usize> Add for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn add(self, other: Self) -> Self {
-        apart(self, other, |a, b| Jet(array::from_fn(|k| a.0[k] + b.0[k])))
+        apart(self, other, |a, b| jet(|k| a.0[k] + b.0[k]))
     }
 }
 
@@ -72,7 +82,7 @@ impl<T: Scalar, const N: usize> Sub for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn sub(self, other: Self) -> Self {
-        apart(self, other, |a, b| Jet(array::from_fn(|k| a.0[k] - b.0[k])))
+        apart(self, other, |a, b| jet(|k| a.0[k] - b.0[k]))
     }
 }
 
@@ -80,9 +90,7 @@ impl<T: Scalar, const N: usize> Mul for Jet<T, N> {
     type Output = Self;
     #[inline]
     fn mul(self, other: Self) -> Self {
-        apart(self, other, |a, b| {
-            Jet(array::from_fn(|k| (1..=k).fold(a.0[0] * b.0[k], |sum, i| sum + a.0[i] * b.0[k - i])))
-        })
+        apart(self, other, |a, b| jet(|k| T::sum_of_products(k, |i| (a.0[i], b.0[k - i]))))
     }
 }
 

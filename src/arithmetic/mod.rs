@@ -82,6 +82,18 @@ pub trait Scalar:
     /// Whether matrices of this scalar are multiplied entry by entry, because vector instructions work within an entry.
     const BY_ENTRIES: bool = false;
 
+    /// Σ a(i)·b(i) for 0 ≤ i ≤ last, in this order. A prime field adds up before it reduces.
+    #[inline(always)]
+    fn sum_of_products(last: usize, factors: impl Fn(usize) -> (Self, Self)) -> Self {
+        let (a, b) = factors(0);
+        let mut sum = a * b;
+        for i in 1..=last {
+            let (a, b) = factors(i);
+            sum = sum + a * b;
+        }
+        sum
+    }
+
     /// Calls `visit(i, j, k)` for every product of planes that a product of scalars adds up: plane k += plane i · plane j. This function is
     /// not called where matrices are multiplied [by entries](Scalar::BY_ENTRIES).
     #[inline]

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use faer::{MatMut, MatRef};
+
 use super::{Base, Field, Scalar};
 
-/// An element of F(P) for a prime P, below 2⁶⁰ or within 2³⁰ below 2⁶¹, with P ≡ 3 (mod 4), or *undefined*, which absorbs every operation as NaN does.
+/// An element of F(P) for a prime P, below 2⁶⁰ or within 2²⁹ below 2⁶¹, with P ≡ 3 (mod 4), or *undefined*, which absorbs every operation as NaN does.
 ///
 /// Squares play the positive numbers: −1 is no square, and the canonical root a^((P+1)/4) of a square is itself a square,
 /// so that √(ab) = √a·√b. Undefined are quotients by 0, roots of non-squares and every transcendental function.
@@ -37,7 +39,21 @@ impl<const P: u64> PrimeField<P> {
         power
     }
 
-    /// x modulo P for x < 2¹²². A prime just below 2⁶¹ needs no division: 2⁶¹ = 2⁶¹ − P modulo P.
+    /// A number with a fraction, or one that is large or no number. 1/2 is (P + 1)/2.
+    fn from_fraction(x: f64) -> Self {
+        if !x.is_finite() {
+            return Self(UNDEFINED);
+        }
+        let exponent_bits = ((x.to_bits() >> 52) & 0x7ff) as i32;
+        let fraction = x.to_bits() & ((1 << 52) - 1);
+        let (mantissa, exponent) =
+            if exponent_bits == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent_bits - 1075) };
+        let two = if exponent < 0 { Self(P.div_ceil(2)) } else { Self(2) };
+        let magnitude = Self::new(mantissa) * two.power(exponent.unsigned_abs().into());
+        if x < 0.0 { -magnitude } else { magnitude }
+    }
+
+    /// x modulo P for x < 2¹²³. A prime just below 2⁶¹ needs no division: 2⁶¹ = 2⁶¹ − P modulo P.
     #[inline(always)]
     const fn reduce(x: u128) -> u64 {
         const BITS: u32 = 61;
@@ -55,6 +71,34 @@ impl<const P: u64> PrimeField<P> {
     #[inline(always)]
     fn defined(self, other: Self, value: impl FnOnce(u64, u64) -> u64) -> Self {
         if self.is_defined() && other.is_defined() { Self(value(self.0, other.0)) } else { Self(UNDEFINED) }
+    }
+}
+
+/// A sum of products that is reduced at its end.
+#[derive(Default)]
+struct SumOfProducts<const P: u64> {
+    sum: u128,
+    is_undefined: bool,
+}
+
+impl<const P: u64> SumOfProducts<P> {
+    /// Adds a·b < 2¹²². The sum never reaches 2¹²³, because a sum from 2¹²² on is brought below P.
+    #[inline(always)]
+    fn add(&mut self, a: PrimeField<P>, b: PrimeField<P>) {
+        const FULL: u128 = 1 << 122;
+        if !(a.is_defined() && b.is_defined()) {
+            self.is_undefined = true;
+            return;
+        }
+        self.sum += u128::from(a.0) * u128::from(b.0);
+        if self.sum >= FULL {
+            self.sum = PrimeField::<P>::reduce(self.sum).into();
+        }
+    }
+
+    #[inline(always)]
+    fn reduced(self) -> PrimeField<P> {
+        PrimeField(if self.is_undefined { UNDEFINED } else { PrimeField::<P>::reduce(self.sum) })
     }
 }
 
@@ -125,6 +169,16 @@ impl<const P: u64> Scalar for PrimeField<P> {
         if root * root == self { root } else { Self(UNDEFINED) }
     }
 
+    #[inline(always)]
+    fn sum_of_products(last: usize, factors: impl Fn(usize) -> (Self, Self)) -> Self {
+        let mut sum = SumOfProducts::default();
+        (0..=last).for_each(|i| {
+            let (a, b) = factors(i);
+            sum.add(a, b);
+        });
+        sum.reduced()
+    }
+
     #[inline]
     fn planes(slice: &[Self]) -> &[Self] {
         slice
@@ -143,30 +197,34 @@ impl<const P: u64> Base for PrimeField<P> {
     const IS_EXACT: bool = true;
 
     /// Exact: a finite `f64` is an integer times a power of two.
+    #[inline]
     fn from_f64(x: f64) -> Self {
         const {
             assert!(P < 1 << 61 && P % 4 == 3, "roots are canonical for these primes alone");
-            assert!(P < 1 << 60 || (1 << 61) - P < 1 << 30, "products are reduced for these primes alone");
-        }
-        if !x.is_finite() {
-            return Self(UNDEFINED);
+            assert!(P < 1 << 60 || (1 << 61) - P < 1 << 29, "products are reduced for these primes alone");
         }
         const WHOLE: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
-        if x.fract() == 0.0 && x.abs() < WHOLE {
-            let magnitude = Self::new(x.abs() as u64);
+        let whole = x.abs() as u64;
+        if whole as f64 == x.abs() && x.abs() < WHOLE {
+            let magnitude = Self::new(whole);
             return if x < 0.0 { -magnitude } else { magnitude };
         }
-        let exponent_bits = ((x.to_bits() >> 52) & 0x7ff) as i32;
-        let fraction = x.to_bits() & ((1 << 52) - 1);
-        let (mantissa, exponent) =
-            if exponent_bits == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent_bits - 1075) };
-        let scale = Self(2).power(exponent.unsigned_abs().into());
-        let magnitude = if exponent < 0 { Self::new(mantissa) / scale } else { Self::new(mantissa) * scale };
-        if x < 0.0 { -magnitude } else { magnitude }
+        Self::from_fraction(x)
     }
 
     fn is_positive(self) -> bool {
         self.is_square()
+    }
+
+    fn matrix_product(mut out: MatMut<'_, Self>, accumulate: bool, a: MatRef<'_, Self>, b: MatRef<'_, Self>) {
+        for j in 0..b.ncols() {
+            for i in 0..a.nrows() {
+                let mut sum = SumOfProducts::default();
+                a.row(i).iter().zip(b.col(j).iter()).for_each(|(&a, &b)| sum.add(a, b));
+                let sum = sum.reduced();
+                out[(i, j)] = if accumulate { out[(i, j)] + sum } else { sum };
+            }
+        }
     }
 }
 

@@ -217,7 +217,7 @@ mod tests {
         for signs in 0..32u32 {
             let mut points: Vec<_> = ladder(0, 2.0, 0.5).collect();
             for (k, point) in points.iter_mut().enumerate() {
-                let sign = if signs >> k & 1 == 1 { 1.0 } else { -1.0 };
+                let sign: f64 = if signs >> k & 1 == 1 { 1.0 } else { -1.0 };
                 point.error *= (sign * moved).exp();
                 point.moved = moved;
             }

@@ -145,7 +145,7 @@ mod tests {
     /// The first column of the table in `docs/architectures.md` lists each operation once, and nothing else.
     #[test]
     fn the_documentation_lists_every_operation() {
-        let page = include_str!("../../../docs/architectures.md");
+        let page = include_str!("../../docs/architectures.md");
         let (_, table) = page.split_once("| op | inputs | parameters | result |").expect("the table of operations");
         let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
         // What stands between backquotes is at the odd places.

@@ -305,9 +305,9 @@ fn damaged_files_are_refused() {
     use rand::RngExt;
     let rounds: usize = std::env::var("SHARPFLOW_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(2000);
     let files: [&[u8]; 3] = [
-        include_bytes!("../../../../tests/frameworks/onnx/images_loss.legacy.onnx"),
-        include_bytes!("../../../../tests/frameworks/onnx/modern.legacy.onnx"),
-        include_bytes!("../../../../tests/frameworks/onnx/weight_norm.legacy.onnx"),
+        include_bytes!("../../../tests/frameworks/onnx/images_loss.legacy.onnx"),
+        include_bytes!("../../../tests/frameworks/onnx/modern.legacy.onnx"),
+        include_bytes!("../../../tests/frameworks/onnx/weight_norm.legacy.onnx"),
     ];
     let mut generator = crate::data::generator(0, crate::data::Stream::Data);
     let mut read = 0;
