@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use crate::certificate::CertificateError;
 use crate::data::DataError;
 use crate::dense::DenseError;
 use crate::descent::StepError;
@@ -26,6 +27,7 @@ use crate::sharpness::SharpnessError;
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub enum Error {
+    Certificate(#[from] CertificateError),
     Data(#[from] DataError),
     Dense(#[from] DenseError),
     Enclosure(#[from] EnclosureError),

@@ -35,6 +35,7 @@ pub fn strength(strength: Strength) -> &'static str {
     match strength {
         Strength::Exact => "exact",
         Strength::Bound => "bound",
+        Strength::Enclosed => "enclosed",
         Strength::Limit => "limit",
         Strength::Beyond => "beyond",
     }

@@ -35,49 +35,59 @@ pub enum CertificateError {
     Flow { tau: f64 },
 }
 
-/// How far an orbit is from flow lines, at most over its steps.
+/// How far an orbit is from the line of a flow, and from those of other flows, at most over its steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Certificate {
-    /// sup_t ‖θ_t − ζ(t·ηλ)‖ of each flow.
-    pub distances: Vec<Enclosure>,
+    /// An enclosure of sup_t ‖θ_t − ζ(t·ηλ)‖.
+    pub distance: Enclosure,
+    /// A lower bound of the same for every other flow.
+    pub from_others: Vec<f64>,
     /// The largest radius of the orbit's enclosure over ‖w‖.
     pub radius: f64,
 }
 
-/// Follows `steps` steps of an orbit, and encloses its largest distance from the line of each flow. All lines begin at the point of Γ nearest to the start.
+/// The steps between two readings of the distance from another flow. Any readings bound a supremum from below.
+const OTHERS: u64 = 64;
+
+/// Follows `steps` steps of an orbit, and encloses its largest distance from the line of a flow, and from the lines of `others`. All lines begin at the point of Γ
+/// nearest to the start.
 ///
 /// # Errors
 /// An enclosure is lost: that of the orbit, or that of a flow.
 pub fn certify<L: Loss<Enclosure>>(
     tube: &mut Tube<L>,
     line: &FlowLine,
-    flows: &[FlowConstants],
+    flow: FlowConstants,
+    others: &[FlowConstants],
     steps: u64,
 ) -> Result<Certificate, CertificateError> {
-    let mut distances = vec![Enclosure::new(0.0, 0.0); flows.len()];
-    let mut places: Vec<Enclosure> = vec![line.start(); flows.len()];
-    let (mut radius, mut apart): (f64, Vec<Enclosure>) = (0.0, Vec::new());
+    let mut found =
+        Certificate { distance: Enclosure::new(0.0, 0.0), from_others: vec![0.0; others.len()], radius: 0.0 };
+    let mut place = line.start();
+    let mut places = vec![line.start(); others.len()];
     for step in 0..=steps {
-        let theta = tube.direction();
-        for ((flow, place), largest) in flows.iter().zip(&mut places).zip(&mut distances) {
-            let tau = step as f64 * tube.intrinsic_lr();
-            *place = line.place(*flow, tau, place.middle())?;
-            apart.clear();
-            apart.extend(theta.iter().zip(line.at(*place)).map(|(&x, y)| x - y));
-            let distance = norm_of(&apart);
-            *largest = Enclosure::new(largest.lower.max(distance.lower), largest.upper.max(distance.upper));
+        let (theta, tau) = (tube.direction(), step as f64 * tube.intrinsic_lr());
+        place = line.place(flow, tau, place.middle())?;
+        let distance = distance_of(&theta, &line.at(place));
+        let Enclosure { lower, upper } = found.distance;
+        found.distance = Enclosure::new(lower.max(distance.lower), upper.max(distance.upper));
+        if step.is_multiple_of(OTHERS) || step == steps {
+            for ((flow, place), least) in others.iter().zip(&mut places).zip(&mut found.from_others) {
+                *place = line.place(*flow, tau, place.middle())?;
+                *least = least.max(distance_of(&theta, &line.at(*place)).lower);
+            }
         }
-        radius = radius.max(tube.relative_radius());
+        found.radius = found.radius.max(tube.relative_radius());
         if step < steps {
             tube.step()?;
         }
     }
-    Ok(Certificate { distances, radius })
+    Ok(found)
 }
 
-/// ‖x‖ of an enclosed vector: squares are not negative, whatever their factors enclose.
-fn norm_of(x: &[Enclosure]) -> Enclosure {
-    let sizes: Vec<Enclosure> = x.iter().map(|x| x.absolute()).collect();
+/// ‖x − y‖ of enclosed vectors. Squares are not negative, whatever their factors enclose.
+fn distance_of(x: &[Enclosure], y: &[Enclosure]) -> Enclosure {
+    let sizes: Vec<Enclosure> = x.iter().zip(y).map(|(&x, &y)| (x - y).absolute()).collect();
     let square = dot(&sizes, &sizes);
     Enclosure::new(square.lower.max(0.0), square.upper).sqrt()
 }

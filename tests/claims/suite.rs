@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use sharpflow_theorems::evidence::{InstanceEvidence, Verdict};
-use sharpflow_theorems::experiments::{Growth, HeldOut, Ladder, Laws, OtherDynamics, SmoothLosses, Swings};
+use sharpflow_theorems::experiments::{
+    CertifiedOrbits, Growth, HeldOut, Ladder, Laws, OtherDynamics, SmoothLosses, Swings,
+};
 use sharpflow_theorems::instance::Instance;
 use sharpflow_theorems::registry::find;
 use sharpflow_theorems::theorem::Theorem;
@@ -35,8 +37,8 @@ fn number(claim: &str) -> u32 {
 }
 
 fn is_confirmed(claim: &Theorem, instance: Result<Instance, String>, seed: u64) -> Result<(), TestCaseError> {
-    // Its runs are fixed, and long: `held_out_error` asks for them once.
-    if claim.on::<HeldOut>().is_some() {
+    // Their runs are fixed, and long: the claims' own tests ask for them once.
+    if claim.on::<HeldOut>().is_some() || claim.on::<CertifiedOrbits>().is_some() {
         return Ok(());
     }
     if claim.on::<Laws>().is_some() {

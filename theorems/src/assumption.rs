@@ -76,6 +76,9 @@ pub(crate) const OF_IDENTITIES: &[Assumption] = &[ScaleInvariance];
 /// The hypotheses of the stable regime, with ρ along paths and on all of S.
 pub(crate) const OF_STABLE: &[Assumption] = &[ScaleInvariance, BoundedSharpness];
 
+/// The hypotheses of orbits that are enclosed.
+pub(crate) const OF_ORBITS: &[Assumption] = &[ScaleInvariance, StartAtTheEdge];
+
 /// The hypothesis of the experiment on held-out images.
 pub(crate) const OF_HELD_OUT: &[Assumption] = &[Fitted];
 

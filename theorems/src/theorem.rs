@@ -72,6 +72,9 @@ pub(crate) const BEYOND: &str = "Not in the paper: derived in the note, confirme
 /// The source of a claim about coefficients that is our own.
 pub(crate) const BEYOND_EXACTLY: &str = "Not in the paper: derived in the note, proved modulo primes";
 
+/// The source of a claim about enclosed orbits, which is our own.
+pub(crate) const BEYOND_ENCLOSED: &str = "Not in the paper: enclosed by interval arithmetic, derived in the note";
+
 /// The paper every claim but the `beyond` ones restates.
 pub const PAPER: &str = "K. Lyu, Z. Li, S. Arora. Understanding the Generalization Benefit of Normalization Layers: \
                          Sharpness Reduction. NeurIPS 2022, arXiv:2206.07085";

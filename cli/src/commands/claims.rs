@@ -9,7 +9,7 @@ use crate::terminal::{print, strength};
 
 /// Names the claims.
 pub fn list() -> Result<u8, CliError> {
-    let line = |claim: &&Theorem| format!("{:<28}{:<8}{}\n", claim.id, strength(claim.strength), claim.title);
+    let line = |claim: &&Theorem| format!("{:<28}{:<9}{}\n", claim.id, strength(claim.strength), claim.title);
     print(&REGISTRY.iter().map(line).collect::<String>()).map(|()| 0)
 }
 

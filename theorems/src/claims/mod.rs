@@ -1,6 +1,7 @@
 //! The claims, a file each.
 
 pub(crate) mod alignment;
+pub(crate) mod certified_tracking;
 pub(crate) mod descent_lemma;
 pub(crate) mod effective_learning_rate;
 pub(crate) mod energy;
@@ -62,6 +63,7 @@ macro_rules! claims {
             minimum_norm_convergence
             heavy_ball
             energy_law
+            certified_tracking
             exact_map
             exact_gradient_of_sharpness
             exact_second_order

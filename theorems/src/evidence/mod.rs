@@ -28,6 +28,8 @@ pub enum Strength {
     Exact,
     /// An inequality with explicit constants.
     Bound,
+    /// True of the orbits that the evidence names, in real numbers: enclosed by interval arithmetic.
+    Enclosed,
     /// True as ηλ → 0, with an order.
     Limit,
     /// A statement that is not a theorem of the paper.

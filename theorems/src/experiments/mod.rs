@@ -1,5 +1,6 @@
 //! The experiments, a file each. An experiment makes runs once, for every claim that reads its records.
 
+mod certified;
 mod dynamics;
 mod extent;
 mod growth;
@@ -20,6 +21,7 @@ mod stable_run;
 mod starts;
 mod swings;
 
+pub use certified::{CertifiedOrbit, CertifiedOrbits};
 pub use dynamics::{DynamicsRecord, OtherDynamics, OtherRun};
 pub use growth::{Energy, Growth, GrowthRecord, GrowthRun, Swung};
 pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, RATES, SEEDS, SeedRecord};
@@ -37,6 +39,7 @@ pub use stable_run::{Exit, StableRun};
 pub use starts::{Descents, Starts};
 pub use swings::{DEEP, ENERGIES, SwingRecord, Swings};
 
+pub(crate) use certified::of_orbit;
 pub(crate) use dynamics::{DYNAMICS_READINGS, of_dynamics};
 pub(crate) use growth::of_growth;
 pub(crate) use identities::of_identities;
@@ -54,7 +57,7 @@ pub(crate) use swings::of_swings;
 use crate::judging::AnyExperiment;
 
 /// All experiments, in the order in which a study does them.
-pub static EXPERIMENTS: [&dyn AnyExperiment; 12] = [
+pub static EXPERIMENTS: [&dyn AnyExperiment; 13] = [
     &Identities,
     &Laws,
     &RandomSteps,
@@ -66,6 +69,7 @@ pub static EXPERIMENTS: [&dyn AnyExperiment; 12] = [
     &Growth,
     &OtherDynamics,
     &Portrait,
+    &CertifiedOrbits,
     &HeldOut,
 ];
 

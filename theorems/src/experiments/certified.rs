@@ -1,0 +1,239 @@
+use faer::Mat;
+use rayon::prelude::*;
+use sharpflow::arithmetic::{Base, Enclosure};
+use sharpflow::certificate::{Certificate, CertificateError, FlowLine, Tube, certify};
+use sharpflow::data::Dataset;
+use sharpflow::descent::EdgeStart;
+use sharpflow::flow::FlowConstants;
+use sharpflow::loss::LinearRegression;
+use sharpflow::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
+use sharpflow::network::homogeneity::Answer;
+use sharpflow::network::{Network, NetworkLoss};
+use sharpflow::network_file::zoo::find;
+
+use crate::assumption::Assumption;
+use crate::evidence::{Hypothesis, Table};
+use crate::experiment::{Experiment, NotRun, Readers};
+use crate::instance::Rejected;
+use crate::population::Population;
+use crate::progress::Progress;
+
+/// The ηλ of orbits: 2⁻¹⁰ to 2⁻¹³. They are powers of 2, so that 1 − ηλ is exact.
+const EXPONENTS: std::ops::RangeInclusive<i32> = 10..=13;
+
+/// Other flows that could have been true.
+const OTHERS: [(&str, FlowConstants); 6] = [
+    ("K = 3 + ‖G‖²", FlowConstants { offset: 3.0, ..LAW }),
+    ("K = 5 + ‖G‖²", FlowConstants { offset: 5.0, ..LAW }),
+    ("K = 4", FlowConstants { slope: 0.0, ..LAW }),
+    ("K = 4 + 2‖G‖²", FlowConstants { slope: 2.0, ..LAW }),
+    ("one step lasts 2ηλ", FlowConstants { numerator: 4.0, ..LAW }),
+    ("one step lasts ½ηλ", FlowConstants { numerator: 1.0, ..LAW }),
+];
+const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
+
+/// A twin is followed where its line is predicted to be this many √(ηλ) from the law's at the end: one for the statement's own bound, one for the orbit's swing, and
+/// one to spare.
+const TELLS: f64 = 3.0;
+
+/// An orbit of gradient descent with weight decay in real numbers, at one ηλ.
+#[derive(Debug)]
+pub struct CertifiedOrbit {
+    pub name: String,
+    /// Whether the loss is proved scale-invariant.
+    pub is_scale_invariant: bool,
+    pub intrinsic_lr: f64,
+    pub steps: u64,
+    /// δ of the start.
+    pub edge_offset: f64,
+    /// The other flows that it was compared with.
+    pub others: Vec<(&'static str, FlowConstants)>,
+    pub certificate: Result<Certificate, CertificateError>,
+}
+
+/// A loss whose flow has a closed form, a point of its Γ, and how far the flow is followed.
+struct Source {
+    name: &'static str,
+    network: Network,
+    /// Whether all constants of the network are 0.
+    is_even: bool,
+    /// Rows and targets of a regression.
+    regression: Option<(Vec<Vec<f64>>, Vec<f64>)>,
+    point: Vec<f64>,
+    horizon: f64,
+}
+
+impl Source {
+    /// z²(r² + 20x²)/(2r⁴), from cos²φ = 0.93.
+    fn circle() -> Result<Self, Rejected> {
+        let architecture = find("circle").ok_or(Rejected::NoSuchArchitecture { name: "circle" })?;
+        let point = vec![0.93f64.sqrt(), 0.07f64.sqrt(), 0.0];
+        let network = architecture.network(&[]).map_err(Box::new)?;
+        Ok(Self { name: "3-parameter loss", network, is_even: true, regression: None, point, horizon: 0.8 })
+    }
+
+    /// A batch-normalized regression, from tan φ = 1.5 in the direction of the kernel that is nearest to (1, …, 1).
+    fn regression(name: &'static str, rows: &[&[f64]], targets: &[f64]) -> Result<Self, Rejected> {
+        let rows: Vec<Vec<f64>> = rows.iter().map(|row| row.to_vec()).collect();
+        let listed = |numbers: &[f64]| numbers.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(", ");
+        let (count, features) = (rows.len(), rows[0].len());
+        let text = format!(
+            "[weights]\nreadout = [{features}, 1]\n[constants]\n\
+             inputs = {{ shape = [{count}, {features}], values = [{}] }}\n\
+             targets = {{ shape = [{count}, 1], values = [{}] }}\n[nodes]\n\
+             output = {{ op = \"matrix_product\", of = [\"inputs\", \"readout\"] }}\n\
+             prediction = {{ op = \"batch_norm\", of = [\"output\"] }}\n\
+             loss = {{ op = \"mean_squared_error\", of = [\"prediction\", \"targets\"] }}\n",
+            listed(&rows.concat()),
+            listed(targets),
+        );
+        let network = Network::from_toml(&text, &[]).map_err(Box::new)?;
+        let features = Mat::from_fn(rows.len(), rows[0].len(), |i, j| rows[i][j]);
+        let data = LinearRegression::new(&Dataset::new(features, targets.to_vec()))?;
+        let point = LinearRegressionMinimizers::new(&data)?.at_angle(1.5f64.atan(), &vec![1.0; rows[0].len()])?;
+        let regression = Some((rows, targets.to_vec()));
+        Ok(Self { name, network, is_even: false, regression, point, horizon: 2.0 })
+    }
+
+    fn all() -> Result<[Self; 3], Rejected> {
+        Ok([
+            Self::circle()?,
+            Self::regression(
+                "regression 3×4",
+                &[&[9.0, 2.0, -1.0, -5.0], &[-3.0, 2.0, 2.0, -5.0], &[-6.0, -4.0, -1.0, 10.0]],
+                &[6.0, -6.0, 0.0],
+            )?,
+            Self::regression(
+                "regression 4×6",
+                &[
+                    &[1.0, 2.0, 0.0, -1.0, 3.0, 4.0],
+                    &[0.0, 1.0, 4.0, 2.0, -2.0, 1.0],
+                    &[3.0, -1.0, 1.0, 0.0, 1.0, -5.0],
+                    &[-2.0, 0.0, 1.0, 5.0, 1.0, 2.0],
+                ],
+                &[1.0, 3.0, -2.0, 4.0],
+            )?,
+        ])
+    }
+
+    fn loss<T: Base>(&self) -> Result<NetworkLoss<T>, Rejected> {
+        let of = |x: f64| T::from_f64(if self.is_even { 0.0 } else { x });
+        Ok(NetworkLoss::with_constants(&self.network, of)?)
+    }
+
+    fn line(&self, weights: &[f64]) -> Result<FlowLine, CertificateError> {
+        match (&self.regression, weights) {
+            (Some((rows, targets)), _) => FlowLine::of_regression(rows, targets, weights),
+            (None, &[x, y, z]) => FlowLine::on_circle([x, y, z]),
+            (None, _) => Err(CertificateError::OtherSide),
+        }
+    }
+
+    fn orbit(&self, exponent: i32) -> Result<CertifiedOrbit, Rejected> {
+        const LEARNING_RATE: f64 = 1.0;
+        let intrinsic_lr = 0.5f64.powi(exponent);
+        let loss = self.loss::<f64>()?;
+        let mut minimizers = NumericMinimizers::through(&loss, &self.point)?;
+        let mut geometry = Geometry::new(self.point.len());
+        minimizers.geometry(&self.point, &mut geometry)?;
+        let start = EdgeStart { intrinsic_lr, kick: 1.0, edge_offset: 0.0 };
+        let weights = start.weights(&self.point, &geometry, LEARNING_RATE);
+        let square: f64 = weights.iter().map(|w| w * w).sum();
+        let edge_offset = LEARNING_RATE * geometry.sharpness / ((1.0 - intrinsic_lr) * square) - 2.0;
+        let steps = (self.horizon / intrinsic_lr) as u64;
+        let mut others = OTHERS.to_vec();
+        let certificate = self.line(&weights).and_then(|line| {
+            others = told(&line, self.horizon, intrinsic_lr)?;
+            let constants: Vec<FlowConstants> = others.iter().map(|&(_, constants)| constants).collect();
+            let loss = self.loss::<Enclosure>().map_err(|_| CertificateError::OtherSide)?;
+            certify(&mut Tube::new(loss, LEARNING_RATE, intrinsic_lr, &weights)?, &line, LAW, &constants, steps)
+        });
+        Ok(CertifiedOrbit {
+            name: format!("{}, ηλ = 1/{}", self.name, 1u64 << exponent),
+            is_scale_invariant: self.network.homogeneity(&[], 0).answer == Answer::Proved,
+            intrinsic_lr,
+            steps,
+            edge_offset,
+            others,
+            certificate,
+        })
+    }
+}
+
+/// The other flows that the lines alone tell from the law's.
+fn told(
+    line: &FlowLine,
+    horizon: f64,
+    intrinsic_lr: f64,
+) -> Result<Vec<(&'static str, FlowConstants)>, CertificateError> {
+    let end = |constants| Ok(line.at(line.place(constants, horizon, line.start().middle())?));
+    let law: Vec<Enclosure> = end(LAW)?;
+    let mut told = Vec::new();
+    for (what, constants) in OTHERS {
+        let apart: f64 = end(constants)?.iter().zip(&law).map(|(&x, &y)| (x - y).middle().powi(2)).sum();
+        if apart.sqrt() >= TELLS * intrinsic_lr.sqrt() {
+            told.push((what, constants));
+        }
+    }
+    Ok(told)
+}
+
+/// Orbits that are enclosed in real numbers, with the lines of the flow beside them.
+pub struct CertifiedOrbits;
+
+impl Experiment for CertifiedOrbits {
+    type On = Population;
+    type Seen<'a> = &'a CertifiedOrbit;
+    const NAME: &'static str = "enclosed orbits";
+    const AT_THE_EDGE: bool = false;
+
+    fn suits(population: &Population, _: &Population) -> bool {
+        population.source.is_built_in()
+    }
+
+    fn steps(_: &Population) -> u64 {
+        0
+    }
+
+    fn run(
+        _: &Population,
+        _: &Population,
+        progress: &Progress,
+        claims: &mut dyn Readers<Self>,
+    ) -> Result<Vec<Table>, NotRun> {
+        let sources = Source::all()?;
+        // The longest first, so that no thread is left with one at the end.
+        let tasks: Vec<(&Source, i32)> =
+            EXPONENTS.rev().flat_map(|exponent| sources.iter().map(move |source| (source, exponent))).collect();
+        let orbit = |(source, exponent): (&Source, i32)| {
+            progress.goes_on()?;
+            Ok(source.orbit(exponent)?)
+        };
+        let orbits: Vec<CertifiedOrbit> =
+            tasks.into_par_iter().with_max_len(1).map(orbit).collect::<Result<_, NotRun>>()?;
+        for orbit in orbits.iter().rev() {
+            claims.read(orbit);
+        }
+        Ok(vec![])
+    }
+}
+
+/// The hypotheses of an enclosed orbit.
+pub(crate) fn of_orbit(orbit: &CertifiedOrbit) -> Vec<Hypothesis> {
+    vec![
+        Hypothesis {
+            of: Assumption::ScaleInvariance,
+            what: "scale invariance, proved by degrees".into(),
+            measured: if orbit.is_scale_invariant { 0.0 } else { 1.0 },
+            bound: 0.0,
+            place: orbit.name.clone(),
+        },
+        Hypothesis {
+            of: Assumption::StartAtTheEdge,
+            what: "the start is at the edge: |η̃λ₁ − 2| over 4√(ηλ)".into(),
+            measured: orbit.edge_offset.abs() / (4.0 * orbit.intrinsic_lr.sqrt()),
+            bound: 1.0,
+            place: orbit.name.clone(),
+        },
+    ]
+}
