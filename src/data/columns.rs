@@ -6,8 +6,9 @@ use super::table::Table;
 use super::{DataError, decimal};
 use crate::arithmetic::Quad;
 
-/// The largest size of a number in a table. A loss takes a quarter of the exponent's range; this limit leaves room for sums of squares.
-const LARGEST: f64 = 1e70;
+/// The largest size of a target, and of features that are taken as they are; the least of the latter is its inverse. A loss takes a quarter of the exponent's
+/// range; this limit leaves room for sums of squares.
+pub(super) const LARGEST: f64 = 1e70;
 /// Names of columns that an error shows.
 const SHOWN: usize = 12;
 /// How similar two names must be for an error to suggest one in place of the other.
@@ -40,6 +41,13 @@ impl<'a> Columns<'a> {
         }
         let dropped = drop.iter().map(|name| columns.find(name).map(|(place, _)| place));
         let dropped: Vec<usize> = dropped.collect::<Result<_, _>>()?;
+        for (name, place) in drop.iter().zip(&dropped) {
+            if header.is_some() && name.parse::<usize>().is_ok_and(|number| number != place + 1) {
+                columns
+                    .notes
+                    .push(format!("what is left out is the column named {name:?}, which is column {}", place + 1));
+            }
+        }
         if dropped.contains(&place) {
             return Err(DataError::TargetDropped { path: table.path.into(), target: target.into() });
         }
@@ -123,19 +131,25 @@ impl<'a> Columns<'a> {
                     value: size,
                 });
             }
-            // Named here, where line and column are known.
-            if size.abs() > LARGEST {
-                return Err(DataError::Overflow {
-                    path: path(),
-                    line: line(),
-                    column: column + 1,
-                    name: name(),
-                    value: size,
-                });
+            // All features together are brought within the range by the caller.
+            if column == self.target && size.abs() > LARGEST {
+                return Err(self.overflow(record, column, size));
             }
             numbers.push(value);
         }
         Ok(())
+    }
+
+    /// The error of a number that is too large, where line and column are known.
+    pub fn overflow(&self, record: &StringRecord, column: usize, value: f64) -> DataError {
+        let index = self.table.records.iter().position(|other| std::ptr::eq(other, record));
+        DataError::Overflow {
+            path: self.table.path.into(),
+            line: index.map_or(0, |index| self.table.starts[index].1),
+            column: column + 1,
+            name: self.header.map(|names| names[column].to_string()),
+            value,
+        }
     }
 
     /// A note where the first column of the file is an index that was read as a feature.
@@ -153,6 +167,13 @@ impl<'a> Columns<'a> {
             (false, true) => "counts the rows",
             (false, false) => return None,
         };
-        Some(format!("column 1 {is}; it is read as a feature (--drop 1 leaves it out)"))
+        // A name comes before a place.
+        let by = match name {
+            Some(name) if self.header.is_some_and(|names| names.iter().any(|other| other == "1")) => {
+                format!("'{name}'")
+            }
+            _ => "1".into(),
+        };
+        Some(format!("column 1 {is}; it is read as a feature (--drop {by} leaves it out)"))
     }
 }

@@ -40,11 +40,44 @@ pub(super) fn parse(text: &str) -> Option<Quad> {
     Some(if text.starts_with('-') { -size } else { size })
 }
 
-/// Whether a decimal has so many digits that it is the rounding of something longer, as programs print doubles.
-pub(super) fn is_rounded(text: &str) -> bool {
+/// What the digits of a decimal say of the number behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digits {
+    /// Few enough digits, or a whole number: the decimal is the number.
+    Exact,
+    /// As many digits as programs print of a double, and those of a double: the number was rounded before it was written.
+    OfDouble,
+    /// As many digits, but no double has them: the decimal is the number.
+    OfNoDouble,
+}
+
+/// What the digits of a decimal say.
+pub(super) fn digits(text: &str) -> Digits {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    digits.trim_matches('0').len() > EXACT_DIGITS
+    let all: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let all = all.trim_start_matches('0');
+    let is_whole = !text.contains(['.', 'e', 'E']);
+    if is_whole || all.trim_end_matches('0').len() <= EXACT_DIGITS {
+        return Digits::Exact;
+    }
+    let double: f64 = text.parse().unwrap_or(f64::NAN);
+    // The double with as many digits, correctly rounded.
+    let printed: String =
+        format!("{:.*e}", all.len() - 1, double.abs()).split('e').next().unwrap_or_default().replace('.', "");
+    if printed == all { Digits::OfDouble } else { Digits::OfNoDouble }
+}
+
+/// Whether a column's decimals are the rounding of something longer, as programs print doubles: some has so many digits, and none has digits that no double has.
+pub(super) fn is_rounded<'a>(column: impl Iterator<Item = &'a str>) -> bool {
+    let mut seen = false;
+    for text in column {
+        match digits(text) {
+            Digits::Exact => {}
+            Digits::OfDouble => seen = true,
+            Digits::OfNoDouble => return false,
+        }
+    }
+    seen
 }
 
 #[cfg(test)]
@@ -70,10 +103,25 @@ mod tests {
     #[test]
     fn decimals_that_are_meant_are_told_from_rounded_ones() {
         for text in ["0", "1.0", "-0.19", "1.697e-14", "123456789.123", "1000000000000000000000", "0.00012345"] {
-            assert!(!is_rounded(text), "{text}");
+            assert_eq!(digits(text), Digits::Exact, "{text}");
         }
-        for text in ["0.3333333333333333", "0.30000000000000004", "1.4142135623730951e-14"] {
-            assert!(is_rounded(text), "{text}");
+        // Nanoseconds since 1970, and 2⁸⁹: whole numbers, however many digits they have.
+        for text in ["1700000000000000004", "-1700000000000000001", "618970019642690137449562112"] {
+            assert_eq!(digits(text), Digits::Exact, "{text}");
         }
+        for text in ["0.3333333333333333", "0.30000000000000004", "1.4142135623730951e-14", "-1.0000000000000002"] {
+            assert_eq!(digits(text), Digits::OfDouble, "{text}");
+        }
+        // Printed in full, or with seventeen digits, of which the last are zeros.
+        for text in ["1.28800000000000003375077994860475882887840270996094", "3.33333333333333315e-01"] {
+            assert_eq!(digits(text), Digits::OfDouble, "{text}");
+        }
+        // Doubles near 10¹⁶ are 2 apart, and near 10¹⁴ a 64th.
+        for text in ["9999999999999999.235", "99999999999999.235", "1.2345678901234567890123"] {
+            assert_eq!(digits(text), Digits::OfNoDouble, "{text}");
+        }
+        let third = "0.3333333333333333";
+        assert!(is_rounded([third, "1"].into_iter()) && !is_rounded(["1", "2.5"].into_iter()));
+        assert!(!is_rounded([third, "9999999999999999.235"].into_iter()));
     }
 }

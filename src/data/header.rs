@@ -80,6 +80,9 @@ fn of_numbers(first: &[String], rest: &[Vec<String>], unlikely: f64) -> Decision
             return yes("its first line has whole numbers, the others have not");
         }
     }
+    if first.iter().all(|field| is_whole(field)) && rest.len() >= FEWEST && is_outside(first, rest) {
+        return yes("its first line has whole numbers that lie outside the range of every column");
+    }
     let numbers = |row: &[String]| -> Vec<f64> { row.iter().filter_map(|field| field.parse().ok()).collect() };
     let alike = |of: fn(&[f64]) -> bool| rest.iter().filter(|row| of(&numbers(row))).count() as f64;
     let orders: f64 = (1..=first.len()).map(|k| k as f64).product();
@@ -95,6 +98,17 @@ fn of_numbers(first: &[String], rest: &[Vec<String>], unlikely: f64) -> Decision
         return yes("its first line counts in equal steps, the others do not");
     }
     no("its first line looks like the others")
+}
+
+/// Whether each number of a line, two at least, lies outside the range of its column, and beyond twice its largest size: a sample is seldom extreme in every
+/// column.
+fn is_outside(first: &[String], rest: &[Vec<String>]) -> bool {
+    let number = |field: &String| field.parse::<f64>().unwrap_or(f64::NAN);
+    let is_beyond = |column: usize| {
+        let size = rest.iter().map(|row| number(&row[column]).abs()).fold(0.0, f64::max);
+        number(&first[column]).abs() > 2.0 * size
+    };
+    first.len() > 1 && (0..first.len()).all(is_beyond)
 }
 
 fn is_number(field: &str) -> bool {
@@ -140,6 +154,10 @@ mod tests {
         let counts = ["4982,612,3006,4486", "11516,1352,7194,10441", "37,5,9,11", "812,93,41,60", "3,1,4,1"];
         assert!(decided(&[&["0,1,2,3"], &counts[..]].concat(), "4"));
         assert!(!decided(&counts, "4"));
+        // Identifiers over counts.
+        let few = ["3,11,0,20", "7,2,5,1", "0,0,16,4", "12,9,3,3"];
+        assert!(decided(&[&["100127206,3480,100129271,7157"], &few[..]].concat(), "4"));
+        assert!(!decided(&[&["14,12,1,0"], &few[..]].concat(), "4"));
         // A spoilt sample whose other numbers happen to ascend.
         let spoilt =
             ["-1.5,-0.5,0.1,x", "-0.4,-0.1,-0.5,-0.6", "0.1,-0.8,1.6,0.7", "0.1,0.7,-0.9,-1.7", "-0.8,1.1,0.5,-1.1"];

@@ -11,9 +11,10 @@ use faer::Mat;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::columns::Columns;
+use super::columns::{Columns, LARGEST};
 use super::header::{self, Lines};
 use super::{DataError, Dataset, decimal};
+use crate::arithmetic::Quad;
 
 /// Whether a table's first line names its columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +111,7 @@ impl Dataset {
             Header::No => header::Decision { is_header: false, why: "as asked" },
             Header::Auto => table.decide(target),
         };
-        let columns = Columns::new(&table, header.is_header, target, &options.drop)?;
+        let mut columns = Columns::new(&table, header.is_header, target, &options.drop)?;
         let rows = &table.records[usize::from(header.is_header)..];
         if rows.is_empty() {
             return Err(DataError::Empty { path: path.into() });
@@ -120,11 +121,24 @@ impl Dataset {
             columns.read_row(record, &mut numbers)?;
         }
         let width = columns.kept.len();
+        match common_scale(&numbers, width) {
+            Scale::None => {}
+            Scale::Common(exponent) => {
+                let factor = Quad::from_f64(2f64.powi(exponent));
+                numbers.chunks_mut(width).flat_map(|row| &mut row[..width - 1]).for_each(|x| *x *= factor);
+                columns.notes.push(format!(
+                    "all features are multiplied by 2^{exponent}, which batch normalization does not see and which brings them near 1"
+                ));
+            }
+            Scale::TooDifferent { row, place } => {
+                return Err(columns.overflow(&rows[row], columns.kept[place], numbers[row * width + place].0));
+            }
+        }
         let at = |row: usize, column: usize| numbers[row * width + column];
         // The target stands last among the columns kept.
         let features = Mat::from_fn(rows.len(), width - 1, at);
         let targets = (0..rows.len()).map(|row| at(row, width - 1)).collect();
-        let is_rounded = |&column: &usize| rows.iter().any(|row| decimal::is_rounded(&row[column]));
+        let is_rounded = |&column: &usize| decimal::is_rounded(rows.iter().map(|row| &row[column]));
         let data = Self::of_decimals(features, targets, columns.kept.iter().map(is_rounded).collect());
         let mut notes = columns.notes.clone();
         notes.extend(columns.counting_note(rows.len(), at));
@@ -138,6 +152,40 @@ impl Dataset {
             notes,
         };
         Ok((data, reading))
+    }
+}
+
+/// What brings the features of a table within the arithmetic's range.
+enum Scale {
+    /// They are within it.
+    None,
+    /// 2 to this power.
+    Common(i32),
+    /// No common factor does, because this number is so much larger than those of another column.
+    TooDifferent { row: usize, place: usize },
+}
+
+/// The power of two that brings the largest feature near 1. Rows have this width, and the target stands last in each.
+fn common_scale(numbers: &[Quad], width: usize) -> Scale {
+    const MOST: i32 = 1000;
+    let mut sizes = vec![0.0f64; width - 1];
+    let mut largest = (0.0, 0, 0);
+    for (row, features) in numbers.chunks(width).enumerate() {
+        for (place, (size, x)) in sizes.iter_mut().zip(features).enumerate() {
+            *size = size.max(x.0.abs());
+            if x.0.abs() > largest.0 {
+                largest = (x.0.abs(), row, place);
+            }
+        }
+    }
+    let (top, row, place) = largest;
+    let least = sizes.into_iter().filter(|&size| size > 0.0).fold(top, f64::min);
+    if top == 0.0 || (1.0 / LARGEST..=LARGEST).contains(&top) {
+        Scale::None
+    } else if top / LARGEST > least {
+        Scale::TooDifferent { row, place }
+    } else {
+        Scale::Common((-top.log2().floor() as i32).clamp(-MOST, MOST))
     }
 }
 

@@ -56,7 +56,8 @@ impl<T: Float> LinearRegressionMinimizers<T> {
         }
         let mut residual = targets.clone();
         (0..rank).for_each(|k| add_scaled(&mut residual, -fit[k], &left(k)));
-        let interpolates = (norm(&residual) / size).to_f64() <= noise;
+        // Centred targets have n − 1 dimensions, and features of this rank span them all.
+        let interpolates = rank + 1 >= n || (norm(&residual) / size).to_f64() <= noise;
 
         // w*, in the right singular basis and in ℝᴰ.
         let mut solution: Vec<Quad> = fit.iter().zip(&components.values).map(|(&b, &s)| b / s).collect();

@@ -35,7 +35,7 @@ pub enum PointFault {
     /// A size² too large for a double.
     #[error("the square of the size that it divides by overflows: its input reaches {largest:.1e}")]
     Overflow { largest: f64 },
-    /// A size² too small for a double.
+    /// A size² too small for a double to hold all its digits.
     #[error("the square of the size that it divides by underflows: its input is at most {largest:.1e}")]
     Underflow { largest: f64 },
     /// 0/0 up to rounding.

@@ -70,7 +70,8 @@ pub enum FileError {
 
 /// A parser's message without the names of Rust's types.
 pub(super) fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 11] = [
+    const WORDS: [(&str, &str); 12] = [
+        (" as i128", ", which is too large for any size"),
         ("struct Block", "a block, { inputs = […], … }"),
         ("enum WeightEntry", "weights, [sizes] or { file = \"…\" }"),
         ("struct NodeEntry", "a node, { op = \"…\", of = […] }"),

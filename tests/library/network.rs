@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sharpflow::arithmetic::{Base, Jet, Quad, Real, Scalar, add_scaled, distance, dot, norm};
 use sharpflow::data::Dataset;
 use sharpflow::loss::{Derivatives, Evaluator, LinearRegression, Loss};
-use sharpflow::network::{Activation, Builder, Network, NetworkLoss, NodeId, Normalization, Op, ops};
+use sharpflow::network::{Activation, Builder, Network, NetworkLoss, NodeId, Normalization, Op, PointFault, ops};
 use sharpflow::network_file::zoo::ZOO;
 
 fn cast<T: Base>(w: &[f64]) -> Vec<T> {
@@ -215,6 +215,35 @@ fn every_arithmetic_gives_the_same_derivatives() {
         let mut polarized = vec![0.0; d];
         of_double.mixed_third_derivative(&w, &u, &v, &mut polarized);
         assert!(distance(&mixed, &polarized) <= 1e-9 * norm(&mixed), "{}", architecture.name);
+    }
+}
+
+/// Squares that are subnormal have fewer digits than a double: the normalization is named. A little above that the loss is that of any scale.
+#[test]
+fn squares_that_lose_their_digits_are_named() {
+    let at = |factor: f64| {
+        let text = format!(
+            "[weights]\nreadout = [4, 1]\n[constants]\ninputs = {{ shape = [6, 4], normal = 1 }}\ntargets = {{ shape = [6, 1], normal = 2 }}\n\
+             [nodes]\nsmall = {{ op = \"scale\", of = [\"inputs\"], factor = {factor:e} }}\n\
+             output = {{ op = \"matrix_product\", of = [\"small\", \"readout\"] }}\nprediction = {{ op = \"batch_norm\", of = [\"output\"] }}\n\
+             loss = {{ op = \"mean_squared_error\", of = [\"prediction\", \"targets\"] }}\n"
+        );
+        let network = Network::from_toml(&text, &[]).unwrap();
+        let loss = NetworkLoss::<f64>::new(&network).unwrap();
+        let w = [0.5, -1.0, 2.0, 0.25];
+        let fault = loss.fault(&w).map(|(node, fault)| (network.nodes()[node].name.clone(), fault));
+        (fault, Evaluator::<_, f64>::new(loss).evaluate(&w).0)
+    };
+    let (fault, whole) = at(1.0);
+    assert_eq!(fault, None);
+    let (fault, small) = at(1e-150);
+    assert!(fault.is_none() && (small / whole - 1.0).abs() < 1e-12, "{small} {whole}");
+    for factor in [1e-156, 1e-158, 1e-161, 1e-170] {
+        let fault = at(factor).0;
+        assert!(
+            matches!(&fault, Some((node, PointFault::Underflow { .. })) if node == "prediction"),
+            "{factor:e}: {fault:?}"
+        );
     }
 }
 

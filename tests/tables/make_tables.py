@@ -89,6 +89,17 @@ def offset_unix_microseconds(draws):
     return with_target({"time": time, **draws.columns(8, 11)}, draws.column(8))
 
 
+@table("Unix nanoseconds within 4 µs: whole numbers of nineteen digits, which no double holds")
+def offset_unix_nanoseconds(draws):
+    time = shifted(draws.column(8, "1"), "1700000000000000000")
+    return with_target({"time": time, **draws.columns(8, 11)}, draws.column(8))
+
+
+@table("decimals about 10^16, of nineteen digits: no double has them")
+def offset_many_digits(draws):
+    return with_target({"level": shifted(draws.column(8), "10000000000000000"), **draws.columns(8, 11)}, draws.column(8))
+
+
 @table("UTM eastings and northings in metres, to the centimetre, within 20 m")
 def offset_utm(draws):
     place = {"easting": shifted(draws.column(8, "0.01"), 448251), "northing": shifted(draws.column(8, "0.01"), 5411932)}
@@ -227,6 +238,16 @@ def scale_metres_and_millimetres(draws):
 @table("all features tiny, targets tiny")
 def scale_all_tiny(draws):
     return with_target(draws.columns(8, 11, "1e-17"), draws.column(8, "1e-13"))
+
+
+@table("all features so small that their squares are 0 in doubles")
+def scale_squares_underflow(draws):
+    return with_target(draws.columns(8, 11, "1e-203"), draws.column(8))
+
+
+@table("all features so large that their squares are infinite in doubles")
+def scale_squares_overflow(draws):
+    return with_target(draws.columns(8, 11, "1e197"), draws.column(8))
 
 
 # Outliers: one row far larger than the others, and powers.

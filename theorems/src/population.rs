@@ -1,6 +1,6 @@
 //! The population that the instances of a study are drawn from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sharpflow::data::{Dataset, TableOptions};
 use sharpflow::network::Network;
@@ -71,10 +71,10 @@ impl Source {
         match self {
             Self::BuiltIn => Input::BuiltIn,
             Self::Data { file, target, options, .. } => {
-                Input::Data { file: file.clone(), target: target.clone(), options: options.clone() }
+                Input::Data { file: readable(file), target: target.clone(), options: options.clone() }
             }
             Self::Network { file, sizes, groups, most_steps, onnx, .. } => Input::Network {
-                network: file.clone(),
+                network: readable(file),
                 sizes: sizes.clone(),
                 groups: groups.clone(),
                 most_steps: *most_steps,
@@ -82,4 +82,9 @@ impl Source {
             },
         }
     }
+}
+
+/// A path as evidence names it. Evidence is text, and a path need not be.
+fn readable(path: &Path) -> PathBuf {
+    path.to_string_lossy().into_owned().into()
 }

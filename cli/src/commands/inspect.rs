@@ -229,7 +229,9 @@ fn sharpness(sharpness: &Sharpness) -> String {
 
 fn at_minimum(minimum: &MinimumReading) -> String {
     let MinimumReading { loss, rounding, rank, manifold_dimension, smallest_size, geometry } = minimum;
-    let kind = if loss.abs() <= *rounding {
+    let kind = if !rounding.is_finite() {
+        "whether it interpolates is not known, because rounding has no finite bound there".into()
+    } else if loss.abs() <= *rounding {
         format!("it interpolates (rounding explains {rounding:.1e})")
     } else {
         "no interpolation".into()

@@ -29,7 +29,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<u8, CliError> {
     let study = study(arguments, source)?;
     let out = &arguments.out;
     if !arguments.force {
-        is_free(out, &study)?;
+        is_free(out, &study, file.as_deref())?;
     }
     let progress = stopped_by_interrupt()?;
     fs::create_dir_all(out).and_then(|()| probe(out)).map_err(|source| unwritten(out, source))?;
@@ -85,9 +85,13 @@ fn export(path: &Path, instances: &[Instance]) -> Result<(), CliError> {
     bytes.and_then(|bytes| fs::write(path, bytes)).map_err(|source| unwritten(path, source))
 }
 
-/// Whether a folder holds no evidence, or that of the same study, which the same command makes again.
-fn is_free(out: &Path, study: &Study) -> Result<(), CliError> {
-    let Ok(found) = evidence::read(out) else { return Ok(()) };
+/// Whether a folder holds no evidence, or that of the same study of the same file, which the same command makes again.
+fn is_free(out: &Path, study: &Study, file: Option<&[u8]>) -> Result<(), CliError> {
+    let occupied = || CliError::Occupied { path: out.into() };
+    let Ok(found) = evidence::read(out) else {
+        return if out.join(evidence::INDEX).exists() { Err(occupied()) } else { Ok(()) };
+    };
+    let same_file = found.input.and_then(|kept| fs::read(kept).ok()).as_deref() == file;
     let same = found.summary.as_ref().is_some_and(|summary| {
         let parameters = &summary.parameters;
         let claims = study.claims.iter().map(|claim| claim.id);
@@ -97,7 +101,7 @@ fn is_free(out: &Path, study: &Study) -> Result<(), CliError> {
             && (parameters.regressions, parameters.networks) == population.draws()
             && parameters.input == population.source.input()
     });
-    if same { Ok(()) } else { Err(CliError::Occupied { path: out.into() }) }
+    if same && same_file { Ok(()) } else { Err(occupied()) }
 }
 
 fn study(arguments: &VerifyArguments, source: Source) -> Result<Study, CliError> {

@@ -164,6 +164,17 @@ fn evidence_of_another_study_is_not_replaced() {
     assert_eq!(verify("scale_invariance", &[]).status.code(), Some(0));
     assert_eq!(verify("effective_learning_rate", &["--force"]).status.code(), Some(0));
     assert_ne!(fs::read(folder.0.join("e/SHA256SUMS")).unwrap(), before);
+    // Other data under the same name are another study, and what is no evidence is no one's to replace.
+    let of_data = |rows: &str| {
+        fs::write(folder.0.join("d.csv"), rows).unwrap();
+        folder.run(&["verify", "sharpness_scaling", "--data", "d.csv", "--target", "y", "--quiet", "--out", "data"])
+    };
+    let rows = "a,b,c,y\n1.5,2,0.5,1\n0.25,1,3,2\n-1,0.5,1,0\n";
+    assert_eq!(of_data(rows).status.code(), Some(0));
+    assert_eq!(of_data(rows).status.code(), Some(0));
+    assert_refused(&of_data(&rows.replace("0.25", "0.5")), &["another study", "--force"]);
+    fs::write(folder.0.join("data/evidence.json"), "hi").unwrap();
+    assert_refused(&of_data(rows), &["another study", "--force"]);
 }
 
 /// What would not fit into memory is refused before it is asked for, with what fits.

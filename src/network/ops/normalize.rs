@@ -214,11 +214,13 @@ impl Compute for Normalized {
             }
         });
         let rounding = 4.0 * reduction.reduced() as f64 * f64::EPSILON;
+        // Below it squares are subnormal, and their sum has fewer digits than a double.
+        let least = (f64::MIN_POSITIVE * reduction.reduced() as f64).sqrt();
         (0..kept).find_map(|result| {
             let (largest, spread) = (largest[result], spread[result]);
             if inverse[result] == 0.0 {
                 Some(PointFault::Overflow { largest })
-            } else if inverse[result].is_infinite() && spread > 0.0 && spread > rounding * largest {
+            } else if inverse[result] > 1.0 / least && spread > 0.0 && spread > rounding * largest {
                 Some(PointFault::Underflow { largest })
             } else if normalization.centred && spread <= rounding * largest {
                 Some(PointFault::Constant { spread, largest })

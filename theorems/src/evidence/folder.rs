@@ -14,7 +14,8 @@ use thiserror::Error;
 
 use super::{ClaimEvidence, Name, SCHEMA, StudyEvidence, Summary, Table};
 
-const INDEX: &str = "evidence.json";
+/// The file that says what a folder of evidence holds.
+pub const INDEX: &str = "evidence.json";
 const CIRCUMSTANCES: &str = "circumstances.json";
 const DIGESTS: &str = "SHA256SUMS";
 const CLAIMS: &str = "claims";

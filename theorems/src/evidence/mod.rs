@@ -14,7 +14,7 @@ use sharpflow::measure::{Interval, LadderPoint, OrderFit, null_is_nan, worst};
 use crate::assumption::Assumption;
 
 pub use compare::{Comparison, Difference};
-pub use folder::{Circumstances, Damage, FolderError, Kept, PARTIAL, read, write};
+pub use folder::{Circumstances, Damage, FolderError, INDEX, Kept, PARTIAL, read, write};
 pub use headlines::{Pooled, measured, significant};
 pub use study::{
     Dropped, Input, InstancePlan, PROVENANCE, Parameters, Provenance, SCHEMA, Status, StudyEvidence, Summary, Table,
