@@ -25,8 +25,9 @@ pub fn render(evidence: &StudyEvidence, verbose: bool) -> String {
     let colours = is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let names = evidence.claims.iter().map(|claim| claim.id.len()).max().unwrap_or(0);
     let (judged, left_out) = (evidence.summary.instances.len(), evidence.summary.dropped.len());
+    let s = if judged == 1 { "" } else { "s" };
     let mut text = format!(
-        "Before each number: instances within the hypotheses, of those judged.\nJudged: {judged} instances, of {} draws and starts that were tried.\n",
+        "Before each number: instances within the hypotheses, of those judged.\nJudged: {judged} instance{s}, of {} draws and starts that were tried.\n",
         judged + left_out
     );
     for claim in &evidence.claims {

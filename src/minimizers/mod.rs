@@ -83,6 +83,9 @@ impl<T: Real> Geometry<T> {
     /// λ₁ must stand apart from λ₂ by more than rounding, or it has no derivative.
     fn check_simple(&self) -> Result<(), MinimizersError> {
         let relative_gap = self.relative_gap();
+        if relative_gap.is_nan() {
+            return Err(MinimizersError::LeftDomain);
+        }
         let noise = Rounding::of::<T>().of_dense(self.direction.len());
         if relative_gap > noise { Ok(()) } else { Err(MinimizersError::NotSimple { relative_gap }) }
     }
