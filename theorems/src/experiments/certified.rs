@@ -141,12 +141,12 @@ impl Source {
         let square: f64 = weights.iter().map(|w| w * w).sum();
         let edge_offset = LEARNING_RATE * geometry.sharpness / ((1.0 - intrinsic_lr) * square) - 2.0;
         let steps = (self.horizon / intrinsic_lr) as u64;
+        let enclosed = self.loss::<Enclosure>()?;
         let mut others = OTHERS.to_vec();
         let certificate = self.line(&weights).and_then(|line| {
             others = told(&line, self.horizon, intrinsic_lr)?;
             let constants: Vec<FlowConstants> = others.iter().map(|&(_, constants)| constants).collect();
-            let loss = self.loss::<Enclosure>().map_err(|_| CertificateError::OtherSide)?;
-            certify(&mut Tube::new(loss, LEARNING_RATE, intrinsic_lr, &weights)?, &line, LAW, &constants, steps)
+            certify(&mut Tube::new(enclosed, LEARNING_RATE, intrinsic_lr, &weights)?, &line, LAW, &constants, steps)
         });
         Ok(CertifiedOrbit {
             name: format!("{}, ηλ = 1/{}", self.name, 1u64 << exponent),
