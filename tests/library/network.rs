@@ -247,6 +247,27 @@ fn squares_that_lose_their_digits_are_named() {
     }
 }
 
+/// A constant that is added to the inputs is taken out by batch norm, and costs as many digits as it has.
+#[test]
+fn a_mean_that_costs_digits_is_measured() {
+    let at = |offset: f64| {
+        let text = format!(
+            "[weights]\nreadout = [2, 1]\n[constants]\ninputs = {{ shape = [4, 2], values = [1, 2, -1, 3, 0.5, -2, -0.5, 1] }}\n\
+             offset = {{ shape = [1], values = [{offset:e}] }}\ntargets = {{ shape = [4, 1], normal = 2 }}\n[nodes]\n\
+             shifted = {{ op = \"add\", of = [\"inputs\", \"offset\"] }}\n\
+             output = {{ op = \"matrix_product\", of = [\"shifted\", \"readout\"] }}\nprediction = {{ op = \"batch_norm\", of = [\"output\"] }}\n\
+             loss = {{ op = \"mean_squared_error\", of = [\"prediction\", \"targets\"] }}\n"
+        );
+        let network = Network::from_toml(&text, &[]).unwrap();
+        let (node, mean) = NetworkLoss::<f64>::new(&network).unwrap().largest_offset(&[1.0, 0.5]).unwrap();
+        assert_eq!(network.nodes()[node].name, "prediction");
+        mean
+    };
+    // The outputs are 2, 0.5, −0.5 and 0, and 1.5 times the offset: a mean of ½ and a size of √0.875.
+    assert!((at(0.0) - 0.5 / 0.875f64.sqrt()).abs() < 1e-14);
+    assert!((at(1e9) / (1.5e9 / 0.875f64.sqrt()) - 1.0).abs() < 1e-6);
+}
+
 proptest! {
     #![proptest_config(cases(32))]
 

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use sharpflow::network::{Mended, Network};
 use sharpflow_theorems::inspect::{
-    BreachReading, Exact, ExactLaws, Inspection, Invariance, MinimumReading, PointReading, Question, Sharpness,
-    SizeReading, inspect,
+    BreachReading, Exact, ExactLaws, Inspection, Invariance, MinimumReading, OffsetReading, PointReading, Question,
+    Sharpness, SizeReading, inspect,
 };
 
 use crate::arguments::InspectArguments;
@@ -186,6 +186,12 @@ fn exact(field: &Exact) -> String {
 
 fn at_point(point: &PointReading) -> String {
     let mut text = format!("  loss {:.6}, gradient {:.6}\n", point.loss, point.gradient_norm);
+    if let Some(OffsetReading { node, mean }) = &point.offset {
+        let _ = writeln!(
+            text,
+            "  few digits are left: at `{node}` a mean is taken out that is {mean:.1e} times the size of the rest; take it out of the data (`standardize = true`)"
+        );
+    }
     let _ = writeln!(text, "  largest eigenvalues of ∇²L(θ): {}", sharpness(&point.sharpness));
     let _ = writeln!(text, "  of its tangential part:        {}", sharpness(&point.tangential));
     if point.scaling.is_empty() {

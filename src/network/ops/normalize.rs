@@ -130,6 +130,13 @@ impl Normalized {
     pub(in crate::network) fn sizes<'a>(&self, extra: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
         extra[..self.reduction.kept()].iter().map(|inverse| 1.0 / inverse)
     }
+
+    /// The largest mean that was taken out, in units of the size that was divided by, of what the forward pass kept.
+    pub(in crate::network) fn offset(&self, extra: &[f64]) -> Option<f64> {
+        let kept = self.reduction.kept();
+        let offsets = extra[..kept].iter().zip(&extra[kept..]).map(|(inverse, mean)| (mean * inverse).abs());
+        self.normalization.centred.then(|| offsets.fold(0.0, f64::max))
+    }
 }
 
 impl Compute for Normalized {

@@ -31,7 +31,20 @@ pub struct PointReading {
     #[serde(serialize_with = "known")]
     pub tangential: Sharpness,
     pub scaling: Vec<Scaling>,
+    /// The normalization that loses digits, where some does.
+    pub offset: Option<OffsetReading>,
 }
+
+/// A normalization that takes out a mean so large that few digits are left.
+#[derive(Clone, Debug, Serialize)]
+pub struct OffsetReading {
+    pub node: String,
+    /// The mean in units of the size that is divided by.
+    pub mean: f64,
+}
+
+/// The mean from which on a user is told: half of a double's digits are lost.
+const LARGE_MEAN: f64 = 1e8;
 
 /// The largest eigenvalues with their residuals, or why they are not known.
 pub type Sharpness = Result<Vec<(f64, f64)>, String>;
@@ -68,13 +81,21 @@ pub struct SizeReading {
 }
 
 /// What is measured at a point, of length D. If the sharpness would take too long, `fits` has the reason, which stands in its place.
-pub(super) fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64, fits: Result<(), String>) -> PointReading {
+pub(super) fn at_point(
+    network: &Network,
+    loss: &NetworkLoss<f64>,
+    theta: &[f64],
+    seed: u64,
+    fits: Result<(), String>,
+) -> PointReading {
+    let offset = loss.largest_offset(theta).filter(|&(_, mean)| mean >= LARGE_MEAN);
+    let offset = offset.map(|(node, mean)| OffsetReading { node: network.nodes()[node].name.clone(), mean });
     let mut derivatives = Derivatives::new(loss);
     let (value, gradient) = derivatives.gradient(theta);
     let (value, gradient_norm, radial) = (value, norm(gradient), dot(gradient, theta).abs() / norm(gradient));
     if let Err(why) = fits {
         let (sharpness, tangential, scaling) = (Err(why.clone()), Err(why), vec![]);
-        return PointReading { loss: value, gradient_norm, radial, sharpness, tangential, scaling };
+        return PointReading { loss: value, gradient_norm, radial, sharpness, tangential, scaling, offset };
     }
     let options = KrylovOptions { pairs: theta.len().min(2), seed, ..KrylovOptions::default() };
     let mut of = |at: &[f64], kind| -> Sharpness {
@@ -101,6 +122,7 @@ pub(super) fn at_point(loss: &NetworkLoss<f64>, theta: &[f64], seed: u64, fits: 
         sharpness: of(theta, HessianKind::Euclidean),
         tangential: of(theta, HessianKind::Tangential),
         scaling,
+        offset,
     }
 }
 

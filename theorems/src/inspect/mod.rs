@@ -13,7 +13,7 @@ use crate::experiments::{LOST_PROOF, Laws, LawsRecord, keeps_its_proof};
 use crate::instance::point_of;
 use crate::registry::REGISTRY;
 use crate::verdict::outcome;
-pub use measured::{MinimumReading, PointReading, Scaling, Sharpness, SizeReading};
+pub use measured::{MinimumReading, OffsetReading, PointReading, Scaling, Sharpness, SizeReading};
 use measured::{at_point, minimum};
 
 /// Points of each prime field at which identities are tried.
@@ -185,7 +185,7 @@ pub fn inspect(network: &Network, small: Option<&Network>, question: Question) -
                 .map_err(Clone::clone)
                 .and_then(|theta| fits(DESCENT).and_then(|()| minimum(network, &loss, theta))),
         },
-        point: theta.map(|theta| at_point(&loss, &theta, *seed, fits(PRODUCTS))),
+        point: theta.map(|theta| at_point(network, &loss, &theta, *seed, fits(PRODUCTS))),
         question,
     })
 }
