@@ -103,7 +103,7 @@ fn files_that_are_no_data_are_refused_with_line_and_column() {
     refused("infinite.csv", Some("1,2\ninf,3\n"), &["line 2", "column 1", "not finite"]);
     refused("constant.csv", Some("5,2\n5,3\n5,4\n"), &["constant"]);
     refused("few.csv", Some("1,2\n3,4\n"), &["2 rows"]);
-    refused("large.csv", Some("1,2\n3,1e200\n"), &["line 2", "column 2", "too large"]);
+    refused("large.csv", Some("1,2,1\n3,1e200,2\n"), &["line 2", "column 2", "too large"]);
 }
 
 #[test]
