@@ -165,13 +165,12 @@ fn within_rows<const N: usize>(
         if !(by.lower > 0.0) {
             return Err(CertificateError::Dependent { pivot });
         }
-        for row in pivot + 1..count {
-            let factor = gram[row][pivot] / by;
-            for column in pivot..count {
-                gram[row][column] = gram[row][column] - factor * gram[pivot][column];
-            }
+        let (above, below) = gram.split_at_mut(pivot + 1);
+        for (k, row) in below.iter_mut().enumerate() {
+            let factor = row[pivot] / by;
+            row.iter_mut().zip(&above[pivot]).skip(pivot).for_each(|(x, &y)| *x = *x - factor * y);
             for side in &mut sides {
-                side[row] = side[row] - factor * side[pivot];
+                side[pivot + 1 + k] = side[pivot + 1 + k] - factor * side[pivot];
             }
         }
     }
