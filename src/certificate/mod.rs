@@ -19,7 +19,7 @@ use crate::loss::Loss;
 /// Why nothing is certified.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum CertificateError {
-    #[error("1 − ηλ is not a double for ηλ = {0}; 2⁻¹² is an ηλ for which it is")]
+    #[error("ηλ = {0} is no power of 2 below 1: 1 − ηλ and the times t·ηλ would be rounded")]
     NotExact(f64),
     #[error(
         "at step {step} the enclosure of the orbit is lost: its radius is {radius:e}, the weights have the length {length:e}"

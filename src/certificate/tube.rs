@@ -35,14 +35,15 @@ struct Step {
 const LARGEST_RADIUS: f64 = 1e-2;
 
 impl<L: Loss<Enclosure>> Tube<L> {
-    /// The orbit from `start`, which is exact. η and ηλ are exact doubles too.
+    /// The orbit from `start`, which is exact. η is an exact double too, and ηλ a power of 2 from 2⁻⁵³ to ½.
     ///
     /// # Errors
-    /// 1 − ηλ is not a double.
+    /// Another ηλ.
     pub fn new(loss: L, learning_rate: f64, intrinsic_lr: f64, start: &[f64]) -> Result<Self, CertificateError> {
+        // Then 1 − ηλ is exact down to 2⁻⁵³, and so is t·ηλ for every number of steps that a double holds.
+        let is_power_of_two = intrinsic_lr.is_normal() && intrinsic_lr.to_bits().trailing_zeros() >= 52;
         let kept = 1.0 - intrinsic_lr;
-        // A difference of doubles within a factor of 2 is exact (Sterbenz).
-        if !(kept >= 0.5 && 1.0 - kept == intrinsic_lr) {
+        if !(is_power_of_two && (0.5..1.0).contains(&kept)) {
             return Err(CertificateError::NotExact(intrinsic_lr));
         }
         Ok(Self {
@@ -185,8 +186,11 @@ mod tests {
     fn what_is_not_exact_or_lost_is_an_error() {
         let network = find("circle").unwrap().network(&[]).unwrap();
         let loss = || NetworkLoss::<Enclosure>::new(&network).unwrap();
-        let refused = Tube::new(loss(), 1.0, 1e-3, &[1.0, 0.0, 0.0]).err();
-        assert_eq!(refused, Some(CertificateError::NotExact(1e-3)));
+        // 3/1024 is exact in 1 − ηλ, but t·ηλ need not be.
+        for refused in [1e-3, 3.0 / 1024.0, 1.0, 0.5f64.powi(54)] {
+            let error = Tube::new(loss(), 1.0, refused, &[1.0, 0.0, 0.0]).err();
+            assert_eq!(error, Some(CertificateError::NotExact(refused)));
+        }
         // η̃λ₁ = 21 at ‖w‖ = 1: the step is far from contracting.
         let mut tube = Tube::new(loss(), 1.0, 1.0 / 1024.0, &[1.0, 0.3, 0.2]).unwrap();
         let lost = (0..200).find_map(|_| tube.step().err());
