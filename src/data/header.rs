@@ -111,7 +111,7 @@ fn is_outside(first: &[String], rest: &[Vec<String>]) -> bool {
     first.len() > 1 && (0..first.len()).all(is_beyond)
 }
 
-fn is_number(field: &str) -> bool {
+pub(super) fn is_number(field: &str) -> bool {
     field.parse::<f64>().is_ok()
 }
 

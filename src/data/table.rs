@@ -63,6 +63,7 @@ impl fmt::Display for TableReading {
         match self.delimiter {
             ',' => Ok(()),
             '\t' => write!(f, ", separated by tabs"),
+            ' ' => write!(f, ", separated by spaces"),
             other => write!(f, ", separated by `{other}`"),
         }
     }
@@ -105,8 +106,12 @@ impl Dataset {
             Some(given) => u8::try_from(given).map_err(|_| DataError::Delimiter { delimiter: given })?,
             None => plain_delimiter(text),
         };
-        let table = Table::new(path, text, delimiter)?;
+        let mut table = Table::new(path, text, delimiter)?;
+        let unnamed = options.header != Header::No && table.name_row_names();
         let header = match options.header {
+            _ if unnamed => {
+                header::Decision { is_header: true, why: "its first line is one field shorter than the others" }
+            }
             Header::Yes => header::Decision { is_header: true, why: "as asked" },
             Header::No => header::Decision { is_header: false, why: "as asked" },
             Header::Auto => table.decide(target),
@@ -204,18 +209,21 @@ fn records(text: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
     ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).delimiter(delimiter).from_reader(text)
 }
 
-/// The delimiter that cuts the first lines into equally many fields, most of them numbers; the comma where none does.
+/// The delimiter that cuts the first lines into equally many fields, most of them numbers; the comma where none does. A header may be one field shorter, as R writes it.
 pub(super) fn plain_delimiter(text: &[u8]) -> u8 {
     const LINES: usize = 20;
     let fits = |delimiter: u8| -> Option<usize> {
         let lines: Vec<StringRecord> = records(text, delimiter).records().take(LINES).collect::<Result<_, _>>().ok()?;
-        let width = lines.first()?.len();
-        let alike = width > 1 && lines.iter().all(|line| line.len() == width);
+        let width = lines.last()?.len();
+        let first = lines.first()?.len();
+        let alike =
+            width > 1 && (width - 1..=width).contains(&first) && lines.iter().skip(1).all(|line| line.len() == width);
         let numbers = lines.iter().skip(1).flatten().filter(|field| decimal_with_any_point(field)).count();
         // The first line may be a header. Only half of the other fields must be numbers, because a spoilt field is still cut in the right places.
         (alike && 2 * numbers >= (lines.len() - 1) * width).then_some(numbers)
     };
-    let candidates = [b',', b';', b'\t', b'|'].into_iter().filter_map(|delimiter| Some((fits(delimiter)?, delimiter)));
+    let candidates =
+        [b',', b';', b'\t', b'|', b' '].into_iter().filter_map(|delimiter| Some((fits(delimiter)?, delimiter)));
     // The first of the candidates with the most numbers is chosen.
     let best = candidates.fold(None, |best: Option<(usize, u8)>, found| match best {
         Some(best) if best.0 >= found.0 => Some(best),
@@ -271,14 +279,36 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn decide(&self, target: &str) -> header::Decision {
-        let quoted = |record: usize| -> Vec<bool> {
-            let Some(&(begin, _)) = self.starts.get(record) else { return vec![] };
-            let end = self.starts.get(record + 1).map_or(self.text.len(), |&(next, _)| next);
-            quoted(&self.text[begin..end], self.delimiter)
+    /// Gives the first column an empty name where the first line has words or quoted numbers and every other line has one field more, and says whether
+    /// it did. R writes such tables, because it gives no name to the names of the rows.
+    fn name_row_names(&mut self) -> bool {
+        let (first_quoted, Some((first, rest))) = (self.quoted(0), self.records.split_first_mut()) else {
+            return false;
         };
+        let names = first.iter().zip(&first_quoted).filter(|&(field, &quoted)| quoted || !header::is_number(field));
+        // A delimiter at the end of each row is a fault of another kind.
+        let ends = || rest.iter().any(|row| row.iter().next_back().is_some_and(|field| !field.is_empty()));
+        let is_shorter =
+            2 * names.count() >= first.len() && ends() && rest.iter().all(|row| row.len() == first.len() + 1);
+        if is_shorter {
+            *first = std::iter::once("").chain(first.iter()).collect();
+        }
+        is_shorter
+    }
+
+    /// Which fields of a record are quoted.
+    fn quoted(&self, record: usize) -> Vec<bool> {
+        let Some(&(begin, _)) = self.starts.get(record) else { return vec![] };
+        let end = self.starts.get(record + 1).map_or(self.text.len(), |&(next, _)| next);
+        quoted(&self.text[begin..end], self.delimiter)
+    }
+
+    fn decide(&self, target: &str) -> header::Decision {
         let (first, rest) = self.records.split_at(1);
-        header::decide(&Lines { first: &first[0], first_quoted: &quoted(0), rest, rest_quoted: &quoted(1) }, target)
+        header::decide(
+            &Lines { first: &first[0], first_quoted: &self.quoted(0), rest, rest_quoted: &self.quoted(1) },
+            target,
+        )
     }
 }
 
@@ -343,6 +373,9 @@ mod tests {
         assert_eq!(plain_delimiter(b"a\tb\n1\t2\n"), b'\t');
         assert_eq!(plain_delimiter(b"a,b\n1,2\n"), b',');
         assert_eq!(plain_delimiter(b"words alone\n"), b',');
+        assert_eq!(plain_delimiter(b"1.5 2.5\n3.5 4.5\n"), b' ');
+        assert_eq!(plain_delimiter(b"\"a\" \"y\"\n\"1\" 1 2\n\"2\" 3 4\n"), b' ');
+        assert_eq!(plain_delimiter(b"1, 2\n3, 4\n"), b',');
         // A spoilt line leaves the comma.
         assert_eq!(plain_delimiter(b"1,2\n3\n"), b',');
     }

@@ -70,6 +70,13 @@ fn networks_outside_the_theory_are_refused_by_name() {
     let rejected = |network| Instance::of_network("mine", &network, 0, (None, Stage::Last)).map(|_| ()).unwrap_err();
     let epsilon = changed("of = [\"output\"] }", "of = [\"output\"], epsilon = 1e-3 }");
     assert!(matches!(rejected(epsilon), Rejected::NotScaleInvariant { node, .. } if node == "prediction"));
+    // Batch norm takes out the mean of inputs that are all near 10¹², and most of their digits with it.
+    let text = "[weights]\nreadout = [2, 1]\n[constants]\ninputs = { shape = [4, 2], values = [1, 2, -1, 3, 0.5, -2, -0.5, 1] }\noffset = { shape = [1], values = [1e12] }\ntargets = { shape = [4, 1], normal = 2 }\n[nodes]\nshifted = { op = \"add\", of = [\"inputs\", \"offset\"] }\noutput = { op = \"matrix_product\", of = [\"shifted\", \"readout\"] }\nprediction = { op = \"batch_norm\", of = [\"output\"] }\nloss = { op = \"mean_squared_error\", of = [\"prediction\", \"targets\"] }\n";
+    let shifted = rejected(Network::from_toml(text, &[]).unwrap());
+    assert!(
+        matches!(&shifted, Rejected::FewDigits { node, mean } if node == "prediction" && *mean > 1e11),
+        "{shifted}"
+    );
     // One weight: a point of the sphere and its opposite.
     let text = "[weights]\nx = [2]\n[constants]\nc = { shape = [2], values = [1, 2] }\n[nodes]\nn = { op = \"normalize\", of = \"x\", axes = [0], centred = false, averaged = false }\nm = { op = \"normalize\", of = \"c\", axes = [0], centred = false, averaged = false }\nloss = { op = \"mean_squared_error\", of = [\"n\", \"m\"] }\n";
     let point =

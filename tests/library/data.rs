@@ -138,7 +138,7 @@ fn an_index_column_is_noted_and_can_be_dropped() {
 fn other_delimiters_and_compression_are_read() {
     let plain = "a,b,y\n1.5,2,3\n4,5.5,6\n7,8,1\n";
     let expected = read_as("commas", plain, "y", &TableOptions::default()).0;
-    for delimiter in [';', '\t'] {
+    for delimiter in [';', '\t', ' '] {
         let text = plain.replace(',', &delimiter.to_string());
         for given in [None, Some(delimiter)] {
             let options = TableOptions { delimiter: given, ..TableOptions::default() };
@@ -153,6 +153,28 @@ fn other_delimiters_and_compression_are_read() {
     let comma = read("decimal", "a;b;y\n1,5;2;3\n4;5;6\n", "y").unwrap_err();
     assert!(matches!(&comma, DataError::DecimalComma { line: 2, column: 1, .. }), "{comma}");
     assert!(comma.to_string().contains("decimal comma"), "{comma}");
+}
+
+/// R gives no name to the column of row names, and separates by spaces.
+#[test]
+fn a_header_one_field_shorter_leaves_the_first_column_unnamed() {
+    let expected = read_as("named", "a,b,y\n1.5,2,3\n4,5.5,6\n7,8,1\n", "y", &TableOptions::default()).0;
+    let drop = TableOptions { drop: vec!["1".into()], ..TableOptions::default() };
+    for text in [
+        "\"a\" \"b\" \"y\"\n\"1\" 1.5 2 3\n\"2\" 4 5.5 6\n\"3\" 7 8 1\n",
+        "a,b,y\nMazda RX4,1.5,2,3\nDatsun 710,4,5.5,6\nValiant,7,8,1\n",
+    ] {
+        let (data, reading) = read_as("shorter", text, "y", &drop);
+        assert!(data.features == expected.features && data.targets == expected.targets, "{reading}");
+        assert_eq!(
+            (reading.header, reading.header_sign),
+            (true, "its first line is one field shorter than the others")
+        );
+    }
+    // A short line of numbers, or a delimiter at the end of each row, is a fault.
+    for text in ["1,2\n3,4,5\n6,7,8\n", "a,b,y\n1,2,3,\n4,5,6,\n"] {
+        assert!(matches!(read("ragged", text, "1"), Err(DataError::Ragged { line: 2, .. })), "{text}");
+    }
 }
 
 /// Lines as an editor counts them: blank ones, and ends of two characters, count once.

@@ -12,7 +12,7 @@ use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::{Space, project};
 
 use super::known;
-use crate::instance::minimum as reached;
+use crate::instance::{digits_lost, minimum as reached};
 
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
@@ -42,9 +42,6 @@ pub struct OffsetReading {
     /// The mean in units of the size that is divided by.
     pub mean: f64,
 }
-
-/// The mean from which on a user is told: half of a double's digits are lost.
-const LARGE_MEAN: f64 = 1e8;
 
 /// The largest eigenvalues with their residuals, or why they are not known.
 pub type Sharpness = Result<Vec<(f64, f64)>, String>;
@@ -88,8 +85,7 @@ pub(super) fn at_point(
     seed: u64,
     fits: Result<(), String>,
 ) -> PointReading {
-    let offset = loss.largest_offset(theta).filter(|&(_, mean)| mean >= LARGE_MEAN);
-    let offset = offset.map(|(node, mean)| OffsetReading { node: network.nodes()[node].name.clone(), mean });
+    let offset = digits_lost(network, loss, theta).map(|(node, mean)| OffsetReading { node, mean });
     let mut derivatives = Derivatives::new(loss);
     let (value, gradient) = derivatives.gradient(theta);
     let (value, gradient_norm, radial) = (value, norm(gradient), dot(gradient, theta).abs() / norm(gradient));

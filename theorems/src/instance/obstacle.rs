@@ -15,6 +15,7 @@ pub enum Obstacle {
     NotScaleInvariant,
     NoNumber,
     LocallyConstant,
+    Digits,
     NoMinimum,
     Rank,
     SinglePoint,
@@ -43,10 +44,11 @@ use Obstacle::*;
 
 impl Obstacle {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         NotScaleInvariant,
         NoNumber,
         LocallyConstant,
+        Digits,
         NoMinimum,
         Rank,
         SinglePoint,
@@ -78,6 +80,11 @@ impl Obstacle {
                 name: "locally-constant",
                 means: "The loss does not change with the weights near the random points that were tried, so that nothing can be tested.",
                 helps: "A normalization over more numbers: over two numbers it gives ±1 whatever they are.",
+            },
+            Digits => Words {
+                name: "digits",
+                means: "A normalization takes out a mean so large that half of the digits of a double are lost with it.",
+                helps: "Data without the mean (`standardize = true`).",
             },
             NoMinimum => Words {
                 name: "no-minimum",
@@ -158,6 +165,7 @@ impl Rejected {
             Self::NotScaleInvariant { .. } => NotScaleInvariant,
             Self::Unfit(Unfit::NoNumber { .. } | Unfit::NoNumberGiven { .. }) => NoNumber,
             Self::Unfit(Unfit::LocallyConstant { .. }) => LocallyConstant,
+            Self::FewDigits { .. } => Digits,
             Self::Memory { .. } | Self::Dense { .. } => Size,
             Self::SinglePoint => SinglePoint,
             Self::Flow(FlowError::RightHandSide { source: MinimizersError::LeftDomain, .. }) => Kink,

@@ -25,6 +25,10 @@ pub enum Rejected {
     File(#[from] Box<FileError>),
     #[error("the loss is not proved scale-invariant: at `{node}`, {reason}")]
     NotScaleInvariant { node: String, reason: String },
+    #[error(
+        "few digits of the loss are left: at `{node}` a mean is taken out that is {mean:.1e} times the size of the rest; take it out of the data (`standardize = true`)"
+    )]
+    FewDigits { node: String, mean: f64 },
     #[error("no architecture `{name}` is built in")]
     NoSuchArchitecture { name: &'static str },
     #[error(transparent)]

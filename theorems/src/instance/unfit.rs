@@ -18,6 +18,9 @@ const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
 /// The same from single precision to doubles (the units' own ratio is 2⁻²⁹).
 const SINGLE_ROUNDING_FALLS: f64 = 1.0 / (1u64 << 16) as f64;
 
+/// The mean, in units of the size that a normalization divides by, from which on half of a double's digits are lost.
+const LARGE_MEAN: f64 = 1e8;
+
 /// The work of an evaluation beyond which a network is large.
 const LARGE: usize = 1_000_000;
 
@@ -109,4 +112,10 @@ pub(crate) fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, 
         (None, Some((node, fault))) => Err(Unfit::NoNumber { node: network.nodes()[node].name.clone(), fault }),
         (None, None) => Err(Unfit::LocallyConstant { nodes: vec![] }),
     })
+}
+
+/// The normalization at which half of the digits or more are lost at a point, by its name, and the mean that it takes out, in units of the size by which it divides.
+pub(crate) fn digits_lost(network: &Network, loss: &NetworkLoss<f64>, theta: &[f64]) -> Option<(String, f64)> {
+    let (node, mean) = loss.largest_offset(theta).filter(|&(_, mean)| mean >= LARGE_MEAN)?;
+    Some((network.nodes()[node].name.clone(), mean))
 }
