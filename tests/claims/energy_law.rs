@@ -117,3 +117,22 @@ fn a_growth_that_is_hardly_known_confirms_nothing() {
     });
     assert_eq!((verdicts[0], verdicts[3]), (Verdict::Confirmed, Verdict::Inconclusive));
 }
+
+/// The rung below the finest one narrows every bound.
+#[test]
+fn a_finer_rung_tells_more() {
+    let instance = admitted("circle", |growth| growth < -0.3);
+    let mut record = GrowthRecord::new(&instance, OPTIMIZERS[GRADIENT_DESCENT], &Progress::default()).unwrap();
+    let judge = judging::of::<Growth>("energy_law");
+    let widths = |record: &GrowthRecord| -> Vec<f64> {
+        let statements = judging::decided(judge((&instance, record)).unwrap()).statements;
+        statements.into_iter().map(|statement| statement.mean.unwrap().half_width).collect()
+    };
+    let before = widths(&record);
+    record.add_finer(&instance, &Progress::default()).unwrap();
+    let after = widths(&record);
+    assert!(
+        before.len() == 4 && before.iter().zip(&after).all(|(before, after)| after < before),
+        "{before:?} {after:?}"
+    );
+}

@@ -12,8 +12,8 @@ use super::hypotheses::{Watched, Window, along, invariance_hypothesis, rank_hypo
 use super::of_rung;
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend};
 use super::starts::{Sight, Starts, watch_starts};
-use crate::evidence::{Hypothesis, Table};
-use crate::experiment::{Experiment, NotRun, Readers};
+use crate::evidence::{HALF_DECADE, Hypothesis, Table};
+use crate::experiment::{Experiment, NotRun, Readers, read_ladder};
 use crate::instance::{Answer, Instance, Place, Rejected, STARTS, integral};
 use crate::population::Population;
 use crate::progress::Progress;
@@ -49,6 +49,7 @@ pub struct GrowthRecord {
     pub runs: Vec<GrowthRun>,
     /// The path predicted over the window, in the time in which one step lasts the ε of its rung.
     pub path: Vec<Place>,
+    plan: Option<Plan>,
 }
 
 /// One run, which is read at an odd stride, twelve times in each slow period.
@@ -72,6 +73,7 @@ pub struct Swung {
 }
 
 /// What is run on an instance.
+#[derive(Debug)]
 struct Plan {
     optimizer: &'static InstanceOptimizer,
     /// The length of the runs, in the time in which one step lasts the ε of its rung.
@@ -236,7 +238,7 @@ impl GrowthRecord {
         progress: &Progress,
     ) -> Result<Self, NotRun> {
         let Some(plan) = Plan::of(instance, optimizer) else {
-            return Ok(Self { optimizer, runs: vec![], path: vec![] });
+            return Ok(Self { optimizer, runs: vec![], path: vec![], plan: None });
         };
         let intrinsic_lrs: Vec<f64> = plan.intrinsic_lrs.iter().rev().copied().collect();
         let path = instance.places(optimizer.constants().flow(), plan.window, PLACES)?;
@@ -247,7 +249,19 @@ impl GrowthRecord {
             .collect::<Result<_, StepError>>()
             .map_err(Rejected::from)?;
         progress.goes_on()?;
-        Ok(Self { optimizer, runs: runs.into_iter().flatten().collect(), path })
+        Ok(Self { optimizer, runs: runs.into_iter().flatten().collect(), path, plan: Some(plan) })
+    }
+
+    /// Adds the runs of the rung below the finest one.
+    ///
+    /// # Errors
+    /// See [`GrowthRecord::new`].
+    pub fn add_finer(&mut self, instance: &Instance, progress: &Progress) -> Result<(), NotRun> {
+        let finest = self.rung(0).next().map(|run| run.intrinsic_lr);
+        let (Some(plan), Some(finest)) = (&self.plan, finest) else { return Ok(()) };
+        let runs = runs_of(instance, (plan, &self.path), finest / HALF_DECADE, progress).map_err(Rejected::from)?;
+        self.runs.extend(runs);
+        progress.goes_on()
     }
 }
 
@@ -338,7 +352,8 @@ impl Experiment for Growth {
         claims: &mut dyn Readers<Self>,
     ) -> Result<Vec<Table>, NotRun> {
         for optimizer in OPTIMIZERS {
-            claims.read((instance, &GrowthRecord::new(instance, optimizer, progress)?));
+            let mut record = GrowthRecord::new(instance, optimizer, progress)?;
+            read_ladder(claims, instance, &mut record, |record| record.add_finer(instance, progress))?;
         }
         Ok(vec![])
     }
