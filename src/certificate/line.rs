@@ -1,5 +1,8 @@
+use faer::Mat;
+
 use super::CertificateError;
 use crate::arithmetic::{Base, Enclosure, Scalar, dot, norm};
+use crate::enclosure::largest_eigenpair;
 use crate::flow::FlowConstants;
 
 /// A line of the flow dζ/dτ = −aG/(b + c‖G‖²) in closed form, on a Γ where G leads along an arc.
@@ -11,15 +14,17 @@ pub struct FlowLine {
     kind: Kind,
     along: Vec<Enclosure>,
     across: Vec<Enclosure>,
+    /// v₁ up to its sign, which is the same all over Γ.
+    top: Vec<Enclosure>,
     start: Enclosure,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     /// z²(r² + 20x²)/(2r⁴), and more of z³ and z⁴: Γ is the circle z = 0, φ the angle to the x-axis, λ₁ = 1 + 20C.
     Circle,
-    /// Batch-normalized linear regression: φ is the angle to the minimum-norm solution, and λ₁ is proportional to 1/C.
-    Regression,
+    /// Batch-normalized linear regression: φ is the angle to the minimum-norm solution, and λ₁ = `least`/C.
+    Regression { least: Enclosure },
 }
 
 impl FlowLine {
@@ -27,20 +32,20 @@ impl FlowLine {
     ///
     /// # Errors
     /// x or y is 0, where the flow stands still.
-    pub fn on_circle([x, y, _]: [f64; 3]) -> Result<Self, CertificateError> {
+    pub fn on_circle([x, y, z]: [f64; 3]) -> Result<Self, CertificateError> {
         if x == 0.0 || y == 0.0 {
             return Err(CertificateError::OtherSide);
         }
         let unit = |place: usize, sign: f64| (0..3).map(|k| number(if k == place { sign } else { 0.0 })).collect();
-        let (xx, yy) = (number(x) * number(x), number(y) * number(y));
-        Ok(Self { kind: Kind::Circle, along: unit(0, x.signum()), across: unit(1, y.signum()), start: xx / (xx + yy) })
+        let (along, across, top) = (unit(0, x.signum()), unit(1, y.signum()), unit(2, 1.0));
+        Self { kind: Kind::Circle, along, across, top, start: number(0.0) }.starting_nearest(&[x, y, z])
     }
 
     /// The line of a regression with n samples and D features that interpolates its targets up to offset and scale, from the point nearest to w. The rows of X and
     /// the targets are exact. Differences of samples must be linearly independent, so that n ≤ D.
     ///
     /// # Errors
-    /// Differences that are not proved independent; w on the other side of Γ.
+    /// Differences that are not proved independent; λ₁ that is not proved simple; w on the other side of Γ.
     pub fn of_regression(rows: &[Vec<f64>], targets: &[f64], weights: &[f64]) -> Result<Self, CertificateError> {
         let (Some((last, others)), Some((&target, before))) = (rows.split_last(), targets.split_last()) else {
             return Err(CertificateError::Dependent { pivot: 0 });
@@ -49,18 +54,60 @@ impl FlowLine {
         let differences: Vec<Vec<Enclosure>> =
             others.iter().map(|row| row.iter().zip(last).map(|(&x, &y)| number(x) - number(y)).collect()).collect();
         let wanted: Vec<Enclosure> = before.iter().map(|&y| number(y) - number(target)).collect();
-        let weights: Vec<Enclosure> = weights.iter().map(|&w| number(w)).collect();
-        let images = differences.iter().map(|row| dot(row, &weights)).collect();
+        let enclosed: Vec<Enclosure> = weights.iter().map(|&w| number(w)).collect();
+        let images = differences.iter().map(|row| dot(row, &enclosed)).collect();
         let [least, seen] = within_rows(&differences, [wanted, images])?;
-        let kernel: Vec<Enclosure> = weights.iter().zip(&seen).map(|(&w, &s)| w - s).collect();
-        let along = unit(&least);
-        let height = dot(&weights, &along);
-        if !(height.lower > 0.0) {
+        let kernel: Vec<Enclosure> = enclosed.iter().zip(&seen).map(|(&w, &s)| w - s).collect();
+        let (curvature, top) = curvature(rows, targets)?;
+        let kind = Kind::Regression { least: curvature * dot(&least, &least) };
+        Self { kind, along: unit(&least), across: unit(&kernel), top, start: number(0.0) }.starting_nearest(weights)
+    }
+
+    /// The line from the point nearest to w.
+    fn starting_nearest(self, weights: &[f64]) -> Result<Self, CertificateError> {
+        let weights: Vec<Enclosure> = weights.iter().map(|&w| number(w)).collect();
+        Ok(Self { start: self.nearest(&weights)?, ..self })
+    }
+
+    /// C at the point of Γ nearest to w. It is enclosed for every w on an orbit of gradient descent with weight decay from the start: on a regression the part of w in
+    /// ker A keeps its direction.
+    ///
+    /// # Errors
+    /// w is not proved to lie on the side of the minimizers of a regression.
+    pub fn nearest(&self, w: &[Enclosure]) -> Result<Enclosure, CertificateError> {
+        let (up, aside) = (dot(w, &self.along), dot(w, &self.across));
+        if matches!(self.kind, Kind::Regression { .. }) && !(up.lower > 0.0) {
             return Err(CertificateError::OtherSide);
         }
-        let (up, aside) = (height * height, dot(&kernel, &kernel));
-        let start = up / (up + aside);
-        Ok(Self { kind: Kind::Regression, along, across: unit(&kernel), start })
+        // Each C is at most 1, although the quotient's two ends know nothing of each other.
+        let ratio = (aside / up).absolute();
+        let one = number(1.0);
+        Ok((one / (one + ratio * ratio)).both(Enclosure::new(0.0, 1.0)))
+    }
+
+    /// λ₁ at a place of Γ.
+    pub fn sharpness(&self, cosine_square: Enclosure) -> Enclosure {
+        match self.kind {
+            Kind::Circle => number(1.0) + number(20.0) * cosine_square,
+            Kind::Regression { least } => least / cosine_square,
+        }
+    }
+
+    /// ‖G‖² at a place of Γ, G = ∇_Γ log λ₁.
+    pub fn log_gradient_square(&self, cosine_square: Enclosure) -> Enclosure {
+        let sine_square = number(1.0) - cosine_square;
+        match self.kind {
+            Kind::Circle => {
+                let sharpness = self.sharpness(cosine_square);
+                number(1600.0) * cosine_square * sine_square / (sharpness * sharpness)
+            }
+            Kind::Regression { .. } => number(4.0) * sine_square / cosine_square,
+        }
+    }
+
+    /// h = ⟨θ − p, v₁⟩ up to its sign: v₁ is orthogonal to every p.
+    pub fn displacement(&self, theta: &[Enclosure]) -> Enclosure {
+        dot(theta, &self.top)
     }
 
     /// C at the start.
@@ -121,7 +168,7 @@ impl FlowLine {
                 let sharpness = (number(1.0) + number(20.0) * cosine_square).ln();
                 b / a * ((aside - up) / number(80.0) + aside / number(4.0)) - c / a * sharpness
             }
-            Kind::Regression => c / a * up - b / (number(4.0) * a) * aside,
+            Kind::Regression { .. } => c / a * up - b / (number(4.0) * a) * aside,
         }
     }
 
@@ -133,7 +180,7 @@ impl FlowLine {
                 let of_logarithms = (1.0 / (1.0 - c) + 1.0 / c) / 80.0 + 0.25 / (1.0 - c);
                 -offset / numerator * of_logarithms - slope / numerator * 20.0 / (1.0 + 20.0 * c)
             }
-            Kind::Regression => slope / numerator / c + 0.25 * offset / numerator / (1.0 - c),
+            Kind::Regression { .. } => slope / numerator / c + 0.25 * offset / numerator / (1.0 - c),
         }
     }
 }
@@ -149,6 +196,28 @@ fn number(x: f64) -> Enclosure {
 fn unit(x: &[Enclosure]) -> Vec<Enclosure> {
     let length = norm(x);
     x.iter().map(|&x| x / length).collect()
+}
+
+/// λ₁/‖w*‖² at C = 1 of a regression, and v₁: with Z = (I − ŷŷᵀ)X, columns and targets centred, ∇²L = 2‖w*‖²ZᵀZ/(√n‖y‖C).
+fn curvature(rows: &[Vec<f64>], targets: &[f64]) -> Result<(Enclosure, Vec<Enclosure>), CertificateError> {
+    let count = number(rows.len() as f64);
+    let centred = |column: &dyn Fn(usize) -> f64| -> Vec<Enclosure> {
+        let mean = (0..rows.len()).fold(number(0.0), |sum, i| sum + number(column(i))) / count;
+        (0..rows.len()).map(|i| number(column(i)) - mean).collect()
+    };
+    let wanted = centred(&|i| targets[i]);
+    let (length, wanted) = (norm(&wanted), unit(&wanted));
+    let features = rows.first().map_or(0, Vec::len);
+    let across: Vec<Vec<Enclosure>> = (0..features)
+        .map(|j| {
+            let column = centred(&|i| rows[i][j]);
+            let along = dot(&column, &wanted);
+            column.iter().zip(&wanted).map(|(&x, &y)| x - along * y).collect()
+        })
+        .collect();
+    let gram = Mat::from_fn(features, features, |i, j| dot(&across[i.min(j)], &across[i.max(j)]));
+    let (value, vector) = largest_eigenpair(&gram).ok_or(CertificateError::NotSimple)?;
+    Ok((number(2.0) * value / (count.sqrt() * length), vector))
 }
 
 /// The vectors Aᵀz with A(Aᵀz) = b, one for each b: the least solutions of Aw = b. Elimination in intervals proves that A has full row rank.
@@ -190,7 +259,7 @@ mod tests {
     use crate::data::Dataset;
     use crate::flow::{angle_at, integrate};
     use crate::loss::LinearRegression;
-    use crate::minimizers::{LinearRegressionMinimizers, NumericMinimizers};
+    use crate::minimizers::{Geometry, LinearRegressionMinimizers, Minimizers, NumericMinimizers};
     use crate::network::NetworkLoss;
     use crate::network_file::zoo::find;
 
@@ -249,15 +318,65 @@ mod tests {
         }
     }
 
+    /// C, λ₁, ‖G‖² and h² in closed form are those of the nearest point of Γ that derivatives alone find.
+    #[test]
+    fn what_stands_at_a_place_is_what_derivatives_give() {
+        let data = Dataset::random(5, 8, 3);
+        let regression = LinearRegression::<f64>::new(&data).unwrap();
+        let features = regression.features();
+        let rows: Vec<Vec<f64>> = (0..5).map(|i| (0..8).map(|j| features[(i, j)]).collect()).collect();
+        let start = LinearRegressionMinimizers::new(&regression).unwrap().at_angle(1.0, &[1.0; 8]).unwrap();
+        // The loss of the closed form does not divide the targets by their size.
+        let mean = regression.targets().iter().sum::<f64>() / 5.0;
+        let size = (regression.targets().iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 5.0).sqrt();
+        let line = FlowLine::of_regression(&rows, regression.targets(), &start).unwrap();
+        let minimizers = NumericMinimizers::through(&regression, &start).unwrap();
+        compare(&line, minimizers, &start, 1.0 / size);
+
+        let network = find("circle").unwrap().network(&[]).unwrap();
+        let loss = NetworkLoss::<f64>::new(&network).unwrap();
+        let start = [-0.96, 0.28, 0.0];
+        let line = FlowLine::on_circle(start).unwrap();
+        compare(&line, NumericMinimizers::through(&loss, &start).unwrap(), &start, 1.0);
+    }
+
+    /// `scale` is what the sharpness of the minimizers is multiplied by in the closed form.
+    fn compare(line: &FlowLine, mut minimizers: impl Minimizers<f64>, start: &[f64], scale: f64) {
+        let (mut point, mut geometry) = (start.to_vec(), Geometry::new(start.len()));
+        minimizers.geometry(start, &mut geometry).unwrap();
+        let displacement = 0.02;
+        let near: Vec<f64> = start.iter().zip(&geometry.direction).map(|(p, v)| 3.0 * (p + displacement * v)).collect();
+        let length = norm(&near);
+        let theta: Vec<f64> = near.iter().map(|x| x / length).collect();
+        minimizers.nearest(&theta, &mut point).unwrap();
+        minimizers.geometry(&point, &mut geometry).unwrap();
+        let enclosed: Vec<Enclosure> = theta.iter().map(|&x| number(x)).collect();
+        let place = line.nearest(&enclosed).unwrap();
+        let close = |found: Enclosure, expected: f64| (found.middle() / expected - 1.0).abs() < 1e-8;
+        assert!(close(line.sharpness(place), scale * geometry.sharpness), "{place:?}");
+        let square = geometry.log_gradient_square();
+        assert!(close(line.log_gradient_square(place), square), "{place:?}: {square}");
+        let h: f64 = theta.iter().zip(&point).zip(&geometry.direction).map(|((t, p), v)| (t - p) * v).sum();
+        assert!(close(line.displacement(&enclosed).absolute(), h.abs()), "{h}");
+    }
+
     #[test]
     fn what_is_no_line_is_an_error() {
         assert!(matches!(FlowLine::on_circle([0.0, 1.0, 0.1]), Err(CertificateError::OtherSide)));
         let rows = [vec![1.0, 0.0, 2.0], vec![3.0, 1.0, 2.0], vec![5.0, 2.0, 2.0]];
         let dependent = FlowLine::of_regression(&rows, &[1.0, 2.0, 3.0], &[1.0; 3]);
         assert!(matches!(dependent, Err(CertificateError::Dependent { pivot: 1 })));
-        let rows = [vec![1.0, 0.0, 2.0], vec![3.0, 1.0, 2.0]];
-        let other = FlowLine::of_regression(&rows, &[1.0, 2.0], &[-1.0; 3]);
-        assert!(matches!(other, Err(CertificateError::OtherSide)));
+        // w* has the direction (68, −10, 8).
+        let rows = [vec![1.0, 0.0, 2.0], vec![3.0, 1.0, 2.0], vec![0.0, 5.0, 1.0]];
+        let of = |weights: [f64; 3]| FlowLine::of_regression(&rows, &[1.0, 2.0, 0.0], &weights);
+        assert!(matches!(of([-1.0; 3]), Err(CertificateError::OtherSide)));
+        let beyond = of([1.0, 0.5, 0.2]).unwrap().nearest(&[-1.0; 3].map(number));
+        assert_eq!(beyond, Err(CertificateError::OtherSide));
+        // Two eigenvalues of ZᵀZ are equal: the columns of a tetrahedron, with targets along one of its axes.
+        let rows =
+            [vec![1.0, 0.0, 0.0, 0.0], vec![0.0, 1.0, 0.0, 0.0], vec![0.0, 0.0, 1.0, 0.0], vec![0.0, 0.0, 0.0, 1.0]];
+        let equal = FlowLine::of_regression(&rows, &[1.0, 0.0, 0.0, 0.0], &[1.0, 0.1, 0.2, 0.3]);
+        assert!(matches!(equal, Err(CertificateError::NotSimple)), "{equal:?}");
         let line = FlowLine::on_circle([-2.4, 0.7, 0.1]).unwrap();
         let backwards = line.place(FlowConstants::SHARPNESS_REDUCTION, f64::NAN, 0.5);
         assert!(matches!(backwards, Err(CertificateError::Flow { .. })));

@@ -1,7 +1,7 @@
 //! Certified statements on gradient descent at the edge of stability: every number is enclosed, rounding included.
 //!
 //! A [`Tube`] encloses the orbit of exact gradient descent from a start in doubles. A [`FlowLine`] encloses the path that the flow predicts from there, in
-//! closed form. [`certify`] compares both at every step. Nothing is believed of an eigensolver, of a library's logarithm or of an inverse; what they propose is
+//! closed form. [`certify`] compares both at every step, and encloses η̃λ₁ and h² there. Nothing is believed of an eigensolver, of a library's logarithm or of an inverse; what they propose is
 //! checked in interval arithmetic. Derivation: `proofs-notes/certified_tracking.md`.
 
 mod line;
@@ -12,7 +12,7 @@ use thiserror::Error;
 pub use line::FlowLine;
 pub use tube::Tube;
 
-use crate::arithmetic::{Enclosure, Scalar, dot};
+use crate::arithmetic::{Base, Enclosure, Scalar, dot};
 use crate::flow::FlowConstants;
 use crate::loss::Loss;
 
@@ -29,19 +29,56 @@ pub enum CertificateError {
         "the differences of the samples have no row rank that interval arithmetic can prove: pivot {pivot} is not apart from 0"
     )]
     Dependent { pivot: usize },
-    #[error("the start does not lie on the side of the minimizers: its part along them is not proved positive")]
+    #[error("the weights do not lie on the side of the minimizers: their part along them is not proved positive")]
     OtherSide,
+    #[error("λ₁ is not proved to be a simple eigenvalue: interval arithmetic does not tell it from λ₂")]
+    NotSimple,
     #[error("at τ = {tau} no interval is proved to hold the flow")]
     Flow { tau: f64 },
 }
 
-/// How far an orbit is from the line of a flow, and from those of other flows, at most over its steps.
+/// The least and the largest of some numbers, one for each step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extremes {
+    pub least: Enclosure,
+    pub largest: Enclosure,
+}
+
+impl Extremes {
+    /// Those of no numbers.
+    const NONE: Self = Self {
+        least: Enclosure { lower: f64::INFINITY, upper: f64::INFINITY },
+        largest: Enclosure { lower: f64::NEG_INFINITY, upper: f64::NEG_INFINITY },
+    };
+
+    fn add(&mut self, Enclosure { lower, upper }: Enclosure) {
+        let Self { least, largest } = *self;
+        self.least = Enclosure::new(least.lower.min(lower), least.upper.min(upper));
+        self.largest = Enclosure::new(largest.lower.max(lower), largest.upper.max(upper));
+    }
+
+    /// The largest distance from a number.
+    pub fn farthest_from(&self, number: f64) -> Enclosure {
+        let [a, b] = [self.least, self.largest].map(|end| (end - Enclosure::from_f64(number)).absolute());
+        Enclosure::new(a.lower.max(b.lower), a.upper.max(b.upper))
+    }
+}
+
+/// What is enclosed of an orbit beside the line of a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Certificate {
     /// An enclosure of sup_t ‖θ_t − ζ(t·ηλ)‖.
     pub distance: Enclosure,
     /// A lower bound of the same for every other flow.
     pub from_others: Vec<f64>,
+    /// η̃λ₁(p) over the steps, p being the point of Γ nearest to the iterate.
+    pub edge: Extremes,
+    /// The same with λ₁ at the start's p.
+    pub edge_of_start: Extremes,
+    /// ⟨h²⟩/(2ηλ), the mean over all steps.
+    pub mean_square: Enclosure,
+    /// ⟨‖G‖²h²⟩/(2ηλ).
+    pub mean_square_along: Enclosure,
     /// The largest radius of the orbit's enclosure over ‖w‖.
     pub radius: f64,
 }
@@ -49,8 +86,8 @@ pub struct Certificate {
 /// The steps between two readings of the distance from another flow. Any readings bound a supremum from below.
 const OTHERS: u64 = 64;
 
-/// Follows `steps` steps of an orbit, and encloses its largest distance from the line of a flow, and from the lines of `others`. All lines begin at the point of Γ
-/// nearest to the start.
+/// Follows `steps` steps of an orbit, and encloses its largest distance from the line of a flow, and from the lines of `others`; and what stands at the edge of stability. All
+/// lines begin at the point of Γ nearest to the start.
 ///
 /// # Errors
 /// An enclosure is lost: that of the orbit, or that of a flow.
@@ -61,28 +98,45 @@ pub fn certify<L: Loss<Enclosure>>(
     others: &[FlowConstants],
     steps: u64,
 ) -> Result<Certificate, CertificateError> {
-    let mut found =
-        Certificate { distance: Enclosure::new(0.0, 0.0), from_others: vec![0.0; others.len()], radius: 0.0 };
+    let zero = Enclosure::new(0.0, 0.0);
+    let (mut distance, mut radius, mut from_others) = (zero, 0.0f64, vec![0.0f64; others.len()]);
+    let (mut edge, mut edge_of_start) = (Extremes::NONE, Extremes::NONE);
+    let (mut squares, mut squares_along) = (zero, zero);
     let mut place = line.start();
     let mut places = vec![line.start(); others.len()];
     for step in 0..=steps {
         let (theta, tau) = (tube.direction(), step as f64 * tube.intrinsic_lr());
         place = line.place(flow, tau, place.middle())?;
-        let distance = distance_of(&theta, &line.at(place));
-        let Enclosure { lower, upper } = found.distance;
-        found.distance = Enclosure::new(lower.max(distance.lower), upper.max(distance.upper));
+        let away = distance_of(&theta, &line.at(place));
+        distance = Enclosure::new(distance.lower.max(away.lower), distance.upper.max(away.upper));
         if step.is_multiple_of(OTHERS) || step == steps {
-            for ((flow, place), least) in others.iter().zip(&mut places).zip(&mut found.from_others) {
+            for ((flow, place), least) in others.iter().zip(&mut places).zip(&mut from_others) {
                 *place = line.place(*flow, tau, place.middle())?;
                 *least = least.max(distance_of(&theta, &line.at(*place)).lower);
             }
         }
-        found.radius = found.radius.max(tube.relative_radius());
+        let (nearest, effective) = (line.nearest(&theta)?, tube.effective_learning_rate());
+        edge.add(effective * line.sharpness(nearest));
+        edge_of_start.add(effective * line.sharpness(line.start()));
+        radius = radius.max(tube.relative_radius());
         if step < steps {
+            let displacement = line.displacement(&theta).absolute();
+            let square = displacement * displacement;
+            (squares, squares_along) = (squares + square, squares_along + line.log_gradient_square(nearest) * square);
             tube.step()?;
         }
     }
-    Ok(found)
+    let mean =
+        |sum: Enclosure| sum / (Enclosure::from_f64(2.0 * tube.intrinsic_lr()) * Enclosure::from_f64(steps as f64));
+    Ok(Certificate {
+        distance,
+        from_others,
+        edge,
+        edge_of_start,
+        mean_square: mean(squares),
+        mean_square_along: mean(squares_along),
+        radius,
+    })
 }
 
 /// ‖x − y‖ of enclosed vectors. Squares are not negative, whatever their factors enclose.

@@ -72,6 +72,12 @@ impl<L: Loss<Enclosure>> Tube<L> {
         norm(&exactly(&self.center))
     }
 
+    /// An enclosure of η̃ = η/((1−ηλ)‖w‖²).
+    pub fn effective_learning_rate(&self) -> Enclosure {
+        let length = self.length() + Enclosure::new(-self.radius, self.radius);
+        self.learning_rate / (self.kept * length * length)
+    }
+
     /// An enclosure of θ = w/‖w‖: it is within 2e/‖c‖ of c/‖c‖, where e is the radius and c the centre.
     pub fn direction(&self) -> Vec<Enclosure> {
         let length = self.length();

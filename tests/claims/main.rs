@@ -2,7 +2,7 @@
 
 mod audits;
 mod bounds;
-mod certified_tracking;
+mod certified;
 mod derivatives;
 mod effective_learning_rate;
 mod energy_law;

@@ -1,6 +1,8 @@
 //! The claims, a file each.
 
 pub(crate) mod alignment;
+pub(crate) mod certified_mean_square;
+pub(crate) mod certified_pinning;
 pub(crate) mod certified_tracking;
 pub(crate) mod descent_lemma;
 pub(crate) mod effective_learning_rate;
@@ -64,6 +66,8 @@ macro_rules! claims {
             heavy_ball
             energy_law
             certified_tracking
+            certified_pinning
+            certified_mean_square
             exact_map
             exact_gradient_of_sharpness
             exact_second_order

@@ -1,6 +1,6 @@
 use faer::Mat;
 use rayon::prelude::*;
-use sharpflow::arithmetic::{Base, Enclosure};
+use sharpflow::arithmetic::{Base, Enclosure, Scalar};
 use sharpflow::certificate::{Certificate, CertificateError, FlowLine, Tube, certify};
 use sharpflow::data::Dataset;
 use sharpflow::descent::EdgeStart;
@@ -12,11 +12,12 @@ use sharpflow::network::{Network, NetworkLoss};
 use sharpflow::network_file::zoo::find;
 
 use crate::assumption::Assumption;
-use crate::evidence::{Hypothesis, Table};
+use crate::evidence::{Check, Constant, Hypothesis, Name, Statement, Table, Values};
 use crate::experiment::{Experiment, NotRun, Readers};
 use crate::instance::Rejected;
 use crate::population::Population;
 use crate::progress::Progress;
+use crate::sensitivity::tells;
 
 /// The ηλ of orbits: 2⁻¹⁰ to 2⁻¹³. They are powers of 2, so that 1 − ηλ is exact.
 const EXPONENTS: std::ops::RangeInclusive<i32> = 10..=13;
@@ -32,9 +33,11 @@ const OTHERS: [(&str, FlowConstants); 6] = [
 ];
 const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
 
-/// A twin is followed where its line is predicted to be this many √(ηλ) from the law's at the end: one for the statement's own bound, one for the orbit's swing, and
-/// one to spare.
+/// A twin is tried where it is predicted to be this many √(ηλ) from the law: one for the statement's own bound, one for the orbit's swing, and one to spare.
 const TELLS: f64 = 3.0;
+
+/// Places of the law's line, evenly spaced in τ, at which twins are predicted.
+const PLACES: usize = 9;
 
 /// An orbit of gradient descent with weight decay in real numbers, at one ηλ.
 #[derive(Debug)]
@@ -48,7 +51,63 @@ pub struct CertifiedOrbit {
     pub edge_offset: f64,
     /// The other flows that it was compared with.
     pub others: Vec<(&'static str, FlowConstants)>,
+    /// The law's line at evenly spaced times, in doubles.
+    pub path: Vec<LinePlace>,
     pub certificate: Result<Certificate, CertificateError>,
+}
+
+/// What stands at a place of the law's line.
+#[derive(Clone, Copy, Debug)]
+pub struct LinePlace {
+    /// λ₁, in units of that at the start.
+    pub sharpness: f64,
+    /// ‖G‖².
+    pub log_gradient_square: f64,
+}
+
+impl CertifiedOrbit {
+    /// Whether a twin is predicted to be so far from the law that the orbit's bounds can tell it.
+    pub(crate) fn tells(&self, apart: f64) -> bool {
+        tells(apart, TELLS * self.intrinsic_lr.sqrt())
+    }
+
+    /// A quantity that is stated to be √(ηλ) at most, over √(ηλ); or why it is not known.
+    pub(crate) fn over_root(&self, of: impl Fn(&Certificate) -> Enclosure) -> Result<Enclosure, String> {
+        let root = Enclosure::from_f64(self.intrinsic_lr).sqrt();
+        self.certificate.as_ref().map(|found| of(found) / root).map_err(CertificateError::to_string)
+    }
+
+    /// The statement that a quantity is √(ηλ) at most. It must hold for the upper bound; bounds that hold √(ηλ) decide nothing.
+    pub(crate) fn within_root(&self, what: &'static str, of: impl Fn(&Certificate) -> Enclosure) -> Statement {
+        let check = match self.over_root(of) {
+            Ok(Enclosure { lower, upper }) if lower <= 1.0 && upper > 1.0 => Check::Missing {
+                reason: format!("its bounds, {lower:.4} and {upper:.4} times √(ηλ), hold √(ηλ)"),
+            },
+            Ok(ratio) => Check::bound([ratio.upper]),
+            Err(reason) => Check::Missing { reason },
+        };
+        Statement { what: what.into(), check }
+    }
+
+    /// A twin's statement that a quantity is √(ηλ) at most. It is refuted where the lower bound is larger.
+    pub(crate) fn twin(&self, what: impl Into<Name>, of: impl Fn(&Certificate) -> Enclosure) -> Statement {
+        let check = match self.over_root(of) {
+            Ok(ratio) => Check::bound([ratio.lower]),
+            Err(reason) => Check::Missing { reason },
+        };
+        Statement { what: what.into(), check }
+    }
+
+    /// The numbers that every claim on the orbit shows.
+    pub(crate) fn constants(&self, shown: &[(&'static str, &dyn Fn(&Certificate) -> f64)]) -> Vec<Constant> {
+        let own: [(&str, &dyn Fn(&Certificate) -> f64); 2] =
+            [("radius of the enclosed orbit over ‖w‖", &|found| found.radius), ("steps", &|_| self.steps as f64)];
+        let of = |&(what, read): &(&'static str, &dyn Fn(&Certificate) -> f64)| Constant {
+            what: what.into(),
+            values: Values::Computed { value: self.certificate.as_ref().map_or(f64::NAN, read) },
+        };
+        shown.iter().chain(&own).map(of).collect()
+    }
 }
 
 /// A loss whose flow has a closed form, a point of its Γ, and how far the flow is followed.
@@ -142,9 +201,10 @@ impl Source {
         let edge_offset = LEARNING_RATE * geometry.sharpness / ((1.0 - intrinsic_lr) * square) - 2.0;
         let steps = (self.horizon / intrinsic_lr) as u64;
         let enclosed = self.loss::<Enclosure>()?;
-        let mut others = OTHERS.to_vec();
+        let (mut others, mut path) = (OTHERS.to_vec(), vec![]);
         let certificate = self.line(&weights).and_then(|line| {
             others = told(&line, self.horizon, intrinsic_lr)?;
+            path = places(&line, self.horizon)?;
             let constants: Vec<FlowConstants> = others.iter().map(|&(_, constants)| constants).collect();
             certify(&mut Tube::new(enclosed, LEARNING_RATE, intrinsic_lr, &weights)?, &line, LAW, &constants, steps)
         });
@@ -155,9 +215,22 @@ impl Source {
             steps,
             edge_offset,
             others,
+            path,
             certificate,
         })
     }
+}
+
+/// The places of the law's line.
+fn places(line: &FlowLine, horizon: f64) -> Result<Vec<LinePlace>, CertificateError> {
+    let start = line.sharpness(line.start()).middle();
+    let place = |k: usize| {
+        let tau = horizon * k as f64 / (PLACES - 1) as f64;
+        let at = line.place(LAW, tau, line.start().middle())?;
+        let (sharpness, square) = (line.sharpness(at).middle(), line.log_gradient_square(at).middle());
+        Ok(LinePlace { sharpness: sharpness / start, log_gradient_square: square })
+    };
+    (0..PLACES).map(place).collect()
 }
 
 /// The other flows that the lines alone tell from the law's.
@@ -171,7 +244,7 @@ fn told(
     let mut told = Vec::new();
     for (what, constants) in OTHERS {
         let apart: f64 = end(constants)?.iter().zip(&law).map(|(&x, &y)| (x - y).middle().powi(2)).sum();
-        if apart.sqrt() >= TELLS * intrinsic_lr.sqrt() {
+        if tells(apart.sqrt(), TELLS * intrinsic_lr.sqrt()) {
             told.push((what, constants));
         }
     }

@@ -21,7 +21,7 @@ mod stable_run;
 mod starts;
 mod swings;
 
-pub use certified::{CertifiedOrbit, CertifiedOrbits};
+pub use certified::{CertifiedOrbit, CertifiedOrbits, LinePlace};
 pub use dynamics::{DynamicsRecord, OtherDynamics, OtherRun};
 pub use growth::{Energy, Growth, GrowthRecord, GrowthRun, Swung};
 pub use held_out::{Ending, HeldOut, HeldOutRecord, Path, RATES, SEEDS, SeedRecord};
