@@ -128,7 +128,8 @@ pub fn source(input: &Input, copy: Option<&Path>) -> Result<Read, CliError> {
             let bytes = fs::read(path).map_err(unread)?;
             let (data, reading) = Dataset::parse_table(path, &bytes, target, options).map_err(StudyError::from)?;
             // A table that is no regression is refused before it is said how it was read.
-            data.centred().map_err(StudyError::from)?;
+            let of_table = |source: DataError| DataError::Table { path: path.into(), source: Box::new(source) };
+            data.centred().map_err(of_table).map_err(StudyError::from)?;
             let said = reading_lines(&file.display().to_string(), &reading);
             let (file, target, options) = (file.clone(), target.clone(), options.clone());
             Read { source: Source::Data { file, target, options, data: Box::new(data) }, file: Some(bytes), said }

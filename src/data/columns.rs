@@ -2,9 +2,10 @@
 
 use csv::StringRecord;
 
+use super::principal_components::CLEAR;
 use super::table::Table;
-use super::{DataError, decimal};
-use crate::arithmetic::Quad;
+use super::{DataError, Dataset, decimal};
+use crate::arithmetic::{Quad, Real, norm};
 
 /// The largest size of a target, and of features that are taken as they are; the least of the latter is its inverse. A loss takes a quarter of the exponent's
 /// range; this limit leaves room for sums of squares.
@@ -79,6 +80,12 @@ impl<'a> Columns<'a> {
 
     /// The names that are meant most probably, or the first ones.
     fn available(&self, wanted: &str) -> String {
+        if self.width == 1 {
+            return format!(
+                "every line has one field (columns were separated by {:?}; --delimiter names another)",
+                char::from(self.table.delimiter)
+            );
+        }
         let Some(names) = self.header else {
             return format!("columns have no names, but places from 1 to {}", self.width);
         };
@@ -121,6 +128,10 @@ impl<'a> Columns<'a> {
                     Err(_) => DataError::NotANumber { path, line, column, name, text },
                 });
             };
+            if decimal::underflows(field) {
+                let (path, line, column, name, text) = (path(), line(), column + 1, name(), field.to_string());
+                return Err(DataError::Underflow { path, line, column, name, text });
+            }
             let size = value.0;
             if !size.is_finite() {
                 return Err(DataError::NotFinite {
@@ -150,6 +161,40 @@ impl<'a> Columns<'a> {
             name: self.header.map(|names| names[column].to_string()),
             value,
         }
+    }
+
+    /// A note on the features that are constant, up to the rounding of their numbers.
+    ///
+    /// # Errors
+    /// A feature moves by little more than its numbers are known to, or has digits beyond those of double-double.
+    pub fn constant_note(&self, data: &Dataset, rows: &[StringRecord]) -> Result<Option<String>, DataError> {
+        let (mut constant, mut spoilt) = (Vec::new(), None);
+        // A table that cannot be centred is refused by whoever centres it.
+        let _ = data.centre_each(|j, centred, noise| {
+            let (column, spread) = (self.kept[j], norm(centred).to_f64());
+            let is_one_text = rows.iter().all(|row| row[column] == rows[0][column]);
+            let is_constant =
+                is_one_text || (spread <= noise && decimal::is_rounded(rows.iter().map(|row| &row[column])));
+            if is_constant {
+                constant.push(self.name(column));
+            } else if spread < CLEAR * noise && spoilt.is_none() {
+                let name = self.header.map(|names| names[column].to_string());
+                let digits =
+                    if decimal::is_rounded(rows.iter().map(|row| &row[column])) { 16 } else { decimal::KEPT_DIGITS };
+                let path = self.table.path.to_path_buf();
+                spoilt = Some(DataError::NearlyConstant { path, column: column + 1, name, spread, noise, digits });
+            }
+        });
+        if let Some(error) = spoilt {
+            return Err(error);
+        }
+        let shown = constant.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        Ok(match constant.len() {
+            0 => None,
+            1 => Some(format!("{shown} is constant, which batch normalization does not see")),
+            count if count <= 3 => Some(format!("{shown} are constant, which batch normalization does not see")),
+            count => Some(format!("{count} columns are constant ({shown}, …), which batch normalization does not see")),
+        })
     }
 
     /// A note where the first column of the file is an index that was read as a feature.

@@ -5,7 +5,17 @@ use crate::arithmetic::Quad;
 /// The most significant digits of a decimal that counts as exact. Doubles distinguish all decimals of 15 digits, and programs print them with up to 17.
 const EXACT_DIGITS: usize = 15;
 /// Digits that are accumulated: 10³¹ < 2¹⁰⁶.
-const KEPT_DIGITS: usize = 31;
+pub(super) const KEPT_DIGITS: usize = 31;
+
+/// The least and the largest size of a number whose second double is known, other than 0.
+const LEAST: f64 = 1e-275;
+const LARGEST: f64 = 1e290;
+
+/// Whether a decimal that is not 0 is so small that double-double loses digits of it.
+pub(super) fn underflows(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9')) && text.parse::<f64>().is_ok_and(|x| x.abs() < LEAST)
+}
 
 /// The value of a decimal, to double-double; `None` where it is none that a double can hold.
 ///
@@ -13,7 +23,7 @@ const KEPT_DIGITS: usize = 31;
 pub(super) fn parse(text: &str) -> Option<Quad> {
     let double: f64 = text.parse().ok()?;
     // Infinities and NaN, zeros, and what lies at the ends of the range have no second part.
-    if !(double.abs() > 1e-250 && double.abs() < 1e250) {
+    if !(double.abs() > LEAST && double.abs() < LARGEST) {
         return Some(Quad::from_f64(double));
     }
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -32,11 +42,11 @@ pub(super) fn parse(text: &str) -> Option<Quad> {
             _ => {}
         }
     }
-    let mut power = Quad::from_f64(1.0);
-    for _ in 0..exponent.unsigned_abs() {
-        power *= Quad::from_f64(10.0);
-    }
-    let size = if exponent < 0 { sum / power } else { sum * power };
+    // Two powers of ten, because one alone may be beyond the range although the number is within it.
+    let all = exponent.unsigned_abs();
+    let powers =
+        [all / 2, all - all / 2].map(|count| (0..count).fold(Quad::from_f64(1.0), |p, _| p * Quad::from_f64(10.0)));
+    let size = powers.into_iter().fold(sum, |size, power| if exponent < 0 { size / power } else { size * power });
     Some(if text.starts_with('-') { -size } else { size })
 }
 
@@ -96,6 +106,12 @@ mod tests {
         // 10²⁵ is no double; the two parts hold it.
         let large = parse("10000000000000000000000000").unwrap();
         assert_eq!((large - Quad::from_f64(1e5) * Quad::from_f64(1e20)).0, 0.0);
+        // Far from 1 both parts are known as well.
+        for (small, large) in [("1.23e-260", "1.23e-259"), ("0.7e-270", "7e-270"), ("4.56e270", "4.56e271")] {
+            let [small, large] = [small, large].map(|text| parse(text).unwrap());
+            assert!(((small * Quad::from_f64(10.0) - large) / large).0.abs() < 1e-30, "{small:?}");
+        }
+        assert!(underflows("1e-280") && underflows("-0.5E-400") && !underflows("0e-400") && !underflows("1e-270"));
         assert!(parse("x").is_none() && parse("").is_none());
         assert!(parse("inf").unwrap().0.is_infinite());
     }

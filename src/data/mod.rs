@@ -120,16 +120,26 @@ pub enum DataError {
     Lengths { rows: usize, targets: usize },
     #[error("{}: line {line}, column {column}{}: {value:e} is too large to square; rescale the column", path.display(), named(name))]
     Overflow { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
+    #[error("{}: line {line}, column {column}{}: {text} is so small that its digits are lost; rescale the column", path.display(), named(name))]
+    Underflow { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
+    #[error(
+        "{}: column {column}{} moves by {spread:.1e}, and its numbers are known to {noise:.1e} ({digits} digits are kept of each); take its mean out, or leave it out (--drop {column})",
+        path.display(), named(name)
+    )]
+    NearlyConstant { path: PathBuf, column: usize, name: Option<String>, spread: f64, noise: f64, digits: usize },
     #[error("the centred {what} reach {largest:e}, too small or too large for the arithmetic to square; rescale them")]
     Range { what: &'static str, largest: f64 },
     #[error(transparent)]
     Rank(#[from] RankError),
+    /// What is wrong with a table as a whole.
+    #[error("{}: {source}", path.display())]
+    Table { path: PathBuf, source: Box<DataError> },
     #[error("{asked} training images of {available} leave none to hold out, or are fewer than 3")]
     BadSplit { asked: usize, available: usize },
 }
 
 fn named(name: &Option<String>) -> String {
-    name.as_ref().map(|n| format!(" ({n})")).unwrap_or_default()
+    name.as_ref().filter(|n| !n.is_empty()).map(|n| format!(" ({n})")).unwrap_or_default()
 }
 
 /// Features (n×d) and targets (n).

@@ -8,7 +8,7 @@ use crate::arithmetic::{Quad, Real, Rounding, add_scaled, dot};
 use crate::dense::{DenseError, Svd, graded_svd, is_affordable, thin_svd};
 
 /// How far above the noise a singular value that counts must stand: its component is then known to two digits at least.
-const CLEAR: f64 = 100.0;
+pub(super) const CLEAR: f64 = 100.0;
 
 /// Why a data set has no rank.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
@@ -25,9 +25,10 @@ pub enum RankError {
         "feature {feature} is constant up to the rounding of its values: it varies by {spread:.1e}, they are known to {noise:.1e}"
     )]
     NearlyConstant { feature: usize, spread: f64, noise: f64 },
-    /// Doubles do not see the smallest component beside the largest, and double-double would take too long.
+    /// The arithmetic does not see the smallest component beside the largest one: doubles, where double-double would take too long, or double-double, where columns depend on
+    /// each other and their rounding hides the smallest ones.
     #[error(
-        "the features' scales are too different for doubles: the smallest singular value is {smallest:.1e} of the largest, rounding reaches {noise:.1e}; rescale the columns"
+        "the features' scales are too different for the arithmetic: the smallest singular value is {smallest:.1e} of the largest, rounding reaches {noise:.1e}; rescale the columns, or leave out those that depend on others"
     )]
     Scales { smallest: f64, noise: f64 },
 }
@@ -79,23 +80,20 @@ impl PrincipalComponents {
         let floor = errors.sum::<f64>().sqrt() + rounding(unit) * largest;
         let rank = rank_above(&whole.values, floor)?;
         let smallest = rank.checked_sub(1).map_or(f64::INFINITY, |last| whole.values[last].to_f64());
-        let all_features = |i: usize, k: usize| features[(i, kept[k])];
+        let all_features = Mat::from_fn(n, kept.len(), |i, k| features[(i, kept[k])]);
         let components = if rank == most {
-            decompose(Mat::from_fn(n, kept.len(), all_features), rank)?
+            decompose(all_features, rank)?
         } else {
             // The columns are projected on the span of the singular vectors that count, and the projections are decomposed.
             let span = whole.left.get(.., ..rank);
-            let within = Mat::from_fn(rank, kept.len(), |l, k| {
-                (0..n).fold(Quad::from_f64(0.0), |sum, i| sum + span[(i, l)] * all_features(i, k))
-            });
-            let of_span = decompose(within, rank)?;
-            let left = Mat::from_fn(n, rank, |i, k| {
-                (0..rank).fold(Quad::from_f64(0.0), |sum, l| sum + span[(i, l)] * of_span.left[(l, k)])
-            });
-            Svd { left, ..of_span }
+            let times = if is_small { product } else { product_in_doubles };
+            let of_span = decompose(times(span.transpose(), all_features.as_ref()), rank)?;
+            Svd { left: times(span, of_span.left.as_ref()), ..of_span }
         };
         let ratio = |k: usize| (components.values[k] / components.values[0]).to_f64();
-        if rank > 0 && ratio(rank - 1) < CLEAR * CLEAR * rounding(unit) && !is_small {
+        // In double-double only the rounding of columns that depend on each other can hide a small one.
+        let may_hide = rank > 0 && (!is_small || kept.len() > rank);
+        if may_hide && ratio(rank - 1) < CLEAR * CLEAR * rounding(unit) {
             return Err(RankError::Scales { smallest: ratio(rank - 1), noise: rounding(unit) });
         }
         let mut right = Mat::zeros(d, rank);
@@ -148,9 +146,23 @@ fn rank_above(values: &[Quad], noise: f64) -> Result<usize, RankError> {
     }
 }
 
+fn product(a: MatRef<'_, Quad>, b: MatRef<'_, Quad>) -> Mat<Quad> {
+    Mat::from_fn(a.nrows(), b.ncols(), |i, k| {
+        (0..a.ncols()).fold(Quad::from_f64(0.0), |sum, j| sum + a[(i, j)] * b[(j, k)])
+    })
+}
+
+fn product_in_doubles(a: MatRef<'_, Quad>, b: MatRef<'_, Quad>) -> Mat<Quad> {
+    let product = rounded(a) * rounded(b);
+    Mat::from_fn(product.nrows(), product.ncols(), |i, k| Quad::from_f64(product[(i, k)]))
+}
+
+fn rounded(matrix: MatRef<'_, Quad>) -> Mat<f64> {
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].to_f64())
+}
+
 fn in_doubles(matrix: MatRef<'_, Quad>, rank: usize) -> Result<Svd<Quad>, DenseError> {
-    let doubles = Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].to_f64());
-    let svd = thin_svd(doubles.as_ref())?;
+    let svd = thin_svd(rounded(matrix).as_ref())?;
     let wide = |side: &Mat<f64>| Mat::from_fn(side.nrows(), rank, |i, k| Quad::from_f64(side[(i, k)]));
     Ok(Svd {
         left: wide(&svd.left),

@@ -106,8 +106,14 @@ impl Dataset {
             Some(given) => u8::try_from(given).map_err(|_| DataError::Delimiter { delimiter: given })?,
             None => plain_delimiter(text),
         };
-        let mut table = Table::new(path, text, delimiter)?;
-        let unnamed = options.header != Header::No && table.name_row_names();
+        // A mark of a comment before the names of columns, as NumPy writes it.
+        let text = match text {
+            [b'#', next, ..] if *next != delimiter || delimiter == b' ' => &text[1..],
+            _ => text,
+        };
+        let text = if delimiter == b' ' { single_spaces(text).into() } else { Cow::from(text) };
+        let mut table = Table::new(path, &text, delimiter)?;
+        let unnamed = options.header != Header::No && table.name_row_names(options.header == Header::Yes);
         let header = match options.header {
             _ if unnamed => {
                 header::Decision { is_header: true, why: "its first line is one field shorter than the others" }
@@ -146,6 +152,7 @@ impl Dataset {
         let is_rounded = |&column: &usize| decimal::is_rounded(rows.iter().map(|row| &row[column]));
         let data = Self::of_decimals(features, targets, columns.kept.iter().map(is_rounded).collect());
         let mut notes = columns.notes.clone();
+        notes.extend(columns.constant_note(&data, rows)?);
         notes.extend(columns.counting_note(rows.len(), at));
         let reading = TableReading {
             samples: rows.len(),
@@ -209,11 +216,40 @@ fn records(text: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
     ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).delimiter(delimiter).from_reader(text)
 }
 
+/// A text whose columns are separated by one space each: no spaces stand at the ends of lines, and one space stands for several outside of quotation marks. A mark of a
+/// comment before the first line's names is left out. Lines stay lines.
+fn single_spaces(text: &[u8]) -> Vec<u8> {
+    let mut single = Vec::with_capacity(text.len());
+    let text = text.strip_prefix(b"#").unwrap_or(text);
+    let (mut inside, mut is_waiting, mut is_first) = (false, false, true);
+    for &byte in text {
+        match byte {
+            b' ' if !inside => is_waiting = true,
+            b'\n' | b'\r' => {
+                (is_waiting, is_first, inside) = (false, true, false);
+                single.push(byte);
+            }
+            _ => {
+                inside ^= byte == b'"';
+                if is_waiting && !is_first {
+                    single.push(b' ');
+                }
+                (is_waiting, is_first) = (false, false);
+                single.push(byte);
+            }
+        }
+    }
+    single
+}
+
 /// The delimiter that cuts the first lines into equally many fields, most of them numbers; the comma where none does. A header may be one field shorter, as R writes it.
 pub(super) fn plain_delimiter(text: &[u8]) -> u8 {
     const LINES: usize = 20;
     let fits = |delimiter: u8| -> Option<usize> {
-        let lines: Vec<StringRecord> = records(text, delimiter).records().take(LINES).collect::<Result<_, _>>().ok()?;
+        let text = if delimiter == b' ' { single_spaces(text).into() } else { Cow::from(text) };
+        let lines: Vec<StringRecord> =
+            records(&text, delimiter).records().take(LINES).collect::<Result<_, _>>().ok()?;
+        let lines: Vec<StringRecord> = lines.into_iter().filter(|line| line.len() > 1 || !line[0].is_empty()).collect();
         let width = lines.last()?.len();
         let first = lines.first()?.len();
         let alike =
@@ -260,6 +296,8 @@ impl<'a> Table<'a> {
             line += line_ends(&text[at..begins]);
             at = begins;
             match more {
+                // Nothing but blanks.
+                Ok(true) if record.len() == 1 && record[0].is_empty() => {}
                 Ok(true) => {
                     table.starts.push((begins, line));
                     table.records.push(record.clone());
@@ -280,16 +318,17 @@ impl<'a> Table<'a> {
     }
 
     /// Gives the first column an empty name where the first line has words or quoted numbers and every other line has one field more, and says whether
-    /// it did. R writes such tables, because it gives no name to the names of the rows.
-    fn name_row_names(&mut self) -> bool {
+    /// it did. R writes such tables, because it gives no name to the names of the rows. A first line that is `surely` a header need not have words.
+    fn name_row_names(&mut self, surely: bool) -> bool {
         let (first_quoted, Some((first, rest))) = (self.quoted(0), self.records.split_first_mut()) else {
             return false;
         };
         let names = first.iter().zip(&first_quoted).filter(|&(field, &quoted)| quoted || !header::is_number(field));
         // A delimiter at the end of each row is a fault of another kind.
         let ends = || rest.iter().any(|row| row.iter().next_back().is_some_and(|field| !field.is_empty()));
-        let is_shorter =
-            2 * names.count() >= first.len() && ends() && rest.iter().all(|row| row.len() == first.len() + 1);
+        let is_shorter = (surely || 2 * names.count() >= first.len())
+            && ends()
+            && rest.iter().all(|row| row.len() == first.len() + 1);
         if is_shorter {
             *first = std::iter::once("").chain(first.iter()).collect();
         }
@@ -376,6 +415,8 @@ mod tests {
         assert_eq!(plain_delimiter(b"1.5 2.5\n3.5 4.5\n"), b' ');
         assert_eq!(plain_delimiter(b"\"a\" \"y\"\n\"1\" 1 2\n\"2\" 3 4\n"), b' ');
         assert_eq!(plain_delimiter(b"1, 2\n3, 4\n"), b',');
+        assert_eq!(plain_delimiter(b"# a b  y\n 1.5  2 3 \n-4    5 6\n"), b' ');
+        assert_eq!(single_spaces(b" a  \"b  c\" d \r\n\n  1 2"), b"a \"b  c\" d\r\n\n1 2");
         // A spoilt line leaves the comma.
         assert_eq!(plain_delimiter(b"1,2\n3\n"), b',');
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::common::cases;
 use faer::Mat;
 use proptest::prelude::*;
-use sharpflow::data::{DataError, Dataset, Header, TableOptions, TableReading};
+use sharpflow::data::{DataError, Dataset, Header, RankError, TableOptions, TableReading};
 use sharpflow::loss::LinearRegression;
 
 /// A file of this content, gone with the value.
@@ -174,6 +174,68 @@ fn a_header_one_field_shorter_leaves_the_first_column_unnamed() {
     // A short line of numbers, or a delimiter at the end of each row, is a fault.
     for text in ["1,2\n3,4,5\n6,7,8\n", "a,b,y\n1,2,3,\n4,5,6,\n"] {
         assert!(matches!(read("ragged", text, "1"), Err(DataError::Ragged { line: 2, .. })), "{text}");
+    }
+}
+
+/// Columns that line up, spaces at the ends of lines, and a header as NumPy writes it.
+#[test]
+fn several_spaces_stand_for_one() {
+    let expected = read_as("single", "a,b,y\n1.5,2,3\n4,5.5,6\n7,8,1\n", "y", &TableOptions::default()).0;
+    for text in [
+        "  a    b  y\n1.5    2  3\n  4  5.5  6\n  7    8  1\n",
+        "# a b y\n1.5 2 3\n4 5.5 6\n7 8 1\n",
+        "a b y \n1.5 2 3 \n4 5.5 6 \n7 8 1 \n   \n",
+        "# a,b,y\n1.5,2,3\n4,5.5,6\n7,8,1\n  \n",
+    ] {
+        let (data, reading) = read_as("spaces", text, "y", &TableOptions::default());
+        assert!(data.features == expected.features && data.targets == expected.targets && reading.header, "{reading}");
+    }
+    let comma = TableOptions { delimiter: Some(','), ..TableOptions::default() };
+    let wrong = Scratch::new("wrong", "a b y\n1 2 3\n");
+    let words = Dataset::from_table(&wrong.0, "y", &comma).unwrap_err().to_string();
+    assert!(words.contains("columns were separated by ','"), "{words}");
+    // Names that are numbers, one fewer than the columns.
+    let header = TableOptions { header: Header::Yes, drop: vec!["1".into()], ..TableOptions::default() };
+    let (data, _) = read_as("numbers", "10 20 30\n1 1.5 2 3\n2 4 5.5 6\n3 7 8 1\n", "30", &header);
+    assert_eq!(data.features, expected.features);
+}
+
+/// What double-double cannot hold is refused by name, and is not taken for a constant.
+#[test]
+fn digits_beyond_double_double_are_refused() {
+    let long = |k: usize| format!("123456789012345678901234567890123{k}");
+    let rows: String = (0..7).map(|k| format!("{},{},{},{}\n", k * k % 5, long(k * k % 7), k % 3, k % 4)).collect();
+    let error = read("long", &format!("a,id,b,y\n{rows}"), "y").unwrap_err();
+    assert!(matches!(&error, DataError::NearlyConstant { column: 2, digits: 31, .. }), "{error}");
+    assert!(error.to_string().contains("(id)"), "{error}");
+    // A subnormal number has lost digits, and one that is read as 0 all of them.
+    for small in ["1e-310", "1e-330"] {
+        let error = read("small", &format!("a,y\n1,2\n{small},3\n2,5\n"), "y").unwrap_err();
+        assert!(matches!(error, DataError::Underflow { line: 3, column: 1, .. }), "{small}: {error}");
+    }
+    let constant = read_as("constant", "a,c,y\n1,5,2\n2,5,3\n4,5,5\n", "y", &TableOptions::default()).1;
+    assert!(constant.notes.iter().any(|note| note.starts_with("c is constant")), "{:?}", constant.notes);
+}
+
+/// Columns that depend on each other have a rounding that hides a column in a small enough unit. Then there is no rank, and a wrong one least of all.
+#[test]
+fn a_small_unit_beside_dependent_columns_is_refused() {
+    let of = |exponent: i32, sum: bool| {
+        let row = |i: usize| {
+            let x = |k: usize| ((7 * i * i + 5 * i * k + 3 * k * k + k) % 11) as i64 - 5;
+            let last = if sum { x(0) + x(1) } else { x(4) };
+            format!("{},{},{},{}e{exponent},{last},{}\n", x(0), x(1), x(2), x(3), x(5))
+        };
+        let text: String = (0..9).map(row).collect();
+        read_as("units", &format!("a,b,c,d,e,y\n{text}"), "y", &TableOptions::default()).0.principal_components()
+    };
+    for exponent in [-20, -24] {
+        assert_eq!(of(exponent, true).unwrap().0.rank(), 4);
+    }
+    for exponent in [-29, -33, -50] {
+        let error = of(exponent, true).map(|(components, _)| components.values).unwrap_err();
+        assert!(matches!(error, DataError::Rank(RankError::Scales { .. })), "{exponent}: {error}");
+        assert_eq!(of(exponent, false).unwrap().0.rank(), 5);
     }
 }
 

@@ -93,7 +93,7 @@ impl InstanceArguments {
 
 #[derive(Debug, Args)]
 pub struct DataArguments {
-    /// A table of numbers (CSV, separated by commas, semicolons or tabs; .gz is read) as the linear regression's data; beside an ONNX
+    /// A table of numbers (CSV, separated by commas, semicolons, tabs or spaces; .gz is read) as the linear regression's data; beside an ONNX
     /// file, a .npz file with an array for each of its inputs, and `targets`
     #[arg(long, value_name = "FILE", requires = "about")]
     pub data: Option<PathBuf>,
@@ -103,7 +103,7 @@ pub struct DataArguments {
     /// Whether the table's first line names the columns; auto decides by what it looks like, and says so
     #[arg(long, value_enum, default_value_t = HeaderChoice::Auto, requires = "data")]
     pub header: HeaderChoice,
-    /// What separates the table's columns: comma, semicolon, tab, or one character [default: found where it is plain]
+    /// What separates the table's columns: comma, semicolon, tab, space, or one character [default: found where it is plain]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, requires = "data")]
     pub delimiter: Option<char>,
     /// A column of the table that is no feature, by name or place; may be given again
@@ -123,10 +123,11 @@ fn delimiter(text: &str) -> Result<char, String> {
     match text {
         "comma" => Ok(','),
         "semicolon" => Ok(';'),
+        "space" => Ok(' '),
         "tab" | "\\t" => Ok('\t'),
         _ => match text.chars().collect::<Vec<_>>()[..] {
             [one] if one.is_ascii() && !matches!(one, '"' | '\n' | '\r') => Ok(one),
-            _ => Err("it must be comma, semicolon, tab, or one ASCII character".into()),
+            _ => Err("it must be comma, semicolon, tab, space, or one ASCII character".into()),
         },
     }
 }

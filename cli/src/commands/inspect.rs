@@ -189,7 +189,7 @@ fn at_point(point: &PointReading) -> String {
     if let Some(OffsetReading { node, mean }) = &point.offset {
         let _ = writeln!(
             text,
-            "  few digits are left: at `{node}` a mean is taken out that is {mean:.1e} times the size of the rest; take it out of the data (`standardize = true`)"
+            "  digits are lost: at `{node}` a mean is taken out that is {mean:.1e} times the size of the rest; take it out of the data (`standardize = true`)"
         );
     }
     let _ = writeln!(text, "  largest eigenvalues of ∇²L(θ): {}", sharpness(&point.sharpness));

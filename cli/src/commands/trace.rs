@@ -13,11 +13,11 @@ use crate::trace_files::{Output, TraceFiles, TraceFilesError};
 pub fn trace(arguments: &TraceArguments) -> Result<u8, CliError> {
     let silent = arguments.quiet || arguments.json;
     let Read { source, said, .. } = source(&arguments.instance.input(None), None)?;
-    let request = request(arguments, source)?;
-    let setup = Setup::new(&request)?;
     if !silent {
         said.iter().for_each(|line| say(line));
     }
+    let request = request(arguments, source)?;
+    let setup = Setup::new(&request)?;
     let progress = stopped_by_interrupt()?;
     let output = Output { folder: arguments.out.clone(), json: arguments.json };
     let mut files = TraceFiles::open(&output, &request, &setup)?;

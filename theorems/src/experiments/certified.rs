@@ -65,6 +65,9 @@ pub struct LinePlace {
     pub log_gradient_square: f64,
 }
 
+/// A number of a certificate that is shown, and what it is.
+type Shown<'a> = (&'static str, &'a dyn Fn(&Certificate) -> f64);
+
 impl CertifiedOrbit {
     /// Whether a twin is predicted to be so far from the law that the orbit's bounds can tell it.
     pub(crate) fn tells(&self, apart: f64) -> bool {
@@ -99,10 +102,10 @@ impl CertifiedOrbit {
     }
 
     /// The numbers that every claim on the orbit shows.
-    pub(crate) fn constants(&self, shown: &[(&'static str, &dyn Fn(&Certificate) -> f64)]) -> Vec<Constant> {
-        let own: [(&str, &dyn Fn(&Certificate) -> f64); 2] =
+    pub(crate) fn constants(&self, shown: &[Shown<'_>]) -> Vec<Constant> {
+        let own: [Shown<'_>; 2] =
             [("radius of the enclosed orbit over ‖w‖", &|found| found.radius), ("steps", &|_| self.steps as f64)];
-        let of = |&(what, read): &(&'static str, &dyn Fn(&Certificate) -> f64)| Constant {
+        let of = |&(what, read): &Shown<'_>| Constant {
             what: what.into(),
             values: Values::Computed { value: self.certificate.as_ref().map_or(f64::NAN, read) },
         };

@@ -12,7 +12,7 @@ use sharpflow::sharpness::{HessianKind, largest_sharpnesses};
 use sharpflow::sphere::{Space, project};
 
 use super::known;
-use crate::instance::{digits_lost, minimum as reached};
+use crate::instance::{LostDigits, Rejected, minimum as reached};
 
 /// Factors of the weights at which the ordinary sharpness is shown.
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
@@ -35,7 +35,7 @@ pub struct PointReading {
     pub offset: Option<OffsetReading>,
 }
 
-/// A normalization that takes out a mean so large that few digits are left.
+/// A normalization that takes out a mean, and many digits with it.
 #[derive(Clone, Debug, Serialize)]
 pub struct OffsetReading {
     pub node: String,
@@ -85,7 +85,7 @@ pub(super) fn at_point(
     seed: u64,
     fits: Result<(), String>,
 ) -> PointReading {
-    let offset = digits_lost(network, loss, theta).map(|(node, mean)| OffsetReading { node, mean });
+    let offset = LostDigits::at(network, loss, theta).map(|LostDigits { node, mean, .. }| OffsetReading { node, mean });
     let mut derivatives = Derivatives::new(loss);
     let (value, gradient) = derivatives.gradient(theta);
     let (value, gradient_norm, radial) = (value, norm(gradient), dot(gradient, theta).abs() / norm(gradient));
@@ -131,6 +131,9 @@ pub(super) fn minimum(network: &Network, loss: &NetworkLoss<f64>, start: &[f64])
     let piece = network.piece_at(&point).map_err(unread)?;
     let precise = Arc::new(NetworkLoss::<Quad>::new(&piece).map_err(unread)?);
     let loss = NetworkLoss::<f64>::new(&piece).map_err(unread)?;
+    if let Some(lost) = LostDigits::at(&piece, &loss, &point).filter(LostDigits::are_half) {
+        return Err(Rejected::LostDigits(lost).to_string());
+    }
     let value = Derivatives::new(&loss).gradient(&point).0;
     let bounded = NetworkLoss::<Ball>::new(network).map_err(unread)?;
     let balls: Vec<Ball> = point.iter().map(|&x| Ball::from_f64(x)).collect();

@@ -30,8 +30,8 @@ pub use regression::{Prepared, digits, random};
 use rejected::Refusal;
 pub use rejected::Rejected;
 pub(crate) use smooth::smooth_losses;
-pub use unfit::Unfit;
-pub(crate) use unfit::{digits_lost, point_of};
+pub(crate) use unfit::point_of;
+pub use unfit::{LostDigits, Unfit};
 
 pub(crate) use path::convergence_window;
 pub use path::integral;

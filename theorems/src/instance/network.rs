@@ -14,7 +14,7 @@ use sharpflow::network::{Network, NetworkLoss};
 use sharpflow::network_file::zoo::find;
 use sharpflow::sphere::{Space, project};
 
-use super::{Instance, Limits, OF_NETWORKS, Refusal, Rejected, Trained, digits_lost, memory, point_of};
+use super::{Instance, Limits, LostDigits, OF_NETWORKS, Refusal, Rejected, Trained, memory, point_of};
 
 /// Steps of the descent to Γ.
 const STEPS: usize = 2000;
@@ -233,7 +233,7 @@ impl Draws {
                         // Other weights would not mend what is wrong with the network itself.
                         is_hopeless = matches!(
                             why,
-                            Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. } | Rejected::FewDigits { .. }
+                            Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. } | Rejected::LostDigits(_)
                         );
                         left_out.push((draw, why));
                     }
@@ -272,10 +272,14 @@ impl Instance {
         memory::check(network.dimension())?;
         let weights = check(network, seed)?;
         let loss = NetworkLoss::<f64>::new(network)?;
-        if let Some((node, mean)) = digits_lost(network, &loss, &weights) {
-            return Err(Rejected::FewDigits { node, mean });
+        // Training would end nowhere.
+        if let Some(lost) = LostDigits::at(network, &loss, &weights).filter(LostDigits::are_half) {
+            return Err(Rejected::LostDigits(lost));
         }
         let reached = minimum(network, &loss, &weights)?;
+        if let Some(lost) = LostDigits::at(network, &loss, &reached) {
+            return Err(Rejected::LostDigits(lost));
+        }
         let trained = Trained::new(network.piece_at(&reached)?, Space::Sphere)?;
         check_inside(&trained, &reached, seed)?;
         let most_steps =

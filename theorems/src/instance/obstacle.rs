@@ -83,7 +83,7 @@ impl Obstacle {
             },
             Digits => Words {
                 name: "digits",
-                means: "A normalization takes out a mean so large that half of the digits of a double are lost with it.",
+                means: "A normalization takes out a mean so large that more digits are lost with it than the bounds on rounding allow for.",
                 helps: "Data without the mean (`standardize = true`).",
             },
             NoMinimum => Words {
@@ -165,7 +165,7 @@ impl Rejected {
             Self::NotScaleInvariant { .. } => NotScaleInvariant,
             Self::Unfit(Unfit::NoNumber { .. } | Unfit::NoNumberGiven { .. }) => NoNumber,
             Self::Unfit(Unfit::LocallyConstant { .. }) => LocallyConstant,
-            Self::FewDigits { .. } => Digits,
+            Self::LostDigits(_) => Digits,
             Self::Memory { .. } | Self::Dense { .. } => Size,
             Self::SinglePoint => SinglePoint,
             Self::Flow(FlowError::RightHandSide { source: MinimizersError::LeftDomain, .. }) => Kink,

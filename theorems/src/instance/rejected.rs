@@ -8,7 +8,7 @@ use sharpflow::network::NetworkError;
 use sharpflow::network_file::FileError;
 use thiserror::Error;
 
-use super::{APART, Instance, LARGEST_STIFFNESS, LEAST_HORIZON, START_ENERGY, Unfit};
+use super::{APART, Instance, LARGEST_STIFFNESS, LEAST_HORIZON, LostDigits, START_ENERGY, Unfit};
 
 /// Why an instance cannot be judged. This is decided before the instance runs, so never by its outcome.
 #[derive(Debug, Error)]
@@ -26,9 +26,10 @@ pub enum Rejected {
     #[error("the loss is not proved scale-invariant: at `{node}`, {reason}")]
     NotScaleInvariant { node: String, reason: String },
     #[error(
-        "few digits of the loss are left: at `{node}` a mean is taken out that is {mean:.1e} times the size of the rest; take it out of the data (`standardize = true`)"
+        "at `{}` a mean is taken out that is {:.1e} times the size of the rest, and the bounds on rounding allow for {:.1e}; take it out of the data (`standardize = true`)",
+        .0.node, .0.mean, .0.most
     )]
-    FewDigits { node: String, mean: f64 },
+    LostDigits(LostDigits),
     #[error("no architecture `{name}` is built in")]
     NoSuchArchitecture { name: &'static str },
     #[error(transparent)]

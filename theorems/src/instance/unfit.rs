@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 
 use rand_distr::{Distribution, StandardNormal};
-use sharpflow::arithmetic::{Quad, Real, norm};
+use sharpflow::arithmetic::{Quad, Real, Rounding, norm};
 use sharpflow::data::{Stream, generator};
 use sharpflow::loss::{Evaluator, Loss};
 use sharpflow::network::{Network, NetworkError, NetworkLoss, PointFault};
@@ -17,9 +17,6 @@ const ROUNDING_FALLS: f64 = 1.0 / (1u64 << 26) as f64;
 
 /// The same from single precision to doubles (the units' own ratio is 2⁻²⁹).
 const SINGLE_ROUNDING_FALLS: f64 = 1.0 / (1u64 << 16) as f64;
-
-/// The mean, in units of the size that a normalization divides by, from which on half of a double's digits are lost.
-const LARGE_MEAN: f64 = 1e8;
 
 /// The work of an evaluation beyond which a network is large.
 const LARGE: usize = 1_000_000;
@@ -114,8 +111,31 @@ pub(crate) fn point_of(network: &Network, seed: u64) -> Result<Result<Vec<f64>, 
     })
 }
 
-/// The normalization at which half of the digits or more are lost at a point, by its name, and the mean that it takes out, in units of the size by which it divides.
-pub(crate) fn digits_lost(network: &Network, loss: &NetworkLoss<f64>, theta: &[f64]) -> Option<(String, f64)> {
-    let (node, mean) = loss.largest_offset(theta).filter(|&(_, mean)| mean >= LARGE_MEAN)?;
-    Some((network.nodes()[node].name.clone(), mean))
+/// A mean that a normalization takes out, and so many digits with it that bounds on rounding do not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LostDigits {
+    pub node: String,
+    /// The mean in units of the size that is divided by.
+    pub mean: f64,
+    /// The largest mean that is allowed for.
+    pub most: f64,
+}
+
+impl LostDigits {
+    /// The mean from which on half of a double's digits are lost.
+    const HALF: f64 = 1e8;
+
+    /// The largest mean that is taken out at a point, where it is more than the bounds on rounding allow for: they hold for results that err by 64·D·u of themselves
+    /// ([`Rounding::of_dense`]), and a mean of m sizes makes an error of m·u.
+    pub(crate) fn at(network: &Network, loss: &NetworkLoss<f64>, theta: &[f64]) -> Option<Self> {
+        let rounding = Rounding::of::<f64>();
+        let most = rounding.of_dense(theta.len()) / rounding.unit();
+        let (node, mean) = loss.largest_offset(theta).filter(|&(_, mean)| mean > most)?;
+        Some(Self { node: network.nodes()[node].name.clone(), mean, most })
+    }
+
+    /// Whether hardly any result is known.
+    pub(crate) fn are_half(&self) -> bool {
+        self.mean >= Self::HALF
+    }
 }

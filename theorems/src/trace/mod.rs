@@ -37,6 +37,8 @@ pub enum TraceError {
     Step(#[from] StepError),
     #[error("the flow: {0}")]
     Flow(#[from] FlowError),
+    #[error("{name}: {source}")]
+    Input { name: String, source: Box<TraceError> },
     #[error("no instance {0:?}; there are: digits, random (or --data FILE --target COLUMN, or --network NETWORK)")]
     NoSuchInstance(String),
     #[error("the start is off Γ: angle {0} is not in [0, π/2)")]

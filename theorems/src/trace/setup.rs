@@ -102,7 +102,8 @@ impl Subject {
                 }
                 other => Err(TraceError::NoSuchInstance(other.into())),
             },
-            Source::Data { data, .. } => Self::of_data(source.name(), data, request),
+            Source::Data { data, .. } => Self::of_data(source.name(), data, request)
+                .map_err(|error| TraceError::Input { name: source.name(), source: Box::new(error) }),
             Source::Network { network, most_steps, .. } => {
                 let Draws { instance, left_out } =
                     Draws::of(&source.name(), network, seed, (*most_steps, Stage::First));
