@@ -227,7 +227,7 @@ fn a_small_unit_beside_dependent_columns_is_refused() {
             format!("{},{},{},{}e{exponent},{last},{}\n", x(0), x(1), x(2), x(3), x(5))
         };
         let text: String = (0..9).map(row).collect();
-        read_as("units", &format!("a,b,c,d,e,y\n{text}"), "y", &TableOptions::default()).0.principal_components()
+        read_as("units", format!("a,b,c,d,e,y\n{text}"), "y", &TableOptions::default()).0.principal_components()
     };
     for exponent in [-20, -24] {
         assert_eq!(of(exponent, true).unwrap().0.rank(), 4);
