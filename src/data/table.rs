@@ -256,7 +256,9 @@ pub(super) fn plain_delimiter(text: &[u8]) -> u8 {
             width > 1 && (width - 1..=width).contains(&first) && lines.iter().skip(1).all(|line| line.len() == width);
         let numbers = lines.iter().skip(1).flatten().filter(|field| decimal_with_any_point(field)).count();
         // The first line may be a header. Only half of the other fields must be numbers, because a spoilt field is still cut in the right places.
-        (alike && 2 * numbers >= (lines.len() - 1) * width).then_some(numbers)
+        let is_plain = alike && 2 * numbers >= (lines.len() - 1) * width;
+        // Words are separated by spaces as well.
+        (is_plain && (delimiter != b' ' || numbers > 0)).then_some(numbers)
     };
     let candidates =
         [b',', b';', b'\t', b'|', b' '].into_iter().filter_map(|delimiter| Some((fits(delimiter)?, delimiter)));

@@ -77,13 +77,16 @@ fn confirmed_on_every_orbit_with_known_numbers() {
             if name == "regression 3×4" {
                 assert!((0.6995..0.7175).contains(&least), "{instance}: {least}");
             }
-            // The ends of η̃λ₁ − 2 are outer bounds.
+            // What was found in doubles lies within the bounds, which are narrow. It is printed to 10⁻⁹.
+            const PRINTED: f64 = 1e-9;
             let [low, high] = ["at least", "at most"].map(|what| of(CLAIMS[1], what));
-            assert!(((-low).max(high) / root - edge).abs() < 1e-6, "{instance}: {low} {high}, {edge}");
-            for what in ["at least", "at most"] {
-                let ratio = (of(CLAIMS[2], what) - 1.0) / root;
-                assert!((ratio - mean_square).abs() < 1e-6, "{instance}: {ratio}, {mean_square}");
-            }
+            let wider = (-low).max(high) / root - edge;
+            assert!((-PRINTED..1e-4).contains(&wider), "{instance}: {low} {high}, {edge}");
+            let [low, high] = ["at least", "at most"].map(|what| (of(CLAIMS[2], what) - 1.0) / root - mean_square);
+            assert!(
+                (-1e-4..PRINTED).contains(&low) && (-PRINTED..1e-4).contains(&high),
+                "{instance}: {low:e} {high:e}"
+            );
         }
     }
 }

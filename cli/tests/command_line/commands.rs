@@ -111,8 +111,8 @@ fn data_without_a_kernel_stand_still_and_say_so() {
     let folder = Folder::new("kernel");
     folder.random("tall.csv", 12, 4, 0);
     let arguments = ["--data", "tall.csv", "--target", "5"];
-    let traced = folder.run(&[&["trace"], &arguments[..]].concat());
-    assert_refused(&traced, &["single point", "rank 4", "stands still"]);
+    let traced = folder.run(&[&["trace", "--quiet"], &arguments[..]].concat());
+    assert_refused(&traced, &["tall.csv: ", "single point", "rank 4", "stands still"]);
     let verified = folder.run(&[&["verify", "sharpness_reduction_flow", "--json"], &arguments[..]].concat());
     assert_eq!(verified.status.code(), Some(3));
     let evidence: Value = serde_json::from_slice(&verified.stdout).unwrap();

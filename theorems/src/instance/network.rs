@@ -272,11 +272,14 @@ impl Instance {
         memory::check(network.dimension())?;
         let weights = check(network, seed)?;
         let loss = NetworkLoss::<f64>::new(network)?;
-        // Training would end nowhere.
-        if let Some(lost) = LostDigits::at(network, &loss, &weights).filter(LostDigits::are_half) {
-            return Err(Rejected::LostDigits(lost));
-        }
-        let reached = minimum(network, &loss, &weights)?;
+        let lost = LostDigits::at(network, &loss, &weights);
+        let reached = match lost {
+            // Training would end nowhere.
+            Some(lost) if lost.are_half() => return Err(Rejected::LostDigits(lost)),
+            // They are the reason that there is no minimum, if there is none.
+            Some(lost) => minimum(network, &loss, &weights).map_err(|_| Rejected::LostDigits(lost))?,
+            None => minimum(network, &loss, &weights)?,
+        };
         if let Some(lost) = LostDigits::at(network, &loss, &reached) {
             return Err(Rejected::LostDigits(lost));
         }
