@@ -4,7 +4,7 @@ use faer::{Mat, MatRef};
 use thiserror::Error;
 
 use super::{DataError, Dataset};
-use crate::arithmetic::{Quad, Real, Rounding, add_scaled, dot};
+use crate::arithmetic::{Quad, Real, Rounding, add_scaled, dot, norm};
 use crate::dense::{DenseError, Svd, graded_svd, is_affordable, thin_svd};
 
 /// How far above the noise a singular value that counts must stand: its component is then known to two digits at least.
@@ -28,7 +28,7 @@ pub enum RankError {
     /// The arithmetic does not see the smallest component beside the largest one: doubles, where double-double would take too long, or double-double, where columns depend on
     /// each other and their rounding hides the smallest ones.
     #[error(
-        "the features' scales are too different for the arithmetic: the smallest singular value is {smallest:.1e} of the largest, rounding reaches {noise:.1e}; rescale the columns, or leave out those that depend on others"
+        "the features' scales are too different for the arithmetic: the smallest one is {smallest:.1e} of a larger one, and rounding reaches {noise:.1e}; rescale the columns, or leave out those that depend on others"
     )]
     Scales { smallest: f64, noise: f64 },
 }
@@ -91,10 +91,17 @@ impl PrincipalComponents {
             Svd { left: times(span, of_span.left.as_ref()), ..of_span }
         };
         let ratio = |k: usize| (components.values[k] / components.values[0]).to_f64();
-        // In double-double only the rounding of columns that depend on each other can hide a small one.
-        let may_hide = rank > 0 && (!is_small || kept.len() > rank);
-        if may_hide && ratio(rank - 1) < CLEAR * CLEAR * rounding(unit) {
+        if rank > 0 && !is_small && ratio(rank - 1) < CLEAR * CLEAR * rounding(unit) {
             return Err(RankError::Scales { smallest: ratio(rank - 1), noise: rounding(unit) });
+        }
+        if is_small && kept.len() > rank {
+            let columns = kept.iter().zip(&scales).enumerate().map(|(k, (&j, &scale))| Column {
+                scaled: (0..n).map(|i| scaled(i, k)).collect(),
+                size: sizes[j],
+                known: (CLEAR * noise[j]).max(CLEAR * CLEAR * rounding(unit) * sizes[j]),
+                floor: CLEAR * (noise[j] * scale + rounding(unit)),
+            });
+            none_is_hidden(columns.collect(), rounding(unit))?;
         }
         let mut right = Mat::zeros(d, rank);
         for (row, &j) in kept.iter().enumerate() {
@@ -135,6 +142,48 @@ impl Dataset {
         let components = PrincipalComponents::new(centred.features.as_ref(), &centred.noise)?;
         Ok((components, centred.targets))
     }
+}
+
+/// A feature beside others that it may depend on.
+struct Column {
+    /// Its centred values, near the length 1.
+    scaled: Vec<Quad>,
+    /// The length of its values.
+    size: f64,
+    /// Columns that are smaller than this may be hidden by what rounding leaves of it.
+    known: f64,
+    /// How long the part of `scaled` that does not depend on other columns must be.
+    floor: f64,
+}
+
+/// Passes unless what rounding leaves of a column that depends on larger ones reaches the size of a column that does not.
+fn none_is_hidden(mut columns: Vec<Column>, noise: f64) -> Result<(), RankError> {
+    columns.sort_by(|a, b| b.size.total_cmp(&a.size));
+    let mut basis: Vec<Vec<Quad>> = Vec::new();
+    // What hides smaller columns, and the size of the column of which it is left.
+    let (mut hides, mut largest) = (0.0, 0.0);
+    for Column { scaled, size, known, floor } in columns {
+        let mut rest = scaled;
+        // Twice: the first pass leaves rounding of the size of what it removed.
+        for _ in 0..2 {
+            for unit in &basis {
+                let along = dot(unit, &rest);
+                add_scaled(&mut rest, -along, unit);
+            }
+        }
+        let length = norm(&rest);
+        if length.to_f64() <= floor {
+            if known > hides {
+                (hides, largest) = (known, size);
+            }
+        } else if size < hides {
+            return Err(RankError::Scales { smallest: size / largest, noise });
+        } else {
+            rest.iter_mut().for_each(|x| *x /= length);
+            basis.push(rest);
+        }
+    }
+    Ok(())
 }
 
 /// How many of the descending values stand clearly above a noise, where all others lie at it.

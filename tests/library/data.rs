@@ -237,6 +237,14 @@ fn a_small_unit_beside_dependent_columns_is_refused() {
         assert!(matches!(error, DataError::Rank(RankError::Scales { .. })), "{exponent}: {error}");
         assert_eq!(of(exponent, false).unwrap().0.rank(), 5);
     }
+    // More columns than samples: all depend on each other, but none that depends on others is larger than one that does not.
+    let row = |i: usize| {
+        let x = |k: usize| ((7 * i * i + 5 * i * k + 3 * k * k + k) % 11) as i64 - 5;
+        (0..9).map(|k| format!("{}e{}", x(k), -8 * k as i64)).chain([x(9).to_string()]).collect::<Vec<_>>().join(",")
+    };
+    let text: String = (0..6).map(|i| row(i) + "\n").collect();
+    let wide = read_as("wide", format!("a,b,c,d,e,f,g,h,i,y\n{text}"), "y", &TableOptions::default()).0;
+    assert_eq!(wide.principal_components().unwrap().0.rank(), 5);
 }
 
 /// Lines as an editor counts them: blank ones, and ends of two characters, count once.
