@@ -10,6 +10,8 @@ pub(super) const KEPT_DIGITS: usize = 31;
 /// The least and the largest size of a number whose second double is known, other than 0.
 const LEAST: f64 = 1e-275;
 const LARGEST: f64 = 1e290;
+/// The largest power of ten that is multiplied out.
+const LARGEST_POWER: u32 = 270;
 
 /// Whether a decimal that is not 0 is so small that double-double loses digits of it.
 pub(super) fn underflows(text: &str) -> bool {
@@ -42,10 +44,11 @@ pub(super) fn parse(text: &str) -> Option<Quad> {
             _ => {}
         }
     }
-    // Two powers of ten, because one alone may be beyond the range although the number is within it.
+    // Two powers of ten where one alone is beyond the range, although the number is within it.
     let all = exponent.unsigned_abs();
-    let powers =
-        [all / 2, all - all / 2].map(|count| (0..count).fold(Quad::from_f64(1.0), |p, _| p * Quad::from_f64(10.0)));
+    let second = all.saturating_sub(LARGEST_POWER);
+    let ten = Quad::from_f64(10.0);
+    let powers = [all - second, second].map(|count| (0..count).fold(Quad::from_f64(1.0), |power, _| power * ten));
     let size = powers.into_iter().fold(sum, |size, power| if exponent < 0 { size / power } else { size * power });
     Some(if text.starts_with('-') { -size } else { size })
 }
