@@ -77,14 +77,14 @@ fn confirmed_on_every_orbit_with_known_numbers() {
             if name == "regression 3×4" {
                 assert!((0.6995..0.7175).contains(&least), "{instance}: {least}");
             }
-            // What was found in doubles lies within the bounds, which are narrow. It is printed to 10⁻⁹.
+            // What was found in doubles lies within the bounds, which are narrow: θ is known to some 10⁻⁸, and |h| is 4·10⁻³ at least. It is printed to 10⁻⁹.
             const PRINTED: f64 = 1e-9;
             let [low, high] = ["at least", "at most"].map(|what| of(CLAIMS[1], what));
             let wider = (-low).max(high) / root - edge;
             assert!((-PRINTED..1e-3).contains(&wider), "{instance}: {low} {high}, {edge}");
             let [low, high] = ["at least", "at most"].map(|what| (of(CLAIMS[2], what) - 1.0) / root - mean_square);
             assert!(
-                (-1e-3..PRINTED).contains(&low) && (-PRINTED..1e-3).contains(&high),
+                (-1e-2..PRINTED).contains(&low) && (-PRINTED..1e-2).contains(&high),
                 "{instance}: {low:e} {high:e}"
             );
         }
