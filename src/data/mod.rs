@@ -17,6 +17,7 @@
 mod arrays;
 mod columns;
 mod decimal;
+mod delimiter;
 mod digits;
 mod header;
 mod number_type;

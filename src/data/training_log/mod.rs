@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
-use super::table::plain_delimiter;
+use super::delimiter::plain_delimiter;
 use crate::arithmetic::{Real, Rounding};
 use crate::text::shown;
 use lines::{Lines, Record};
