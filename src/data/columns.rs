@@ -163,25 +163,26 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// A note on the features that are constant, up to the rounding of their numbers.
+    /// A note on the features that are constant, up to the rounding of their numbers. `rounded` says of each column that is kept whether its numbers are rounded.
     ///
     /// # Errors
     /// A feature moves by little more than its numbers are known to, or has digits beyond those of double-double.
-    pub fn constant_note(&self, data: &Dataset, rows: &[StringRecord]) -> Result<Option<String>, DataError> {
+    pub fn constant_note(
+        &self,
+        data: &Dataset,
+        rows: &[StringRecord],
+        rounded: &[bool],
+    ) -> Result<Option<String>, DataError> {
         let (mut constant, mut spoilt) = (Vec::new(), None);
         // A table that cannot be centred is refused by whoever centres it.
         let _ = data.centre_each(|j, centred, noise| {
             let (column, spread) = (self.kept[j], norm(centred).to_f64());
             let is_one_text = rows.iter().all(|row| row[column] == rows[0][column]);
-            let is_constant =
-                is_one_text || (spread <= noise && decimal::is_rounded(rows.iter().map(|row| &row[column])));
-            if is_constant {
+            if is_one_text || (rounded[j] && spread <= noise) {
                 constant.push(self.name(column));
             } else if spread < CLEAR * noise && spoilt.is_none() {
-                let name = self.header.map(|names| names[column].to_string());
-                let digits =
-                    if decimal::is_rounded(rows.iter().map(|row| &row[column])) { 16 } else { decimal::KEPT_DIGITS };
-                let path = self.table.path.to_path_buf();
+                let (path, name) = (self.table.path.into(), self.header.map(|names| names[column].to_string()));
+                let digits = if rounded[j] { decimal::DIGITS_OF_DOUBLES } else { decimal::KEPT_DIGITS };
                 spoilt = Some(DataError::NearlyConstant { path, column: column + 1, name, spread, noise, digits });
             }
         });

@@ -4,6 +4,8 @@ use crate::arithmetic::Quad;
 
 /// The most significant digits of a decimal that counts as exact. Doubles distinguish all decimals of 15 digits, and programs print them with up to 17.
 const EXACT_DIGITS: usize = 15;
+/// Digits of a decimal that is a rounded double.
+pub(super) const DIGITS_OF_DOUBLES: usize = 16;
 /// Digits that are accumulated: 10³¹ < 2¹⁰⁶.
 pub(super) const KEPT_DIGITS: usize = 31;
 

@@ -98,7 +98,7 @@ impl PrincipalComponents {
             let columns = kept.iter().zip(&scales).enumerate().map(|(k, (&j, &scale))| Column {
                 scaled: (0..n).map(|i| scaled(i, k)).collect(),
                 size: sizes[j],
-                known: (CLEAR * noise[j]).max(CLEAR * CLEAR * rounding(unit) * sizes[j]),
+                hides: (CLEAR * noise[j]).max(CLEAR * CLEAR * rounding(unit) * sizes[j]),
                 floor: CLEAR * (noise[j] * scale + rounding(unit)),
             });
             none_is_hidden(columns.collect(), rounding(unit))?;
@@ -151,7 +151,7 @@ struct Column {
     /// The length of its values.
     size: f64,
     /// Columns that are smaller than this may be hidden by what rounding leaves of it.
-    known: f64,
+    hides: f64,
     /// How long the part of `scaled` that does not depend on other columns must be.
     floor: f64,
 }
@@ -160,9 +160,9 @@ struct Column {
 fn none_is_hidden(mut columns: Vec<Column>, noise: f64) -> Result<(), RankError> {
     columns.sort_by(|a, b| b.size.total_cmp(&a.size));
     let mut basis: Vec<Vec<Quad>> = Vec::new();
-    // What hides smaller columns, and the size of the column of which it is left.
-    let (mut hides, mut largest) = (0.0, 0.0);
-    for Column { scaled, size, known, floor } in columns {
+    // Columns smaller than this are hidden, by a column of that size.
+    let (mut hidden, mut by) = (0.0, 0.0);
+    for Column { scaled, size, hides, floor } in columns {
         let mut rest = scaled;
         // Twice: the first pass leaves rounding of the size of what it removed.
         for _ in 0..2 {
@@ -173,11 +173,11 @@ fn none_is_hidden(mut columns: Vec<Column>, noise: f64) -> Result<(), RankError>
         }
         let length = norm(&rest);
         if length.to_f64() <= floor {
-            if known > hides {
-                (hides, largest) = (known, size);
+            if hides > hidden {
+                (hidden, by) = (hides, size);
             }
-        } else if size < hides {
-            return Err(RankError::Scales { smallest: size / largest, noise });
+        } else if size < hidden {
+            return Err(RankError::Scales { smallest: size / by, noise });
         } else {
             rest.iter_mut().for_each(|x| *x /= length);
             basis.push(rest);

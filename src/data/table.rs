@@ -109,7 +109,7 @@ impl Dataset {
         };
         // A mark of a comment before the names of columns, as NumPy writes it.
         let text = match text {
-            [b'#', next, ..] if *next != delimiter || delimiter == b' ' => &text[1..],
+            [b'#', next, ..] if *next != delimiter => &text[1..],
             _ => text,
         };
         let text = if delimiter == b' ' { single_spaces(text).into() } else { Cow::from(text) };
@@ -151,9 +151,10 @@ impl Dataset {
         let features = Mat::from_fn(rows.len(), width - 1, at);
         let targets = (0..rows.len()).map(|row| at(row, width - 1)).collect();
         let is_rounded = |&column: &usize| decimal::is_rounded(rows.iter().map(|row| &row[column]));
-        let data = Self::of_decimals(features, targets, columns.kept.iter().map(is_rounded).collect());
+        let rounded: Vec<bool> = columns.kept.iter().map(is_rounded).collect();
+        let data = Self::of_decimals(features, targets, rounded.clone());
         let mut notes = columns.notes.clone();
-        notes.extend(columns.constant_note(&data, rows)?);
+        notes.extend(columns.constant_note(&data, rows, &rounded)?);
         notes.extend(columns.counting_note(rows.len(), at));
         let reading = TableReading {
             samples: rows.len(),

@@ -231,10 +231,11 @@ impl Draws {
                     }
                     Err(why) => {
                         // Other weights would not mend what is wrong with the network itself.
-                        is_hopeless = matches!(
-                            why,
-                            Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. } | Rejected::LostDigits(_)
-                        );
+                        is_hopeless = match &why {
+                            Rejected::NotScaleInvariant { .. } | Rejected::Memory { .. } => true,
+                            Rejected::LostDigits(lost) => lost.are_half(),
+                            _ => false,
+                        };
                         left_out.push((draw, why));
                     }
                 }
@@ -276,8 +277,11 @@ impl Instance {
         let reached = match lost {
             // Training would end nowhere.
             Some(lost) if lost.are_half() => return Err(Rejected::LostDigits(lost)),
-            // They are the reason that there is no minimum, if there is none.
-            Some(lost) => minimum(network, &loss, &weights).map_err(|_| Rejected::LostDigits(lost))?,
+            // They are the reason that there is no minimum, if none is reached.
+            Some(lost) => minimum(network, &loss, &weights).map_err(|why| match why {
+                Rejected::Minimizers(_) => Rejected::LostDigits(lost),
+                other => other,
+            })?,
             None => minimum(network, &loss, &weights)?,
         };
         if let Some(lost) = LostDigits::at(network, &loss, &reached) {
