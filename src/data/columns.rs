@@ -134,13 +134,8 @@ impl<'a> Columns<'a> {
             }
             let size = value.0;
             if !size.is_finite() {
-                return Err(DataError::NotFinite {
-                    path: path(),
-                    line: line(),
-                    column: column + 1,
-                    name: name(),
-                    value: size,
-                });
+                let (path, line, column, name, text) = (path(), line(), column + 1, name(), field.to_string());
+                return Err(DataError::NotFinite { path, line, column, name, text });
             }
             // All features together are brought within the range by the caller.
             if column == self.target && size.abs() > LARGEST {

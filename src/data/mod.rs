@@ -99,8 +99,8 @@ pub enum DataError {
     NotANumber { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
     #[error("{}: line {line}, column {column}{}: {text:?} has a decimal comma; numbers need a decimal point", path.display(), named(name))]
     DecimalComma { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
-    #[error("{}: line {line}, column {column}{}: {value} is not finite", path.display(), named(name))]
-    NotFinite { path: PathBuf, line: u64, column: usize, name: Option<String>, value: f64 },
+    #[error("{}: line {line}, column {column}{}: {text} is not finite in double precision", path.display(), named(name))]
+    NotFinite { path: PathBuf, line: u64, column: usize, name: Option<String>, text: String },
     #[error("{}: no column {target:?}; {}", path.display(), available)]
     NoSuchColumn { path: PathBuf, target: String, available: String },
     #[error("{}: more than one column is named {target:?}; give the target's place", path.display())]

@@ -10,6 +10,9 @@ use crate::dense::{DenseError, Svd, graded_svd, is_affordable, thin_svd};
 /// How far above the noise a singular value that counts must stand: its component is then known to two digits at least.
 pub(super) const CLEAR: f64 = 100.0;
 
+/// How far a number may move, relative to itself, when it is rounded to 15 digits.
+const LAST_DIGIT: f64 = 5e-15;
+
 /// Why a data set has no rank.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
 pub enum RankError {
@@ -45,7 +48,9 @@ pub struct PrincipalComponents {
     pub values: Vec<Quad>,
     /// V, d×r.
     pub right: Mat<f64>,
-    /// How much the numbers' errors turn the range of X, over its norm: the noise over the smallest scaled singular value.
+    /// The smallest of the r singular values of the columns scaled to length 1; infinite where r = 0.
+    pub smallest: f64,
+    /// How much the numbers' errors turn the range of X, over its norm: the noise over `smallest`.
     pub uncertainty: f64,
 }
 
@@ -107,7 +112,7 @@ impl PrincipalComponents {
         for (row, &j) in kept.iter().enumerate() {
             (0..rank).for_each(|k| right[(j, k)] = components.right[(row, k)].to_f64());
         }
-        Ok(Self { left: components.left, values: components.values, right, uncertainty: floor / smallest })
+        Ok(Self { left: components.left, values: components.values, right, smallest, uncertainty: floor / smallest })
     }
 
     /// r.
@@ -141,6 +146,25 @@ impl Dataset {
         let centred = self.centred()?;
         let components = PrincipalComponents::new(centred.features.as_ref(), &centred.noise)?;
         Ok((components, centred.targets))
+    }
+
+    /// Whether the rank that was found rests on the sixteenth digit: if every number that is not whole were known to 15 digits, the smallest singular value
+    /// would not stand clearly above the noise. Programs such as R print no more digits. `proofs-notes/rank.md` has the noise.
+    ///
+    /// # Errors
+    /// See [`Dataset::centred`].
+    pub fn rests_on_last_digits(&self, components: &PrincipalComponents) -> Result<bool, DataError> {
+        let mut squares = 0.0;
+        self.centre_each(|j, centred, noise| {
+            let column = (0..centred.len()).map(|i| self.features[(i, j)]);
+            let spread = norm(centred).to_f64();
+            // Whole numbers are printed in full, and a constant column does not count.
+            if column.clone().any(|x| x.round() != x) && spread > noise {
+                let size = column.map(|x| x * x).sum::<f64>().sqrt();
+                squares += (LAST_DIGIT * size / spread).powi(2);
+            }
+        })?;
+        Ok(components.smallest < CLEAR * squares.sqrt())
     }
 }
 

@@ -191,13 +191,8 @@ impl Instance {
     fn of_data(name: String, data: &Dataset, angle: f64, seed: u64, limits: Limits) -> Result<Self, Refusal> {
         let prepared = Prepared::new(name, data, angle, seed)?;
         let loss = prepared.instance_loss(angle)?;
-        let Prepared { name, minimizers, start, geometry, .. } = prepared;
+        let Prepared { name, minimizers, start, geometry, notes, .. } = prepared;
         memory::check(start.len())?;
-        let mut notes = vec![];
-        if !minimizers.interpolates() {
-            let correlation = minimizers.correlation();
-            notes.push(format!("the fit does not interpolate (R = {correlation:.4})"));
-        }
         let is_point = (minimizers.manifold_dimension() == 0).then(|| minimizers.single_point().into());
         // ∇²L vanishes along Γ, and along w itself.
         let rank = minimizers.rank() - 1;

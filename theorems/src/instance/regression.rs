@@ -48,6 +48,8 @@ pub struct Prepared {
     pub start: Vec<f64>,
     /// λ₁, v₁ and G at the start.
     pub geometry: Geometry<f64>,
+    /// What a user should know of these data, a line each.
+    pub notes: Vec<String>,
     components: PrincipalComponents,
     /// The centred targets.
     targets: Vec<Quad>,
@@ -83,7 +85,21 @@ impl Prepared {
         };
         let mut geometry = Geometry::new(loss.dimension());
         minimizers.geometry(&start, &mut geometry)?;
-        Ok(Self { name, loss, minimizers, start, geometry, components, targets, kernel })
+        let mut notes = vec![];
+        if !minimizers.interpolates() {
+            let correlation = minimizers.correlation();
+            notes.push(format!(
+                "the fit does not interpolate (R = {correlation:.4}): Γ is where the loss is least, not 0"
+            ));
+        }
+        if data.rests_on_last_digits(&components)? {
+            notes.push(format!(
+                "features nearly depend on each other: the smallest singular value of their columns, scaled to length 1, is {:.1e}; λ₁ rests on the last \
+                 digits of the numbers, and is another if a program rounded them to 15 digits",
+                components.smallest
+            ));
+        }
+        Ok(Self { name, loss, minimizers, start, geometry, notes, components, targets, kernel })
     }
 
     /// The loss in both precisions, with Γ and the angle of its start.

@@ -119,16 +119,9 @@ impl Subject {
     fn of_data(name: String, data: &Dataset, request: &Request) -> Result<Self, TraceError> {
         let prepared = Prepared::new(name, data, request.angle, request.seed)?;
         let loss = prepared.instance_loss(request.angle)?;
-        let Prepared { name, loss: plain, mut minimizers, start, geometry, .. } = prepared;
+        let Prepared { name, loss: plain, mut minimizers, start, geometry, notes, .. } = prepared;
         if minimizers.manifold_dimension() == 0 {
             return Err(Rejected::from(minimizers.single_point()).into());
-        }
-        let mut notes = vec![];
-        if !minimizers.interpolates() {
-            let correlation = minimizers.correlation();
-            notes.push(format!(
-                "the fit does not interpolate (R = {correlation:.4}): Γ is where the loss is least, not 0"
-            ));
         }
         let mut derivatives = Derivatives::new(&plain);
         let angle = minimizers.angle(&start);
