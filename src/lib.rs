@@ -25,6 +25,7 @@
 
 pub mod arithmetic;
 pub mod certificate;
+pub mod checker;
 pub mod data;
 pub mod dense;
 pub mod descent;

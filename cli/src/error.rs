@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rayon::ThreadPoolBuildError;
+use sharpflow::certificate::OrbitError;
 use sharpflow::data::{ArrayError, LogError};
 use sharpflow::network::{NetworkError, Unmended};
 use sharpflow::network_file::FileError;
@@ -78,6 +79,12 @@ pub enum CliError {
     NothingToExport,
     #[error("--tolerance {tolerance} must be a number that is 0 or larger")]
     Tolerance { tolerance: f64 },
+    #[error(transparent)]
+    Orbit(#[from] OrbitError),
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is no certificate of an orbit: {source}", path.display())]
+    NoCertificate { path: PathBuf, source: serde_json::Error },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot write JSON: {0}")]

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{audit, check, cite, claims, derivatives, inspect, report, trace, verify};
+use commands::{audit, certify, check, cite, claims, derivatives, inspect, report, trace, verify};
 use error::BAD_INPUT;
 
 fn main() -> ExitCode {
@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::CheckDerivatives(arguments) => derivatives::run(&arguments),
+        Command::Certify(arguments) => certify::certify(&arguments),
+        Command::CheckCertificate { certificate } => certify::check(&certificate),
         Command::CheckEvidence(arguments) => check::check(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Cite { evidence } => cite::cite(evidence.as_deref()),

@@ -5,17 +5,28 @@
 //! checked in interval arithmetic. Derivation: `proofs-notes/certified_tracking.md`.
 
 mod line;
+mod orbit;
 mod tube;
 
 use thiserror::Error;
 
 pub use line::FlowLine;
+pub use orbit::{OrbitError, OrbitStart, find_certificate};
 pub use tube::Tube;
 
 use crate::arithmetic::{Base, Enclosure, Scalar, dot};
 use crate::flow::FlowConstants;
 use crate::loss::Loss;
 
+/// Other flows that could have been true, by what differs in them.
+pub const OTHER_FLOWS: [(&str, FlowConstants); 6] = [
+    ("K = 3 + ‖G‖²", FlowConstants { offset: 3.0, ..FlowConstants::SHARPNESS_REDUCTION }),
+    ("K = 5 + ‖G‖²", FlowConstants { offset: 5.0, ..FlowConstants::SHARPNESS_REDUCTION }),
+    ("K = 4", FlowConstants { slope: 0.0, ..FlowConstants::SHARPNESS_REDUCTION }),
+    ("K = 4 + 2‖G‖²", FlowConstants { slope: 2.0, ..FlowConstants::SHARPNESS_REDUCTION }),
+    ("one step lasts 2ηλ", FlowConstants { numerator: 4.0, ..FlowConstants::SHARPNESS_REDUCTION }),
+    ("one step lasts ½ηλ", FlowConstants { numerator: 1.0, ..FlowConstants::SHARPNESS_REDUCTION }),
+];
 /// Why nothing is certified.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum CertificateError {

@@ -1,6 +1,7 @@
 //! The objects of the theory against closed forms, exact arithmetic, higher precision and independent routes.
 
 mod arithmetics;
+mod certificates;
 mod common;
 mod data;
 mod definitions;

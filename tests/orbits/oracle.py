@@ -4,7 +4,8 @@
     pip install numpy
     python3 tests/orbits/oracle.py
 
-prints for each orbit sup |η̃λ₁(p) − 2|/√(ηλ) and (⟨Kh²⟩/(2ηλ) − 1)/√(ηλ). `tests/claims/certified.rs` has these numbers.
+prints for each orbit sup |η̃λ₁(p) − 2|/√(ηλ) and (⟨Kh²⟩/(2ηλ) − 1)/√(ηλ). `tests/claims/certified.rs` and `tests/library/certificates.rs` have
+these numbers.
 """
 
 import numpy
@@ -56,8 +57,8 @@ def circle(rate):
     return orbit(rate, 0.8, start, numpy.array([0.0, 0.0, 1.0]), gradient, read)
 
 
-def regression(rate, rows, targets):
-    """The mean squared error of the batch-normalized Xw, from tan φ = 1.5."""
+def regression(rate, rows, targets, side=1):
+    """The mean squared error of the batch-normalized Xw, from tan φ = 1.5, with h on either side of Γ."""
     x, y = numpy.array(rows, float), numpy.array(targets, float)
     n, d = x.shape
     x, y = x - x.mean(0), y - y.mean()
@@ -81,13 +82,14 @@ def regression(rate, rows, targets):
         return -2 * size * x.T @ (unit / length - z * (z @ unit) / length**3)
 
     angle = numpy.arctan(1.5)
-    return orbit(rate, 2.0, numpy.cos(angle) * u + numpy.sin(angle) * v, vectors[:, -1], gradient, read)
+    return orbit(rate, 2.0, numpy.cos(angle) * u + numpy.sin(angle) * v, side * vectors[:, -1], gradient, read)
 
 
 def main():
     sources = {"3-parameter loss": circle}
     for name, (rows, targets) in REGRESSIONS.items():
-        sources[name] = lambda rate, rows=rows, targets=targets: regression(rate, rows, targets)
+        for side, of in ((1, ""), (-1, ", the other side")):
+            sources[name + of] = lambda rate, rows=rows, targets=targets, side=side: regression(rate, rows, targets, side)
     for name, source in sources.items():
         for exponent in EXPONENTS:
             edge, square = source(0.5**exponent)

@@ -134,7 +134,7 @@ fn delimiter(text: &str) -> Result<char, String> {
 
 impl DataArguments {
     /// The table that is asked for, if one is: its file, its target, and how to read it.
-    fn table(&self) -> Option<(PathBuf, String, TableOptions)> {
+    pub fn table(&self) -> Option<(PathBuf, String, TableOptions)> {
         let header = match self.header {
             HeaderChoice::Yes => Header::Yes,
             HeaderChoice::No => Header::No,

@@ -4,10 +4,10 @@ mod instance;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use instance::InstanceArguments;
 pub use instance::NetworkArguments;
+use instance::{DataArguments, InstanceArguments};
 
 /// Verifies the theory of sharpness reduction by gradient descent with weight decay on normalized losses.
 #[derive(Debug, Parser)]
@@ -33,6 +33,14 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Compare derivatives that a framework computed with exact ones, pattern by pattern
     CheckDerivatives(DerivativesArguments),
+    /// Prove in interval arithmetic that gradient descent stays beside the flow, and write the proof as a file
+    Certify(CertifyArguments),
+    /// Check a file that `certify` wrote, box by box, whatever found it
+    CheckCertificate {
+        /// The certificate
+        #[arg(default_value = "sharpflow-certificate.json")]
+        certificate: PathBuf,
+    },
     /// Run the study of an evidence folder again, and compare every number
     CheckEvidence(CheckArguments),
     /// Make a page, tables and figures of an evidence folder
@@ -212,6 +220,45 @@ pub struct CheckArguments {
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// A start of an orbit with closed forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CertifiedInstance {
+    /// The 3-parameter loss z²(r² + 20x²)/(2r⁴), from cos²φ = 0.93
+    Circle,
+    /// The regression of three samples and four features in the notes, from tan φ = 1.5
+    Regression,
+    /// A random regression, drawn by the seed
+    Random,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("about").args(["target"])),
+    after_help = "The proof is about gradient descent with η = 1 in real numbers, on the doubles of the data. docs/certificates.md describes the file.\n\nExamples:\n  sharpflow certify\n  sharpflow certify circle --exponent 13\n  sharpflow certify --data mine.csv --target price --tau 1\n\nExit codes: 0 proved and written, 2 bad input, 3 not proved."
+)]
+pub struct CertifyArguments {
+    /// What is certified
+    #[arg(value_enum, default_value_t = CertifiedInstance::Regression, conflicts_with = "data")]
+    pub instance: CertifiedInstance,
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// ηλ = 2^-EXPONENT
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=20))]
+    pub exponent: u32,
+    /// Length of the orbit, in τ = t·ηλ [default: 2; 0.8 on the circle]
+    #[arg(long, allow_hyphen_values = true)]
+    pub tau: Option<f64>,
+    /// Angle of the start of --data to the minimum-norm interpolant, in radians
+    #[arg(long, default_value_t = sharpflow_theorems::instance::digits::ANGLE, allow_hyphen_values = true, requires = "data")]
+    pub angle: f64,
+    /// Seed of the random regression, and of the direction of a start
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "sharpflow-certificate.json")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]

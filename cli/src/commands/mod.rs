@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub mod audit;
+pub mod certify;
 pub mod check;
 pub mod cite;
 pub mod claims;

@@ -1,6 +1,7 @@
 //! The command line as a user meets it, and what it writes.
 
 mod audits;
+mod certificates;
 mod commands;
 mod derivatives;
 mod evidence;

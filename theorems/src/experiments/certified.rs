@@ -1,7 +1,7 @@
 use faer::Mat;
 use rayon::prelude::*;
 use sharpflow::arithmetic::{Base, Enclosure, Scalar};
-use sharpflow::certificate::{Certificate, CertificateError, FlowLine, Tube, certify};
+use sharpflow::certificate::{Certificate, CertificateError, FlowLine, OTHER_FLOWS, Tube, certify};
 use sharpflow::data::Dataset;
 use sharpflow::descent::EdgeStart;
 use sharpflow::flow::FlowConstants;
@@ -22,15 +22,6 @@ use crate::sensitivity::tells;
 /// The ηλ of orbits: 2⁻¹⁰ to 2⁻¹³. They are powers of 2, so that 1 − ηλ is exact.
 const EXPONENTS: std::ops::RangeInclusive<i32> = 10..=13;
 
-/// Other flows that could have been true.
-const OTHERS: [(&str, FlowConstants); 6] = [
-    ("K = 3 + ‖G‖²", FlowConstants { offset: 3.0, ..LAW }),
-    ("K = 5 + ‖G‖²", FlowConstants { offset: 5.0, ..LAW }),
-    ("K = 4", FlowConstants { slope: 0.0, ..LAW }),
-    ("K = 4 + 2‖G‖²", FlowConstants { slope: 2.0, ..LAW }),
-    ("one step lasts 2ηλ", FlowConstants { numerator: 4.0, ..LAW }),
-    ("one step lasts ½ηλ", FlowConstants { numerator: 1.0, ..LAW }),
-];
 const LAW: FlowConstants = FlowConstants::SHARPNESS_REDUCTION;
 
 /// A twin is tried where it is predicted to be this many √(ηλ) from the law: one for the statement's own bound, one for the orbit's swing, and one to spare.
@@ -204,7 +195,7 @@ impl Source {
         let edge_offset = LEARNING_RATE * geometry.sharpness / ((1.0 - intrinsic_lr) * square) - 2.0;
         let steps = (self.horizon / intrinsic_lr) as u64;
         let enclosed = self.loss::<Enclosure>()?;
-        let (mut others, mut path) = (OTHERS.to_vec(), vec![]);
+        let (mut others, mut path) = (OTHER_FLOWS.to_vec(), vec![]);
         let certificate = self.line(&weights).and_then(|line| {
             others = told(&line, self.horizon, intrinsic_lr)?;
             path = places(&line, self.horizon)?;
@@ -245,7 +236,7 @@ fn told(
     let end = |constants| Ok(line.at(line.place(constants, horizon, line.start().middle())?));
     let law: Vec<Enclosure> = end(LAW)?;
     let mut told = Vec::new();
-    for (what, constants) in OTHERS {
+    for (what, constants) in OTHER_FLOWS {
         let apart: f64 = end(constants)?.iter().zip(&law).map(|(&x, &y)| (x - y).middle().powi(2)).sum();
         if tells(apart.sqrt(), TELLS * intrinsic_lr.sqrt()) {
             told.push((what, constants));
