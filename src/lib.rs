@@ -26,6 +26,8 @@
 pub mod arithmetic;
 pub mod certificate;
 pub mod checker;
+#[cfg(test)]
+mod damage;
 pub mod data;
 pub mod dense;
 pub mod descent;

@@ -66,27 +66,41 @@ impl Array {
     /// The file cannot be read, is of an unknown kind or is damaged. It has several arrays and none is named, or it lacks the array or the rows that are asked
     /// for.
     pub fn read(path: &Path, array: Option<&str>, rows: Option<(usize, usize)>) -> Result<Self, ArrayError> {
+        let (name, bytes) = ArrayFile { path, rows }.bytes()?;
+        Self::parse(path, &name, &bytes, array, rows)
+    }
+
+    /// The same of a file's bytes, without the compression by gzip. The end of `name` says what kind of file they are; `path` names the file in errors.
+    ///
+    /// # Errors
+    /// See [`Array::read`].
+    pub fn parse(
+        path: &Path,
+        name: &str,
+        bytes: &[u8],
+        array: Option<&str>,
+        rows: Option<(usize, usize)>,
+    ) -> Result<Self, ArrayError> {
         let file = ArrayFile { path, rows };
-        let (name, bytes) = file.bytes()?;
         let ends = |end: &str| name.ends_with(end);
         if ends(".npz") {
-            return file.archive(&bytes, array);
+            return file.archive(bytes, array);
         }
         if ends(".safetensors") {
-            return file.safetensors(&bytes, array);
+            return file.safetensors(bytes, array);
         }
         if ends(".bin") {
-            return file.cifar(&bytes, array);
+            return file.cifar(bytes, array);
         }
         if let Some(array) = array {
             return Err(ArrayError::NoSuchArray { path: path.into(), array: shown(array), available: "one".into() });
         }
         if ends(".npy") {
-            file.numpy(&bytes)
+            file.numpy(bytes)
         } else if ends(".csv") {
-            file.csv(&bytes)
+            file.csv(bytes)
         } else if ends("-ubyte") || ends(".idx") {
-            file.idx(&bytes)
+            file.idx(bytes)
         } else {
             Err(ArrayError::UnknownKind { path: path.into() })
         }
@@ -200,15 +214,19 @@ impl ArrayFile<'_> {
     /// The wanted rows of an array of this shape, entry by entry from a source that can be asked for any.
     fn rows_of(&self, shape: &[usize], at: impl Fn(usize) -> f64) -> Result<Array, ArrayError> {
         let (rows, rest) = shape.split_first().map_or((1, &[][..]), |(rows, rest)| (*rows, rest));
-        let each = rest.iter().product();
+        // An array without rows may have any other sizes.
+        let each = rest.iter().fold(1usize, |each, &size| each.saturating_mul(size));
         let (first, end) = self.wanted(rows, each)?;
-        let values = (first * each..end * each).map(at).collect();
+        let values = if first == end { vec![] } else { (first * each..end * each).map(at).collect() };
         let shape = if shape.is_empty() { vec![] } else { [&[end - first], rest].concat() };
         Ok(Array { shape, values })
     }
 
     fn numpy(&self, bytes: &[u8]) -> Result<Array, ArrayError> {
         let malformed = |error: io::Error| self.malformed(error.to_string());
+        if !has_countable_shape(bytes) {
+            return Err(self.malformed("its shape is too large"));
+        }
         let file = NpyFile::new(bytes).map_err(malformed)?;
         let shape = file.shape().iter().map(|&size| usize::try_from(size)).collect::<Result<Vec<_>, _>>();
         let shape = shape.map_err(|_| self.malformed("its shape is too large"))?;
@@ -378,4 +396,14 @@ impl ArrayFile<'_> {
         }
         self.rows_of(&[rows, columns], |k| values[k])
     }
+}
+
+/// Whether the sizes in the header of a `.npy` file have a product that can be counted. The reader multiplies them without asking.
+fn has_countable_shape(bytes: &[u8]) -> bool {
+    let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let text = String::from_utf8_lossy(header);
+    let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once('(')).map_or("", |(_, sizes)| sizes);
+    let sizes = shape.split(')').next().unwrap_or_default().split(',');
+    let mut sizes = sizes.filter_map(|size| size.trim().trim_end_matches('L').parse::<u64>().ok());
+    sizes.try_fold(1u64, |count, size| count.checked_mul(size)).is_some()
 }

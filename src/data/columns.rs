@@ -6,6 +6,7 @@ use super::principal_components::CLEAR;
 use super::table::Table;
 use super::{DataError, Dataset, decimal};
 use crate::arithmetic::{Quad, Real, norm};
+use crate::text::shown;
 
 /// The largest size of a target, and of features that are taken as they are; the least of the latter is its inverse. A loss takes a quarter of the exponent's
 /// range; this limit leaves room for sums of squares.
@@ -93,18 +94,18 @@ impl<'a> Columns<'a> {
         let mut alike: Vec<&str> = names.iter().filter(|name| likeness(name) >= ALIKE).collect();
         alike.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
         alike.truncate(SHOWN);
-        let shown: Vec<&str> = names.iter().take(SHOWN).collect();
+        let first: Vec<String> = names.iter().take(SHOWN).map(shown).collect();
         let more = if names.len() > SHOWN { format!(", … ({} columns)", names.len()) } else { String::new() };
         match alike.as_slice() {
-            [] => format!("there are {}{more}", shown.join(", ")),
-            _ if more.is_empty() => format!("there are {}", shown.join(", ")),
-            alike => format!("the nearest names of the {} columns are: {}", names.len(), alike.join(", ")),
+            [] => format!("there are {}{more}", first.join(", ")),
+            _ if more.is_empty() => format!("there are {}", first.join(", ")),
+            alike => format!("the nearest names of the {} columns are: {}", names.len(), shown(&alike.join(", "))),
         }
     }
 
     pub fn name(&self, column: usize) -> String {
         match self.header.map(|names| &names[column]) {
-            Some(name) if !name.is_empty() => name.into(),
+            Some(name) if !name.is_empty() => shown(name),
             _ => format!("column {}", column + 1),
         }
     }
@@ -120,21 +121,21 @@ impl<'a> Columns<'a> {
         }
         for &column in &self.kept {
             let field = &record[column];
-            let name = || self.header.map(|names| names[column].to_string());
+            let name = || self.header.map(|names| shown(&names[column]));
             let Some(value) = decimal::parse(field) else {
-                let (path, line, column, name, text) = (path(), line(), column + 1, name(), field.to_string());
+                let (path, line, column, name, text) = (path(), line(), column + 1, name(), shown(field));
                 return Err(match field.replacen(',', ".", 1).parse::<f64>() {
                     Ok(_) => DataError::DecimalComma { path, line, column, name, text },
                     Err(_) => DataError::NotANumber { path, line, column, name, text },
                 });
             };
             if decimal::underflows(field) {
-                let (path, line, column, name, text) = (path(), line(), column + 1, name(), field.to_string());
+                let (path, line, column, name, text) = (path(), line(), column + 1, name(), shown(field));
                 return Err(DataError::Underflow { path, line, column, name, text });
             }
             let size = value.0;
             if !size.is_finite() {
-                let (path, line, column, name, text) = (path(), line(), column + 1, name(), field.to_string());
+                let (path, line, column, name, text) = (path(), line(), column + 1, name(), shown(field));
                 return Err(DataError::NotFinite { path, line, column, name, text });
             }
             // All features together are brought within the range by the caller.
@@ -153,7 +154,7 @@ impl<'a> Columns<'a> {
             path: self.table.path.into(),
             line: index.map_or(0, |index| self.table.starts[index].1),
             column: column + 1,
-            name: self.header.map(|names| names[column].to_string()),
+            name: self.header.map(|names| shown(&names[column])),
             value,
         }
     }
@@ -176,7 +177,7 @@ impl<'a> Columns<'a> {
             if is_one_text || (rounded[j] && spread <= noise) {
                 constant.push(self.name(column));
             } else if spread < CLEAR * noise && spoilt.is_none() {
-                let (path, name) = (self.table.path.into(), self.header.map(|names| names[column].to_string()));
+                let (path, name) = (self.table.path.into(), self.header.map(|names| shown(&names[column])));
                 let digits = if rounded[j] { decimal::DIGITS_OF_DOUBLES } else { decimal::KEPT_DIGITS };
                 spoilt = Some(DataError::NearlyConstant { path, column: column + 1, name, spread, noise, digits });
             }
@@ -184,12 +185,12 @@ impl<'a> Columns<'a> {
         if let Some(error) = spoilt {
             return Err(error);
         }
-        let shown = constant.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let first = constant.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         Ok(match constant.len() {
             0 => None,
-            1 => Some(format!("{shown} is constant, which batch normalization does not see")),
-            count if count <= 3 => Some(format!("{shown} are constant, which batch normalization does not see")),
-            count => Some(format!("{count} columns are constant ({shown}, …), which batch normalization does not see")),
+            1 => Some(format!("{first} is constant, which batch normalization does not see")),
+            count if count <= 3 => Some(format!("{first} are constant, which batch normalization does not see")),
+            count => Some(format!("{count} columns are constant ({first}, …), which batch normalization does not see")),
         })
     }
 
