@@ -6,12 +6,14 @@
 
 mod line;
 mod orbit;
+mod start;
 mod tube;
 
 use thiserror::Error;
 
 pub use line::FlowLine;
-pub use orbit::{OrbitError, OrbitStart, find_certificate};
+pub use orbit::{OrbitError, find_certificate};
+pub use start::OrbitStart;
 pub use tube::Tube;
 
 use crate::arithmetic::{Base, Enclosure, Scalar, dot};

@@ -1,10 +1,10 @@
 use faer::Mat;
-use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
+use super::start::OrbitStart;
 use super::{CertificateError, FlowLine};
 use crate::checker::{Ball, Loss, OrbitCertificate, OtherFlow, Proposed, Refused, SCHEMA, Stated, prove};
-use crate::data::{DataError, Dataset, Stream, generator};
+use crate::data::{DataError, Dataset};
 use crate::dense::{DenseError, symmetric_eigen, thin_svd};
 use crate::descent::{Descent, EdgeStart, GradientDescent, StepError};
 use crate::flow::FlowConstants;
@@ -15,8 +15,9 @@ use crate::network_file::zoo::find;
 
 /// The most weights of an orbit that is certified: a step takes about 4D³ operations on intervals.
 const MOST_WEIGHTS: usize = 64;
-/// The most steps.
+/// The most steps, and the most steps times D³. The latter are minutes.
 const MOST_STEPS: f64 = 1e6;
+const MOST_WORK: f64 = 2e10;
 /// η.
 const LEARNING_RATE: f64 = 1.0;
 
@@ -25,37 +26,6 @@ const ATTEMPTS: usize = 16;
 /// Steps from one measurement of the third derivative to the next.
 const THIRD_DERIVATIVES: usize = 64;
 
-/// A loss with a point of Γ from which an orbit starts at the edge of stability.
-#[derive(Clone, Debug)]
-pub enum OrbitStart {
-    /// The 3-parameter loss, from cos²φ in (0, 1).
-    Circle { cosine_square: f64 },
-    /// A linear regression with batch normalization, from an angle to the minimum-norm solution towards a direction of the kernel. The doubles of the data set are exact.
-    Regression { data: Box<Dataset>, angle: f64, towards: Vec<f64> },
-}
-
-impl OrbitStart {
-    /// The 3-parameter loss from cos²φ = 0.93.
-    pub fn circle() -> Self {
-        Self::Circle { cosine_square: 0.93 }
-    }
-
-    /// Three samples with four features, from tan φ = 1.5 towards the part of (1, 1, 1, 1) in the kernel.
-    pub fn small_regression() -> Self {
-        let rows = [[9.0, 2.0, -1.0, -5.0], [-3.0, 2.0, 2.0, -5.0], [-6.0, -4.0, -1.0, 10.0]];
-        let data = Dataset::new(Mat::from_fn(3, 4, |i, j| rows[i][j]), vec![6.0, -6.0, 0.0]);
-        Self::Regression { data: Box::new(data), angle: 1.5f64.atan(), towards: vec![1.0; 4] }
-    }
-
-    /// The doubles of a data set, from an angle towards a direction that is drawn by the seed.
-    pub fn regression(data: &Dataset, angle: f64, seed: u64) -> Self {
-        let mut generator = generator(seed, Stream::Direction);
-        let towards = (0..data.features.ncols()).map(|_| StandardNormal.sample(&mut generator)).collect();
-        let doubles = Dataset::new(data.features.clone(), data.targets.clone());
-        Self::Regression { data: Box::new(doubles), angle, towards }
-    }
-}
-
 /// Why no certificate was found.
 #[derive(Debug, Error)]
 pub enum OrbitError {
@@ -63,8 +33,10 @@ pub enum OrbitError {
     CosineSquare(f64),
     #[error("{weights} weights are too many to certify: {MOST_WEIGHTS} are the most")]
     Weights { weights: usize },
-    #[error("{steps:e} steps are not between 1 and {MOST_STEPS:e}; ηλ = 2^-{exponent} and τ = {horizon} ask for them")]
-    Steps { steps: f64, exponent: u32, horizon: f64 },
+    #[error(
+        "{steps:e} steps are not between 1 and the most that are certified, {most:e}; ηλ = 2^-{exponent} and τ = {horizon} ask for them"
+    )]
+    Steps { steps: f64, most: f64, exponent: u32, horizon: f64 },
     #[error("Γ is a single point, where no flow moves")]
     SinglePoint,
     #[error("the targets are not interpolated (R = {correlation:.4}): closed forms are known only where they are")]
@@ -107,53 +79,15 @@ pub fn find_certificate(
 ) -> Result<OrbitCertificate, OrbitError> {
     let intrinsic_lr = 0.5f64.powi(exponent.min(1100) as i32);
     let steps = (horizon / intrinsic_lr).floor();
-    if !(1.0..=MOST_STEPS).contains(&steps) {
-        return Err(OrbitError::Steps { steps, exponent, horizon });
+    let most = MOST_STEPS.min(MOST_WORK / (start.weights() as f64).powi(3)).floor();
+    if !(1.0..=most).contains(&steps) {
+        return Err(OrbitError::Steps { steps, most, exponent, horizon });
     }
     let steps = steps as usize;
     let edge = EdgeStart { intrinsic_lr, kick: 1.0, edge_offset: 0.0 };
     let (loss, line, orbit) = match start {
-        OrbitStart::Circle { cosine_square } => {
-            if !(*cosine_square > 0.0 && *cosine_square < 1.0) {
-                return Err(OrbitError::CosineSquare(*cosine_square));
-            }
-            let point = [cosine_square.sqrt(), (1.0 - cosine_square).sqrt(), 0.0];
-            let unreadable = |error: &dyn std::fmt::Display| OrbitError::BuiltIn(error.to_string());
-            let architecture = find("circle").ok_or_else(|| unreadable(&"no such architecture"))?;
-            let network = architecture.network(&[]).map_err(|error| unreadable(&error))?;
-            let loss = NetworkLoss::with_constants(&network, |_| 0.0).map_err(|error| unreadable(&error))?;
-            let mut minimizers = NumericMinimizers::through(&loss, &point)?;
-            let mut geometry = Geometry::new(3);
-            minimizers.geometry(&point, &mut geometry)?;
-            let weights = edge.weights(&point, &geometry, LEARNING_RATE);
-            let line = FlowLine::on_circle([weights[0], weights[1], weights[2]])?;
-            (Loss::Circle {}, line, Orbit::new(&loss, LEARNING_RATE, intrinsic_lr, &weights, steps)?)
-        }
-        OrbitStart::Regression { data, angle, towards } => {
-            let loss = LinearRegression::<f64>::new(data)?;
-            if loss.features().ncols() > MOST_WEIGHTS {
-                return Err(OrbitError::Weights { weights: loss.features().ncols() });
-            }
-            let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
-            if !minimizers.interpolates() {
-                return Err(OrbitError::NoInterpolation { correlation: minimizers.correlation() });
-            }
-            if minimizers.manifold_dimension() == 0 {
-                return Err(OrbitError::SinglePoint);
-            }
-            let point = minimizers.at_angle(*angle, towards)?;
-            let mut geometry = Geometry::new(point.len());
-            minimizers.geometry(&point, &mut geometry)?;
-            // The certificate's loss is 1 − cos∠(Xw, y), and this one is 2s² times as large.
-            let factor = 2.0 * loss.target_variance();
-            geometry.sharpness /= factor;
-            let weights = edge.weights(&point, &geometry, LEARNING_RATE);
-            let rows = rows(data);
-            let line = FlowLine::of_regression(&rows, &data.targets, &weights)?;
-            let proposed = proposed(&rows, &data.targets, &loss, &weights)?;
-            let orbit = Orbit::new(&loss, LEARNING_RATE / factor, intrinsic_lr, &weights, steps)?;
-            (Loss::Regression { rows, targets: data.targets.clone(), proposed }, line, orbit)
-        }
+        OrbitStart::Circle { cosine_square } => circle(*cosine_square, &edge, steps)?,
+        OrbitStart::Regression { data, angle, towards } => regression(data, (*angle, towards), &edge, steps)?,
     };
     let others = apart(&line, &orbit, intrinsic_lr, others)?;
     let places = places(&line, intrinsic_lr, steps)?;
@@ -186,6 +120,56 @@ pub fn find_certificate(
         }
         attempts += 1;
     }
+}
+
+/// A loss, the line of its flow, and an orbit of so many steps.
+type Candidate = (Loss, FlowLine, Orbit);
+
+fn circle(cosine_square: f64, edge: &EdgeStart, steps: usize) -> Result<Candidate, OrbitError> {
+    if !(cosine_square > 0.0 && cosine_square < 1.0) {
+        return Err(OrbitError::CosineSquare(cosine_square));
+    }
+    let point = [cosine_square.sqrt(), (1.0 - cosine_square).sqrt(), 0.0];
+    let unreadable = |error: &dyn std::fmt::Display| OrbitError::BuiltIn(error.to_string());
+    let architecture = find("circle").ok_or_else(|| unreadable(&"no such architecture"))?;
+    let network = architecture.network(&[]).map_err(|error| unreadable(&error))?;
+    let loss = NetworkLoss::with_constants(&network, |_| 0.0).map_err(|error| unreadable(&error))?;
+    let mut geometry = Geometry::new(3);
+    NumericMinimizers::through(&loss, &point)?.geometry(&point, &mut geometry)?;
+    let weights = edge.weights(&point, &geometry, LEARNING_RATE);
+    let line = FlowLine::on_circle([weights[0], weights[1], weights[2]])?;
+    Ok((Loss::Circle {}, line, Orbit::new(&loss, LEARNING_RATE, edge.intrinsic_lr, &weights, steps)?))
+}
+
+fn regression(
+    data: &Dataset,
+    (angle, towards): (f64, &[f64]),
+    edge: &EdgeStart,
+    steps: usize,
+) -> Result<Candidate, OrbitError> {
+    let loss = LinearRegression::<f64>::new(data)?;
+    if loss.features().ncols() > MOST_WEIGHTS {
+        return Err(OrbitError::Weights { weights: loss.features().ncols() });
+    }
+    let mut minimizers = LinearRegressionMinimizers::new(&loss)?;
+    if !minimizers.interpolates() {
+        return Err(OrbitError::NoInterpolation { correlation: minimizers.correlation() });
+    }
+    if minimizers.manifold_dimension() == 0 {
+        return Err(OrbitError::SinglePoint);
+    }
+    let point = minimizers.at_angle(angle, towards)?;
+    let mut geometry = Geometry::new(point.len());
+    minimizers.geometry(&point, &mut geometry)?;
+    // The certificate's loss is 1 − cos∠(Xw, y), and this one is 2s² times as large.
+    let factor = 2.0 * loss.target_variance();
+    geometry.sharpness /= factor;
+    let weights = edge.weights(&point, &geometry, LEARNING_RATE);
+    let rows = rows(data);
+    let line = FlowLine::of_regression(&rows, &data.targets, &weights)?;
+    let proposed = proposed(&rows, &data.targets, &loss, &weights)?;
+    let orbit = Orbit::new(&loss, LEARNING_RATE / factor, edge.intrinsic_lr, &weights, steps)?;
+    Ok((Loss::Regression { rows, targets: data.targets.clone(), proposed }, line, orbit))
 }
 
 /// How much room boxes have beyond what doubles say.
