@@ -1,16 +1,9 @@
 //! The figures of a report: evidence and its tables as charts.
 
+use super::figure::{Figure, of_kind, scientific, table};
 use super::sphere;
-use crate::plot::{Axis, Chart, INK, PALETTE, Series, Style, superscript};
+use crate::plot::{Axis, Chart, INK, PALETTE, Series, Style};
 use sharpflow_theorems::evidence::{Check, ClaimEvidence, Decided, Kept, Pooled, Table};
-
-/// A chart with what is said of it.
-pub(super) struct Figure {
-    /// The name of its files.
-    pub name: &'static str,
-    pub caption: String,
-    pub chart: Chart,
-}
 
 /// The figures that the evidence has data for, and why the others are missing.
 pub(super) fn figures(kept: &Kept) -> (Vec<Figure>, Vec<String>) {
@@ -34,14 +27,6 @@ pub(super) fn figures(kept: &Kept) -> (Vec<Figure>, Vec<String>) {
         }
     }
     (found, missing)
-}
-
-pub(super) fn of_kind<'a>(kept: &'a Kept, kind: &'a str) -> impl Iterator<Item = &'a Table> {
-    kept.tables.iter().filter(move |table| table.kind == kind && !table.rows.is_empty())
-}
-
-pub(super) fn table<'a>(kept: &'a Kept, kind: &'a str, instance: &str) -> Option<&'a Table> {
-    of_kind(kept, kind).find(|table| table.instance == instance)
 }
 
 /// The instance whose λ₁ falls most along the predicted flow.
@@ -75,13 +60,6 @@ fn coarse_middle_fine(values: &[f64]) -> Vec<f64> {
         [0, values.len() / 2, values.len().saturating_sub(1)].iter().filter_map(|&k| values.get(k).copied()).collect();
     chosen.dedup();
     chosen
-}
-
-pub(super) fn scientific(value: f64) -> String {
-    let exponent = value.abs().log10().floor();
-    let mantissa = value / 10f64.powf(exponent);
-    let digits: String = format!("{exponent:.0}").chars().map(superscript).collect();
-    if (mantissa - 1.0).abs() < 5e-3 { format!("10{digits}") } else { format!("{mantissa:.1}·10{digits}") }
 }
 
 fn sharpness(kept: &Kept) -> Option<Figure> {

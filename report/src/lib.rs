@@ -4,6 +4,7 @@
 
 mod audit;
 mod cite;
+mod figure;
 mod figures;
 pub mod latex;
 mod markdown;
@@ -44,7 +45,7 @@ pub enum ReportError {
 /// A file that cannot be written, a figure that cannot be drawn.
 pub fn write(kept: &Kept, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let (found, missing) = figures::figures(kept);
-    let draw = |figure: figures::Figure| {
+    let draw = |figure: figure::Figure| {
         let named = |source| ReportError::Plot { name: figure.name, source };
         let svg = to_svg(&figure.chart).map_err(named)?;
         let files = [

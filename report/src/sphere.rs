@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::figures::{Figure, of_kind, scientific, table};
+use super::figure::{Figure, of_kind, scientific, table};
 use crate::plot::{Axis, Chart, PALETTE, Series, Style};
 use sharpflow_theorems::evidence::{Kept, Table};
 

@@ -5,17 +5,17 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
+use npyz::WriterBuilder;
 use thiserror::Error;
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{DateTime, ZipArchive, ZipWriter};
 
+use super::number_type::MOST_NUMBERS;
+use super::numpy::{self, Numpy};
 use super::safetensors;
 use crate::text::shown;
 
-/// The most numbers that one array may have: 128 MiB.
-pub(crate) const MOST_NUMBERS: usize = 1 << 24;
 /// The largest file that is read, and the most that a compressed one may hold, in bytes.
 const LARGEST: u64 = 1 << 30;
 /// A row of CIFAR-10: a label, then the red, the green and the blue of 32 × 32 places.
@@ -223,35 +223,8 @@ impl ArrayFile<'_> {
     }
 
     fn numpy(&self, bytes: &[u8]) -> Result<Array, ArrayError> {
-        let malformed = |error: io::Error| self.malformed(error.to_string());
-        if !has_countable_shape(bytes) {
-            return Err(self.malformed("its shape is too large"));
-        }
-        let file = NpyFile::new(bytes).map_err(malformed)?;
-        let shape = file.shape().iter().map(|&size| usize::try_from(size)).collect::<Result<Vec<_>, _>>();
-        let shape = shape.map_err(|_| self.malformed("its shape is too large"))?;
-        let DType::Plain(kind) = file.dtype() else { return Err(self.malformed("its entries are no plain numbers")) };
-        let by_columns = file.order() == Order::Fortran;
-        macro_rules! read {
-            ($($sign:pat, $bytes:literal => $type:ty),* $(,)?) => {
-                match (kind.type_char(), kind.num_bytes()) {
-                    $(($sign, Some($bytes)) => {
-                        let values = file.into_vec::<$type>().map_err(malformed)?;
-                        self.of_numpy(&shape, by_columns, |k| values[k] as f64, values.len())
-                    })*
-                    (TypeChar::Bool, _) => {
-                        let values = file.into_vec::<bool>().map_err(malformed)?;
-                        self.of_numpy(&shape, by_columns, |k| f64::from(values[k]), values.len())
-                    }
-                    _ => Err(self.malformed(format!("its entries are of the type {kind}, which are no real numbers"))),
-                }
-            };
-        }
-        read! {
-            TypeChar::Float, 8 => f64, TypeChar::Float, 4 => f32,
-            TypeChar::Int, 8 => i64, TypeChar::Int, 4 => i32, TypeChar::Int, 2 => i16, TypeChar::Int, 1 => i8,
-            TypeChar::Uint, 8 => u64, TypeChar::Uint, 4 => u32, TypeChar::Uint, 2 => u16, TypeChar::Uint, 1 => u8,
-        }
+        let Numpy { shape, by_columns, values } = numpy::read(bytes).map_err(|what| self.malformed(what))?;
+        self.of_numpy(&shape, by_columns, |k| values[k], values.len())
     }
 
     /// The wanted rows of an array that NumPy wrote row by row, or with the first index moving fastest.
@@ -396,14 +369,4 @@ impl ArrayFile<'_> {
         }
         self.rows_of(&[rows, columns], |k| values[k])
     }
-}
-
-/// Whether the sizes in the header of a `.npy` file have a product that can be counted. The reader multiplies them without asking.
-fn has_countable_shape(bytes: &[u8]) -> bool {
-    let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let text = String::from_utf8_lossy(header);
-    let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once('(')).map_or("", |(_, sizes)| sizes);
-    let sizes = shape.split(')').next().unwrap_or_default().split(',');
-    let mut sizes = sizes.filter_map(|size| size.trim().trim_end_matches('L').parse::<u64>().ok());
-    sizes.try_fold(1u64, |count, size| count.checked_mul(size)).is_some()
 }

@@ -2,8 +2,8 @@
 
 use csv::StringRecord;
 
+use super::fields::Table;
 use super::principal_components::CLEAR;
-use super::table::Table;
 use super::{DataError, Dataset, decimal};
 use crate::arithmetic::{Quad, Real, norm};
 use crate::text::shown;

@@ -2,6 +2,9 @@
 
 use half::{bf16, f16};
 
+/// The most numbers that one array may have: 128 MiB.
+pub(crate) const MOST_NUMBERS: usize = 1 << 24;
+
 /// A type of numbers. A type of whole numbers also says how many bytes each number has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumberType {

@@ -2,8 +2,7 @@
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::arrays::MOST_NUMBERS;
-use super::number_type::NumberType;
+use super::number_type::{MOST_NUMBERS, NumberType};
 
 /// The name, the shape and the numbers of an array.
 type Named = (String, Vec<usize>, Vec<f64>);

@@ -1,6 +1,6 @@
 //! The chance that a false law holds at a random point. Derivation: `proofs-notes/exact_map.md`.
 
-use super::trials::Theme;
+use super::theme::Theme;
 use crate::arithmetic::Field;
 
 /// How small the chance of an accident is made in each of two fields, as log₂: in both together 2⁻¹⁰⁰.

@@ -50,6 +50,7 @@ mod polynomial;
 mod quantities;
 mod rules;
 mod sources;
+mod theme;
 mod trials;
 mod universal;
 
@@ -61,7 +62,8 @@ pub use points::MOST_ROOTS;
 pub use polynomial::Polynomial;
 pub use quantities::{Draw, Law, Quantities};
 pub use rules::{Edge, GradientDescent, HeavyBall, Rule, ScalarRmsprop};
+pub use theme::Theme;
 pub use trials::{
-    LawTrial, LawTrials, MOST_WEIGHTS, Theme, all_losses, try_all_losses_in_both_fields, try_network_in_both_fields,
+    LawTrial, LawTrials, MOST_WEIGHTS, all_losses, try_all_losses_in_both_fields, try_network_in_both_fields,
 };
 pub use universal::UniversalLoss;

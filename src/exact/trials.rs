@@ -11,30 +11,12 @@ use super::points::{MinimumSource, most_draws};
 use super::quantities::{Draw, Law, Quantities};
 use super::rules::{GradientDescent, HeavyBall, ScalarRmsprop};
 use super::sources::{Edge, OfAllLosses, OfNetwork, Point, Source};
+use super::theme::Theme;
 use crate::arithmetic::{Field, FirstField, SecondField};
 use crate::data::{Stream, generator};
 use crate::identities::{ExactError, element};
 use crate::loss::Loss;
 use crate::network::Network;
-
-/// What a group of laws is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Theme {
-    /// Two steps to leading order.
-    Map,
-    /// G by two routes.
-    GradientOfSharpness,
-    /// Two steps to second order.
-    SecondOrder,
-    /// κ.
-    EnergyRate,
-    /// Two steps and κ of scalar RMSprop, on the sphere and without it.
-    ScalarRmsprop,
-    /// Two steps and κ under heavy-ball momentum.
-    HeavyBall,
-    /// Two equal eigenvalues.
-    TwoEigenvalues,
-}
 
 impl Theme {
     /// Those of one eigenvalue at the edge.

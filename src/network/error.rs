@@ -1,6 +1,5 @@
 use thiserror::Error;
 
-use super::ops::Patches;
 use super::shape::{MOST_AXES, MOST_NUMBERS, Shape};
 pub(crate) use crate::text::shown;
 
@@ -75,7 +74,7 @@ pub enum Fault {
     #[error("a window of {window} axes slides over batch, {window} axes and channels, not over {shape}")]
     WindowAxes { window: usize, shape: Shape },
     #[error("a window {patches} has no place in {shape}")]
-    Window { patches: Patches, shape: Shape },
+    Window { patches: String, shape: Shape },
     #[error("{groups} groups do not divide {channels} channels")]
     Groups { groups: usize, channels: usize },
     #[error("nothing lies between {low} and {high}")]

@@ -9,6 +9,7 @@
 pub(crate) mod builder;
 mod complexity;
 mod composed;
+mod degree;
 pub(crate) mod error;
 pub mod homogeneity;
 mod mended;

@@ -163,6 +163,16 @@ impl Reduction {
     }
 }
 
+/// "axis 0" or "axes 0, 2".
+pub(super) fn axes_text(axes: &[usize]) -> String {
+    format!("{} {}", if axes.len() == 1 { "axis" } else { "axes" }, list(axes, ", "))
+}
+
+/// Axes with something between them.
+pub(super) fn list(axes: &[usize], between: &str) -> String {
+    axes.iter().map(usize::to_string).collect::<Vec<_>>().join(between)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

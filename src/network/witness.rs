@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use rand_distr::{Distribution, StandardNormal};
 
-use super::homogeneity::Witness;
 use super::{Network, NetworkLoss};
 use crate::arithmetic::{Base, Quad, Real, Scalar};
 use crate::data::{Stream, generator};
@@ -12,6 +11,19 @@ use crate::loss::Loss;
 
 /// The most work of an evaluation in double-double. Larger networks are evaluated in doubles.
 const MOST_WORK: usize = 1_000_000;
+
+/// Numbers that contradict scale invariance: L(cw) ≠ L(w).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Witness {
+    /// c, the factor of the group.
+    pub factor: f64,
+    /// w, all groups.
+    pub weights: Vec<f64>,
+    /// L(w).
+    pub before: f64,
+    /// L with the group multiplied by c.
+    pub after: f64,
+}
 
 /// Looks for numbers that contradict invariance. What all groups share is made once.
 pub(super) struct Witnesses<'a> {

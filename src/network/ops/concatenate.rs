@@ -4,8 +4,9 @@ use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axis_size, shape_of};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::Shape;
 
 /// Two arrays, the second behind the first along an axis. [`Builder::concatenate`](crate::network::Builder::concatenate) takes more.

@@ -6,8 +6,9 @@ use super::reduce::log_sum;
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
 use crate::arithmetic::{Scalar, sum_of};
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::Shape;
 
 /// mean((a − b)²).

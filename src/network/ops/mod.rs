@@ -23,9 +23,10 @@ mod take;
 use std::fmt;
 
 use super::complexity::{Fraction, Roots};
+use super::degree::{Degree, Operands};
 use super::error::Fault;
-use super::homogeneity::{Degree, Operands, Reason};
-use super::shape::{MOST_AXES, Reduction, Shape};
+use super::reason::Reason;
+use super::shape::{MOST_AXES, Reduction, Shape, list};
 
 pub use activation::Activation;
 pub use concatenate::Concatenate;
@@ -286,16 +287,7 @@ fn reduction(shape: &Shape, axes: &[usize]) -> Reduction {
     Reduction::new(shape, axes).unwrap_or_else(|| Reduction::whole(shape))
 }
 
-/// "axis 0" or "axes 0, 2".
-pub(super) fn axes_text(axes: &[usize]) -> String {
-    format!("{} {}", if axes.len() == 1 { "axis" } else { "axes" }, list(axes, ", "))
-}
-
 /// Axes as an index in LaTeX.
 fn axes_index(axes: &[usize]) -> String {
     list(axes, ",")
-}
-
-fn list(axes: &[usize], between: &str) -> String {
-    axes.iter().map(usize::to_string).collect::<Vec<_>>().join(between)
 }

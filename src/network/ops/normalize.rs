@@ -4,12 +4,13 @@ use std::fmt;
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::reduce::{reduce, update};
-use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, axes_text, check_axes, reduction};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, check_axes, reduction};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
-use crate::network::shape::{Reduction, Shape};
+use crate::network::reason::Reason;
+use crate::network::shape::{Reduction, Shape, axes_text};
 
 /// (x − mean)/size over some axes, the one kernel of batch, layer, group and RMS norm, weight norm and scaled weight
 /// standardization: size² = ε + Σ(x − mean)², divided by the count where `averaged`.

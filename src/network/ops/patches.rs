@@ -6,8 +6,9 @@ use super::kernel::Kernel;
 use super::rearrange::Gather;
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, shape_of};
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::Fault;
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::{MOST_NUMBERS, NOWHERE, Shape};
 
 /// The windows of a batch of signals (batch × length × channels) or images (batch × height × width × channels), padded with
@@ -46,7 +47,7 @@ impl Patches {
         if !(1..=2).contains(&window.len()) || axes.len() != window.len() + 2 {
             return Err(Fault::WindowAxes { window: window.len(), shape: shape.clone() });
         }
-        let wrong = || Fault::Window { patches: self.clone(), shape: shape.clone() };
+        let wrong = || Fault::Window { patches: self.to_string(), shape: shape.clone() };
         if *stride == 0 || *dilation == 0 || window.contains(&0) || *padding > MOST_NUMBERS {
             return Err(wrong());
         }

@@ -4,8 +4,9 @@ use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::{Activation, Facts, Maximum, Op, Operation, ParameterError, Parameters, Role, reduction};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::{NOWHERE, Shape};
 
 /// What an operation with kinks is on one of its linear pieces: entries of the input, or zeros. Off the piece it is not a number, so that

@@ -5,8 +5,9 @@ use super::{Facts, Op, Operation, ParameterError, Parameters, Role, shape_of};
 use crate::arithmetic::Scalar;
 use crate::arithmetic::product::{Operand, multiply, multiply_infinitesimals};
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::Shape;
 
 /// Left (…×m×k) times right (k×n, or …×k×n with the same leading axes); the right one's last two axes are exchanged first where

@@ -4,8 +4,9 @@ use super::kernel::{Before, Compute, Inputs, Kernel, Same};
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, axis_size, shape_of};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::{NOWHERE, Shape, table};
 
 /// Axes in a new order: axis k of the result is axis `order[k]` of the input.

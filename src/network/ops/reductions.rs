@@ -2,14 +2,13 @@
 
 use super::kernel::{Before, Compute, Inputs, Kernel};
 use super::reduce::{reduce, update};
-use super::{
-    Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, axes_text, check_axes, reduction, shape_of,
-};
+use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axes_index, check_axes, reduction, shape_of};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
-use crate::network::shape::{Reduction, Shape};
+use crate::network::reason::Reason;
+use crate::network::shape::{Reduction, Shape, axes_text};
 
 /// The mean over some axes, or else the sum.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,8 +6,9 @@ use super::reduce::{largest_leading, reduce, update};
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axis_size, reduction};
 use crate::arithmetic::Scalar;
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::{Fault, PointFault};
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::{Reduction, Shape};
 
 /// f(x)/Σf(x) along an axis; f is the exponential or, for exact arithmetic, another positive function.

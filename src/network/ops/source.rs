@@ -3,8 +3,9 @@
 use super::kernel::{Kernel, Same};
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role};
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::Fault;
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::Shape;
 
 /// A group of weights.

@@ -4,8 +4,9 @@ use super::kernel::Kernel;
 use super::rearrange::Gather;
 use super::{Facts, Op, Operation, ParameterError, Parameters, Role, axis_size, shape_of};
 use crate::network::complexity::{Fraction, Roots};
+use crate::network::degree::{Degree, Operands};
 use crate::network::error::Fault;
-use crate::network::homogeneity::{Degree, Operands, Reason};
+use crate::network::reason::Reason;
 use crate::network::shape::{Shape, table};
 
 /// The entries of an axis at these indices, in this order; an index may come more than once.

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use super::importer::{Input, Outcome, Value};
 use super::schema;
 use super::tensor::Tensor;
+use super::value::{Input, Outcome, Value};
 use crate::network::error::shown;
 
 /// A shape with size 1 along some axes.

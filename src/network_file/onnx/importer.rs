@@ -1,17 +1,14 @@
 //! A graph on its way to a network: its values by their names, and what is built of them.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use rand::RngExt;
 
-use super::call::{Call, kept};
-use super::error::OnnxError;
+use super::call::kept;
 use super::facts::{Fact, Size, Stage};
-use super::operators;
-use super::schema;
 use super::tensor::Tensor;
+use super::value::{Input, Outcome, Value};
 use crate::data::{Stream, generator};
 use crate::network::builder::{Builder, normal};
 use crate::network::error::{NetworkError, shown};
@@ -19,62 +16,6 @@ use crate::network::ops::{Multiply, Op, Reshape, Transpose};
 use crate::network::shape::Shape;
 use crate::network::{Network, NodeId};
 use crate::network_file::MASKED;
-
-/// What a name of the graph stands for.
-#[derive(Clone, Debug)]
-pub(super) enum Value {
-    Known(Rc<Tensor>),
-    Node(NodeId),
-    /// An initializer that becomes a group of weights of this name where it is used.
-    Weights {
-        group: String,
-        tensor: Rc<Tensor>,
-    },
-    /// Whole numbers without data, such as indices. They are drawn when they are used, because the use shows how large they may be.
-    Undrawn {
-        shape: Vec<usize>,
-    },
-}
-
-impl From<Tensor> for Value {
-    fn from(tensor: Tensor) -> Self {
-        Self::Known(Rc::new(tensor))
-    }
-}
-
-/// An input of a node.
-#[derive(Clone, Debug)]
-pub(super) struct Input {
-    pub name: String,
-    pub value: Value,
-}
-
-/// Why an operation of the graph has no place in a network.
-#[derive(Debug)]
-pub(super) struct Refusal(pub String);
-
-impl From<&str> for Refusal {
-    fn from(reason: &str) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(reason: String) -> Self {
-        Self(reason)
-    }
-}
-
-impl From<NetworkError> for Refusal {
-    fn from(error: NetworkError) -> Self {
-        match error {
-            NetworkError::Node { fault, .. } => Self(fault.to_string()),
-            other => Self(other.to_string()),
-        }
-    }
-}
-
-pub(super) type Outcome<T> = Result<T, Refusal>;
 
 pub(super) struct Importer {
     pub builder: Builder,
@@ -90,7 +31,7 @@ pub(super) struct Importer {
     /// How many normalizations were built.
     pub normalizations: usize,
     /// The name of the node that is being built.
-    at: String,
+    pub at: String,
     drawn: u64,
 }
 
@@ -116,35 +57,6 @@ impl Importer {
 
     pub fn get(&self, name: &str) -> Option<Value> {
         self.values.get(name).cloned()
-    }
-
-    /// Builds the nodes that the output needs, in the order of the graph.
-    pub fn run(&mut self, nodes: &[schema::Node], needed: &HashSet<&str>, folder: &Path) -> Result<(), OnnxError> {
-        let wanted = |node: &&schema::Node| node.output.iter().any(|name| needed.contains(name.as_str()));
-        for node in nodes.iter().filter(wanted) {
-            let at = node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
-            let opset = self.opset;
-            let refused = |Refusal(reason): Refusal| OnnxError::Node {
-                node: shown(if node.name.is_empty() { &at } else { &node.name }),
-                op: shown(&node.op_type),
-                opset,
-                reason,
-            };
-            let input = |name: &String| match (name.is_empty(), self.get(name)) {
-                (true, _) => Ok(None),
-                (false, Some(value)) => Ok(Some(Input { name: name.clone(), value })),
-                _ => Err(refused(format!("its input `{}` is computed nowhere before it", shown(name)).into())),
-            };
-            let inputs = node.input.iter().map(input).collect::<Result<Vec<_>, _>>()?;
-            self.at = at.clone();
-            let call = Call { node, inputs, opset, folder };
-            let built = operators::build(self, &call).map_err(refused)?;
-            for (name, value) in node.output.iter().zip(built) {
-                self.set(name, value);
-            }
-            // An output that was not built is reported at the node that uses it.
-        }
-        Ok(())
     }
 
     /// A name that no node has, of the signs that names may have.

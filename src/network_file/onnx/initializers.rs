@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use super::OnnxOptions;
 use super::error::OnnxError;
-use super::importer::{Importer, Value};
+use super::importer::Importer;
 use super::schema;
 use super::tensor::Tensor;
+use super::value::Value;
 use crate::network::error::shown;
 
 /// Makes groups of weights of the initializers. Some initializers become constants: whole numbers, masks, running statistics, what is not to be trained, and

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use super::OnnxOptions;
 use super::call::is_whole_type;
 use super::error::OnnxError;
-use super::importer::{Importer, Refusal, Value};
+use super::importer::Importer;
 use super::schema;
 use super::tensor::Tensor;
+use super::value::{Refusal, Value};
 use crate::data::Array;
 use crate::network::error::shown;
 

@@ -11,6 +11,7 @@ mod schema;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -24,12 +25,14 @@ use serde::{Deserialize, Serialize};
 use super::{FileError, Opened};
 use crate::network::error::shown;
 use crate::network::{Network, NodeId};
+use call::Call;
 pub use error::OnnxError;
-use importer::{Importer, Value};
+use importer::Importer;
 use initializers::weights;
 use inputs::{Arrays, TARGETS, inputs, whole};
 use operators::Reduction;
 use tensor::Tensor;
+use value::{Input, Refusal, Value};
 
 /// The largest ONNX file that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -99,7 +102,7 @@ fn open(
     let mut arrays = Arrays::read(options)?;
     weights(&mut importer, graph, &needed, options, folder)?;
     inputs(&mut importer, graph, &needed, (sizes, has_loss), &mut arrays)?;
-    importer.run(&graph.node, &needed, folder)?;
+    build_all(&mut importer, &graph.node, &needed, folder)?;
     let loss = loss(&mut importer, output, options, &mut arrays)?;
     said(&mut importer, &model);
     let (notes, network) = (std::mem::take(&mut importer.notes), importer.finish(loss)?);
@@ -125,6 +128,40 @@ fn needed<'a>(graph: &'a schema::Graph, output: &'a str) -> HashSet<&'a str> {
         }
     }
     needed
+}
+
+/// Builds the nodes that the output needs, in the order of the graph.
+fn build_all(
+    importer: &mut Importer,
+    nodes: &[schema::Node],
+    needed: &HashSet<&str>,
+    folder: &Path,
+) -> Result<(), OnnxError> {
+    let wanted = |node: &&schema::Node| node.output.iter().any(|name| needed.contains(name.as_str()));
+    for node in nodes.iter().filter(wanted) {
+        let at = node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
+        let opset = importer.opset;
+        let refused = |Refusal(reason): Refusal| OnnxError::Node {
+            node: shown(if node.name.is_empty() { &at } else { &node.name }),
+            op: shown(&node.op_type),
+            opset,
+            reason,
+        };
+        let input = |name: &String| match (name.is_empty(), importer.get(name)) {
+            (true, _) => Ok(None),
+            (false, Some(value)) => Ok(Some(Input { name: name.clone(), value })),
+            _ => Err(refused(format!("its input `{}` is computed nowhere before it", shown(name)).into())),
+        };
+        let inputs = node.input.iter().map(input).collect::<Result<Vec<_>, _>>()?;
+        importer.at = at.clone();
+        let call = Call { node, inputs, opset, folder };
+        let built = operators::build(importer, &call).map_err(refused)?;
+        for (name, value) in node.output.iter().zip(built) {
+            importer.set(name, value);
+        }
+        // An output that was not built is reported at the node that uses it.
+    }
+    Ok(())
 }
 
 /// The node of the loss: the output, where it is one number, or else the loss of the outputs that was asked for.

@@ -6,7 +6,7 @@ use sharpflow::measure::Reading;
 use sharpflow::minimizers::MinimizersError;
 use sharpflow::sphere::Space;
 
-use super::extent::{Extent, part};
+use super::extent::{DYNAMICS_READINGS, Extent, part};
 use super::hypotheses::{Watched, Window, along, invariance_hypothesis, largest, rank_hypothesis};
 use super::optimizers::{InstanceOptimizer, OPTIMIZERS, descend, name_on, swings_of_energy};
 use super::starts::{Sight, Starts, odd_stride, watch_starts};
@@ -19,8 +19,6 @@ use crate::instance::{Instance, LARGEST_ENERGY, Rejected, STARTS};
 use crate::population::Population;
 use crate::progress::Progress;
 
-/// Readings of the first and of the last slow period of a run.
-pub(crate) const DYNAMICS_READINGS: f64 = 24.0;
 /// Readings of a run, besides those of its first and its last period.
 const READINGS: f64 = 64.0;
 /// One optimizer on one instance: a ladder of rungs from several starts.

@@ -5,11 +5,12 @@ use sharpflow::flow::FlowConstants;
 use sharpflow::measure::missed_peak;
 use sharpflow::minimizers::EnergyLaw;
 
-use super::dynamics::DYNAMICS_READINGS;
 use super::largest::{Largest, decides};
 use super::optimizers::InstanceOptimizer;
 use crate::instance::{Instance, LARGEST_ENERGY, START_ENERGY, integral};
 
+/// Readings of the first and of the last slow period of a run.
+pub(crate) const DYNAMICS_READINGS: f64 = 24.0;
 /// The longest horizon in the time of gradient descent, and the least that shows a flow.
 const HORIZON: f64 = 0.5;
 const LEAST_HORIZON: f64 = 0.1;

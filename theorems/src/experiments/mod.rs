@@ -40,7 +40,8 @@ pub use starts::{Descents, Starts};
 pub use swings::{DEEP, ENERGIES, SwingRecord, Swings};
 
 pub(crate) use certified::of_orbit;
-pub(crate) use dynamics::{DYNAMICS_READINGS, of_dynamics};
+pub(crate) use dynamics::of_dynamics;
+pub(crate) use extent::DYNAMICS_READINGS;
 pub(crate) use growth::of_growth;
 pub(crate) use identities::of_identities;
 pub(crate) use ladder::{of_ladder, of_regression};

@@ -5,8 +5,9 @@ use crate::network::ops::{Add, Divide, Multiply, Power, Scale, SquareRoot, Subtr
 
 use super::super::call::{Call, kept, meant};
 use super::super::facts::{Fact, Size, Stage};
-use super::super::importer::{Importer, Input, Outcome, Value};
+use super::super::importer::Importer;
 use super::super::tensor::{Tensor, broadcast};
+use super::super::value::{Input, Outcome, Value};
 
 /// The number that every entry of a known input is, where they are the same and the shape of the other input stays.
 pub fn number(importer: &Importer, of: &Input, other: &Input) -> Option<f64> {

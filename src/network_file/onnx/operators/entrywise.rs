@@ -8,8 +8,9 @@ use crate::network::ops::{Activation, Add, Divide, Multiply, Op, Scale, Softmax,
 
 use super::super::call::{Call, is_whole_type, meant};
 use super::super::facts::Fact;
-use super::super::importer::{Importer, Outcome, Value};
+use super::super::importer::Importer;
 use super::super::tensor::Tensor;
+use super::super::value::{Outcome, Value};
 use super::arithmetic::{inverse, number, root, scaled};
 use super::shapes::product;
 

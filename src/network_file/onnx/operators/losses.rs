@@ -4,8 +4,9 @@ use crate::network::NodeId;
 use crate::network::ops::{CrossEntropy, MeanSquaredError, Multiply, Scale, Sum};
 
 use super::super::call::Call;
-use super::super::importer::{Importer, Outcome};
+use super::super::importer::Importer;
 use super::super::tensor::Tensor;
+use super::super::value::Outcome;
 use super::shapes::product;
 
 /// What a loss does with its entries.

@@ -13,7 +13,8 @@ mod windows;
 pub(super) use losses::{Reduction, cross_entropy, mean_squared_error};
 
 use super::call::Call;
-use super::importer::{Importer, Outcome, Value};
+use super::importer::Importer;
+use super::value::{Outcome, Value};
 use crate::network::NodeId;
 use crate::network::error::shown;
 

@@ -6,8 +6,9 @@ use crate::network::ops::{Add, Divide, Multiply, Normalization, SquareRoot, Subt
 
 use super::super::call::Call;
 use super::super::facts::{Fact, Size};
-use super::super::importer::{Importer, Input, Outcome, Value};
+use super::super::importer::Importer;
 use super::super::tensor::Tensor;
+use super::super::value::{Input, Outcome, Value};
 use super::shapes::product;
 
 /// A normalization of `x` over `axes`.

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use super::super::call::{Call, axes, axis, is_whole_type};
-use super::super::importer::{Importer, Input, Outcome, Value};
+use super::super::importer::Importer;
 use super::super::tensor::Tensor;
-use super::shapes::{Target, order, target};
+use super::super::value::{Input, Outcome, Value};
+use super::shapes::{Target, order, sizes, target};
 
 /// What the operation gives where all that it needs is known; `None` where it is of nodes.
 pub fn fold(importer: &Importer, call: &Call<'_>) -> Outcome<Option<Vec<Value>>> {
@@ -268,13 +269,6 @@ pub fn numeral(tensor: &Tensor) -> Outcome<f64> {
         [number] => Ok(number),
         _ => Err(format!("one number is needed, not {}", tensor.values.len()).into()),
     }
-}
-
-/// Sizes of axes.
-pub fn sizes(tensor: &Tensor) -> Outcome<Vec<usize>> {
-    let size = |&x: &f64| (x.fract() == 0.0 && (0.0..1e9).contains(&x)).then_some(x as usize);
-    let sizes: Option<Vec<usize>> = tensor.values.iter().map(size).collect();
-    sizes.ok_or_else(|| "sizes are whole numbers ≥ 0".into())
 }
 
 /// The entries of an axis at some places.

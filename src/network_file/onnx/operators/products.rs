@@ -5,8 +5,9 @@ use crate::network::ops::{Activation, Add, MatrixProduct, Scale, Softmax};
 
 use super::super::call::Call;
 use super::super::facts::Fact;
-use super::super::importer::{Importer, Outcome, Value};
+use super::super::importer::Importer;
 use super::super::tensor::{Tensor, broadcast};
+use super::super::value::{Outcome, Value};
 use super::arithmetic::scaled;
 
 pub fn matmul(importer: &mut Importer, call: &Call<'_>) -> Outcome<NodeId> {

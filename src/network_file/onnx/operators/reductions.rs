@@ -5,7 +5,8 @@ use crate::network::ops::{Activation, Maximum, Mean, Sum};
 
 use super::super::call::{Call, axes, kept};
 use super::super::facts::Fact;
-use super::super::importer::{Importer, Outcome};
+use super::super::importer::Importer;
+use super::super::value::Outcome;
 use super::arithmetic::{root, square};
 
 /// The mean or the sum over axes, which stay with size 1.

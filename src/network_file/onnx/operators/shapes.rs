@@ -6,9 +6,9 @@ use crate::network::NodeId;
 use crate::network::ops::{Slice, Take};
 
 use super::super::call::{Call, axes, axis};
-use super::super::importer::{Importer, Input, Outcome, Refusal, Value};
+use super::super::importer::Importer;
 use super::super::tensor::{Tensor, broadcast};
-use super::numbers::sizes;
+use super::super::value::{Input, Outcome, Refusal, Value};
 
 /// How many numbers a shape has.
 pub fn product(shape: &[usize]) -> usize {
@@ -278,4 +278,11 @@ pub fn padded(importer: &mut Importer, x: NodeId, pads: &[(usize, usize, usize)]
         }
     }
     Ok(id)
+}
+
+/// Sizes of axes.
+pub fn sizes(tensor: &Tensor) -> Outcome<Vec<usize>> {
+    let size = |&x: &f64| (x.fract() == 0.0 && (0.0..1e9).contains(&x)).then_some(x as usize);
+    let sizes: Option<Vec<usize>> = tensor.values.iter().map(size).collect();
+    sizes.ok_or_else(|| "sizes are whole numbers ≥ 0".into())
 }

@@ -4,7 +4,8 @@ use crate::network::NodeId;
 use crate::network::ops::{Add, Patches};
 
 use super::super::call::Call;
-use super::super::importer::{Importer, Outcome};
+use super::super::importer::Importer;
+use super::super::value::Outcome;
 use super::shapes::{padded, product};
 
 fn channels_last(importer: &mut Importer, x: NodeId) -> Outcome<NodeId> {
