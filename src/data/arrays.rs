@@ -171,8 +171,9 @@ struct ArrayFile<'a> {
 }
 
 impl ArrayFile<'_> {
-    fn malformed(&self, what: impl Into<String>) -> ArrayError {
-        ArrayError::Malformed { path: self.path.into(), what: what.into() }
+    /// What a reader says may have several lines, and bytes of the file.
+    fn malformed(&self, what: impl AsRef<str>) -> ArrayError {
+        ArrayError::Malformed { path: self.path.into(), what: shown(what.as_ref()) }
     }
 
     fn too_long(&self) -> ArrayError {

@@ -138,7 +138,7 @@ fn a_changed_certificate_is_refused_with_its_place() {
         let Loss::Regression { rows, .. } = &mut c.loss else { unreachable!() };
         rows[1][2] += 1e-3;
     });
-    assert!(matches!(data, Refused::Place { step: 0, .. } | Refused::Radius { step: 1, .. }), "{data}");
+    assert!(matches!(data, Refused::Proposed { .. }), "{data}");
 }
 
 #[test]
