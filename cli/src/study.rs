@@ -25,7 +25,7 @@ pub fn judged(
     let evidence = with_bar(hidden, progress, |bar| {
         let tell = |event: Event<'_>| match event {
             Event::Admitted(instances) => admitted(instances),
-            Event::Ahead(steps) => bar.inc_length(steps),
+            Event::Total(steps) => bar.set_length(steps),
             Event::Now(what) => bar.set_message(what),
         };
         pool.install(|| run(study, progress, &tell, store))

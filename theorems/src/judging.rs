@@ -50,9 +50,6 @@ impl Part<'_> {
 
 /// An [`Experiment`] of whatever record.
 pub trait AnyExperiment: Sync {
-    /// Whether it is made on each instance; else it is made on the population as a whole, and needs no instance to be admitted.
-    fn is_on_instances(&self) -> bool;
-
     /// The parts of a study that are this experiment.
     fn parts<'a>(
         &self,
@@ -63,10 +60,6 @@ pub trait AnyExperiment: Sync {
 }
 
 impl<E: Experiment> AnyExperiment for E {
-    fn is_on_instances(&self) -> bool {
-        E::On::IS_INSTANCE
-    }
-
     fn parts<'a>(
         &self,
         claims: &'a [&'static Theorem],

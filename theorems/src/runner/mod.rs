@@ -48,8 +48,8 @@ pub enum StudyError {
 pub enum Event<'a> {
     /// The instances that claims are judged on.
     Admitted(&'a [Instance]),
-    /// Steps of descent that were found to lie ahead, besides those that were told before.
-    Ahead(u64),
+    /// The steps of descent known to lie ahead, in all.
+    Total(u64),
     /// What is being done now.
     Now(String),
 }
@@ -64,23 +64,48 @@ pub fn run(
     tell: &(dyn Fn(Event<'_>) + Sync),
     store: &Store,
 ) -> Result<StudyEvidence, StudyError> {
-    let work = Work { study, progress, tell, store };
-    // What is about the population alone is done while instances are admitted.
-    let (admitted, of_population) = rayon::join(|| admitted(study, progress), || work.done(&[], false));
-    let (mut gathered, instances) = admitted?;
+    let population = &study.population;
+    let mut gathered = Gathered::default();
+    let mut instances = Vec::new();
+    if study.claims.iter().any(|claim| claim.is_about_instances()) {
+        instances = match &population.source {
+            Source::Network { network, most_steps, .. } => {
+                admit_network(&population.source.name(), network, (population.seed, *most_steps), &mut gathered)
+            }
+            Source::Data { data, .. } => admit_data(&population.source.name(), data, population.seed, &mut gathered)?,
+            Source::BuiltIn => admit(population, progress, &mut gathered),
+        };
+    }
     tell(Event::Admitted(&instances));
     for (instance, why) in instances.iter().filter_map(|one| Some((one, one.without_runs.as_ref()?))) {
         let claims = study.claims.iter().filter(|claim| claim.is_at_the_edge());
         gathered.not_judged.extend(claims.map(|claim| (claim.id.into(), format!("{}: {why}", instance.name))));
     }
-    let mut done = of_population?;
-    done.extend(work.done(&instances, true)?);
-    // In the order of the experiments, whatever was done first.
-    done.sort_by_key(|(experiment, _)| *experiment);
-    for (_, (findings, tables)) in done {
+    let parts = EXPERIMENTS.iter().flat_map(|experiment| experiment.parts(&study.claims, population, &instances));
+    let parts: Vec<Part<'_>> = parts.collect();
+    tell(Event::Total(parts.iter().map(|part| part.steps).sum()));
+    // Parts run side by side, and an idle thread takes the next part. The result is `None` when stopped.
+    let of_part = |part: &Part<'_>| -> Result<Option<Done>, StudyError> {
+        if progress.stopped() {
+            return Ok(None);
+        }
+        let name = &part.name;
+        tell(Event::Now(name.clone()));
+        if let Some(done) = store.load(name) {
+            progress.add(part.steps);
+            return Ok(Some(done));
+        }
+        let rejected = |source| StudyError::Rejected { name: name.clone(), source: Box::new(source) };
+        let Some(done) = part.done(progress).map_err(rejected)? else { return Ok(None) };
+        store.save(name, &done)?;
+        Ok(Some(done))
+    };
+    let done: Vec<_> = parts.par_iter().with_max_len(1).map(of_part).collect::<Result<_, _>>()?;
+    done.into_iter().flatten().for_each(|(findings, tables)| {
         gathered.add(findings);
         gathered.tables.extend(tables);
-    }
+    });
+    drop(parts);
     // The tables of an instance stand together; those of no instance come last.
     gathered.tables.sort_by_key(|table| {
         let place = instances.iter().position(|instance| instance.name == table.instance);
@@ -89,65 +114,6 @@ pub fn run(
     let plans = instances.into_iter().map(|i| InstancePlan { name: i.name, plan: i.plan });
     let status = if progress.stopped() { Status::Partial } else { Status::Complete };
     Ok(gathered.decide(study, plans.collect(), status))
-}
-
-/// The instances of a study, if some claim is about instances, and what is known of those that were left out.
-fn admitted(study: &Study, progress: &Progress) -> Result<(Gathered, Vec<Instance>), StudyError> {
-    let (population, mut gathered) = (&study.population, Gathered::default());
-    if !study.claims.iter().any(|claim| claim.is_about_instances()) {
-        return Ok((gathered, vec![]));
-    }
-    let instances = match &population.source {
-        Source::Network { network, most_steps, .. } => {
-            admit_network(&population.source.name(), network, (population.seed, *most_steps), &mut gathered)
-        }
-        Source::Data { data, .. } => admit_data(&population.source.name(), data, population.seed, &mut gathered)?,
-        Source::BuiltIn => admit(population, progress, &mut gathered),
-    };
-    Ok((gathered, instances))
-}
-
-/// The experiments of a study, to be made.
-#[derive(Clone, Copy)]
-struct Work<'a> {
-    study: &'a Study,
-    progress: &'a Progress,
-    tell: &'a (dyn Fn(Event<'_>) + Sync),
-    store: &'a Store,
-}
-
-impl Work<'_> {
-    /// Makes the experiments on instances, or those on the population alone, and returns what was found with the place of each experiment.
-    fn done(&self, instances: &[Instance], on_instances: bool) -> Result<Vec<(usize, Done)>, StudyError> {
-        let Study { claims, population } = self.study;
-        let experiments = EXPERIMENTS.iter().enumerate().filter(|(_, one)| one.is_on_instances() == on_instances);
-        let parts: Vec<(usize, Part<'_>)> = experiments
-            .flat_map(|(place, one)| {
-                one.parts(claims, population, instances).into_iter().map(move |part| (place, part))
-            })
-            .collect();
-        (self.tell)(Event::Ahead(parts.iter().map(|(_, part)| part.steps).sum()));
-        // Parts run side by side, and an idle thread takes the next part. The result is `None` when stopped.
-        let done =
-            parts.par_iter().with_max_len(1).map(|(place, part)| Ok(self.part(part)?.map(|done| (*place, done))));
-        Ok(done.collect::<Result<Vec<_>, StudyError>>()?.into_iter().flatten().collect())
-    }
-
-    fn part(&self, part: &Part<'_>) -> Result<Option<Done>, StudyError> {
-        if self.progress.stopped() {
-            return Ok(None);
-        }
-        let name = &part.name;
-        (self.tell)(Event::Now(name.clone()));
-        if let Some(done) = self.store.load(name) {
-            self.progress.add(part.steps);
-            return Ok(Some(done));
-        }
-        let rejected = |source| StudyError::Rejected { name: name.clone(), source: Box::new(source) };
-        let Some(done) = part.done(self.progress).map_err(rejected)? else { return Ok(None) };
-        self.store.save(name, &done)?;
-        Ok(Some(done))
-    }
 }
 
 /// The measurements so far, each with its claim.
