@@ -18,8 +18,12 @@
 //! * [`minimizers`] — Γ: its nearest point, its sharpness, ∇_Γ log λ₁;
 //! * [`flow`] — the sharpness-reduction flow (ode_solvers) and its closed form;
 //! * [`descent`] — gradient descent with weight decay, projected gradient descent, starts at the edge of stability;
+//! * [`network_file`] — networks from files (TOML, ONNX), and the built-in ones;
 //! * [`identities`] — the exact identities of the theory, tried in prime fields;
-//! * [`measure`] — what a run shows: tracking of the flow, oscillation, orders with intervals.
+//! * [`exact`] — the laws at the edge of stability, proved modulo primes;
+//! * [`measure`] — what a run shows: tracking of the flow, oscillation, orders with intervals;
+//! * [`checker`] — the check of an orbit's certificate, which uses nothing but intervals;
+//! * [`certificate`] — orbits and flows enclosed in intervals, and certificates that are found in doubles.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -3,6 +3,8 @@
 //! A [`Tube`] encloses the orbit of exact gradient descent from a start in doubles. A [`FlowLine`] encloses the path that the flow predicts from there, in
 //! closed form. [`certify`] compares both at every step, and encloses η̃λ₁ and h² there. Nothing is believed of an eigensolver, of a library's logarithm or of an inverse; what they propose is
 //! checked in interval arithmetic. Derivation: `proofs-notes/certified_tracking.md`.
+//!
+//! [`find_certificate`] writes what is proved of one orbit as a file. It computes in doubles, and [`crate::checker`] decides.
 
 mod line;
 mod orbit;
