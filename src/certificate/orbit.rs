@@ -66,7 +66,8 @@ impl OrbitError {
 
 /// Proposes a certificate of the orbit at ηλ = 2^−`exponent` up to τ = `horizon`, and has it proved.
 ///
-/// Everything is computed in doubles, and nothing here is trusted: [`prove`] decides. `others` are flows that the orbit is compared with; those that end less than √(ηλ) away are left out.
+/// Everything is computed in doubles, and nothing here is trusted: [`prove`] decides. `others` are flows that the orbit is compared with; those that
+/// are not proved to end more than √(ηλ) away are left out.
 ///
 /// # Errors
 /// A start that has no closed form; a size out of reach; boxes that cannot be proved.
@@ -89,7 +90,7 @@ pub fn find_certificate(
         OrbitStart::Circle { cosine_square } => circle(*cosine_square, &edge, steps)?,
         OrbitStart::Regression { data, angle, towards } => regression(data, (*angle, towards), &edge, steps)?,
     };
-    let others = apart(&line, &orbit, intrinsic_lr, others)?;
+    let mut others = apart(&line, &orbit, intrinsic_lr, others)?;
     let places = places(&line, intrinsic_lr, steps)?;
     let mut certificate = OrbitCertificate {
         schema: SCHEMA.into(),
@@ -116,6 +117,8 @@ pub fn find_certificate(
             Err(Refused::Radius { given, needed, .. }) => room.step *= 4.0 * (needed / given).clamp(1.0, 1e6),
             Err(Refused::Stretch { .. }) => room.jacobian *= 4.0,
             Err(Refused::Place { .. }) => room.place *= 4.0,
+            // The boxes are too wide to tell this flow, which is no reason to prove nothing.
+            Err(Refused::Close { flow, .. }) => drop(others.remove(flow)),
             Err(refused) => return Err(refused.into()),
         }
         attempts += 1;

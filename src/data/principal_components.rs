@@ -148,7 +148,7 @@ impl Dataset {
         Ok((components, centred.targets))
     }
 
-    /// Whether the rank that was found rests on the sixteenth digit: if every number that is not whole were known to 15 digits, the smallest singular value
+    /// Whether the rank that was found rests on the last digits: if every number that is not whole were known to 15 digits, the smallest singular value
     /// would not stand clearly above the noise. Programs such as R print no more digits. `proofs-notes/rank.md` has the noise.
     ///
     /// # Errors
